@@ -1,0 +1,125 @@
+use std::fmt;
+
+use ethers_core::types::H160;
+use ethers_core::utils::to_checksum;
+
+/// A 20-byte account or contract address.
+///
+/// Text form: `0x` and 40 hex digits. All-lower and all-upper text is accepted, mixed case must pass the checksum of
+/// EIP-55 ("Implementation"); `Display` always prints the checksummed form.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address([u8; 20]);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    #[error("must be 42 characters: 0x and 40 hex digits")]
+    Length,
+    #[error("must begin with 0x")]
+    Prefix,
+    #[error("has a character that is not a hex digit")]
+    Digit,
+    #[error("fails its EIP-55 checksum (mixed case must match exactly)")]
+    Checksum,
+}
+
+impl Address {
+    pub const ZERO: Self = Self([0; 20]);
+
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if text.len() != 42 {
+            return Err(AddressError::Length);
+        }
+        let digits = text.strip_prefix("0x").ok_or(AddressError::Prefix)?;
+        let bytes = data_encoding::HEXLOWER_PERMISSIVE
+            .decode(digits.as_bytes())
+            .map_err(|_| AddressError::Digit)?;
+        let address = Self::try_from(bytes.as_slice())?;
+        let mixed =
+            digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
+        if mixed && address.to_string() != text {
+            return Err(AddressError::Checksum);
+        }
+        Ok(address)
+    }
+
+    pub const fn from_bytes(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+
+    pub const fn as_bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+
+    pub fn is_zero(&self) -> bool {
+        *self == Self::ZERO
+    }
+
+    /// `0x` and 40 lower-case digits: the form that canonical JSON and hashes use.
+    pub fn to_lower_hex(&self) -> String {
+        format!("0x{}", data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl TryFrom<&[u8]> for Address {
+    type Error = AddressError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, AddressError> {
+        <[u8; 20]>::try_from(bytes).map(Self).map_err(|_| AddressError::Length)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_checksum(&H160(self.0), None))
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for Address {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Address {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHECKSUMMED: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+
+    #[test]
+    fn the_three_cases_of_one_address_are_the_same() {
+        let lower = Address::parse(&CHECKSUMMED.to_lowercase()).unwrap();
+        let upper = Address::parse(&format!("0x{}", CHECKSUMMED[2..].to_uppercase())).unwrap();
+
+        assert_eq!(lower, upper);
+        assert_eq!(lower.to_string(), CHECKSUMMED);
+        assert_eq!(Address::parse(CHECKSUMMED), Ok(lower));
+    }
+
+    #[test]
+    fn the_seeds_malformed_recipients_are_refused() {
+        assert_eq!(Address::parse("0x742d35Cc6634C0532925a3b844Bc9e7595f0bEb"), Err(AddressError::Length));
+        assert_eq!(Address::parse("0x8e5F72f6E5b3B4D1234567890AbCdEf1234567890"), Err(AddressError::Length));
+        assert_eq!(Address::parse("0x1234567890AbCdEf1234567890AbCdEf12345678"), Err(AddressError::Checksum));
+    }
+
+    #[test]
+    fn wrong_prefix_and_digits_are_told_apart() {
+        assert_eq!(Address::parse(&"1".repeat(42)), Err(AddressError::Prefix));
+        assert_eq!(Address::parse(&format!("0x{}", "g".repeat(40))), Err(AddressError::Digit));
+        assert_eq!(Address::parse(&format!("0x{}é", "1".repeat(38))), Err(AddressError::Digit));
+    }
+}
