@@ -18,7 +18,10 @@ pub enum Error {
     Unauthenticated,
     /// Send the right code. `attempts_left` is until the method locks; none when the method does not count.
     #[error("wallet verification failed ({method})")]
-    ChallengeFailed { method: &'static str, attempts_left: Option<u32> },
+    ChallengeFailed {
+        method: &'static str,
+        attempts_left: Option<u32>,
+    },
     /// Set the verification method up first.
     #[error("wallet verification is not set up ({method})")]
     VerificationMissing { method: &'static str },
@@ -45,7 +48,10 @@ pub enum Error {
     Refused(Vec<Finding>),
     /// Wait.
     #[error("too many attempts, retry after {retry_after_seconds} s")]
-    Limited { retry_after_seconds: u64, method: Option<&'static str> },
+    Limited {
+        retry_after_seconds: u64,
+        method: Option<&'static str>,
+    },
     /// Try again: nothing was done.
     #[error("temporarily unavailable: {0}")]
     Unavailable(&'static str),
@@ -65,8 +71,16 @@ pub struct Issue {
 impl Issue {
     /// `path` uses dots between the parts, `recipients.3` for the fourth recipient.
     pub fn new(path: &str, code: &'static str, message: impl Into<String>) -> Self {
-        let path = path.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        Self { path, code, message: message.into() }
+        let path = path
+            .split('.')
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect();
+        Self {
+            path,
+            code,
+            message: message.into(),
+        }
     }
 }
 
@@ -82,7 +96,11 @@ impl Error {
     }
 
     pub fn refused(refusal: Refusal) -> Self {
-        Self::Refused(vec![Finding { line: None, rule: "mint".into(), refusal }])
+        Self::Refused(vec![Finding {
+            line: None,
+            rule: "mint".into(),
+            refusal,
+        }])
     }
 
     pub fn internal(cause: impl fmt::Display) -> Self {
@@ -235,10 +253,21 @@ mod tests {
     #[test]
     fn a_refusal_tells_its_numbers_in_words_and_as_data() {
         let one = Amount::from(1);
-        let refusal = Refusal::CapExceeded { cap: one, supply: one, pending: Amount::ZERO, requested: one };
+        let refusal = Refusal::CapExceeded {
+            cap: one,
+            supply: one,
+            pending: Amount::ZERO,
+            requested: one,
+        };
 
-        assert_eq!(refusal.message(), "Exceeds supply cap: 1 issued, 0 pending and 1 requested of 1");
-        assert_eq!(refusal.params(), json!({ "cap": "1", "supply": "1", "pending": "0", "requested": "1" }));
+        assert_eq!(
+            refusal.message(),
+            "Exceeds supply cap: 1 issued, 0 pending and 1 requested of 1"
+        );
+        assert_eq!(
+            refusal.params(),
+            json!({ "cap": "1", "supply": "1", "pending": "0", "requested": "1" })
+        );
         assert_eq!(refusal.slug(), "cap_exceeded");
     }
 }

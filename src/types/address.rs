@@ -34,8 +34,7 @@ impl Address {
             .decode(digits.as_bytes())
             .map_err(|_| AddressError::Digit)?;
         let address = Self::try_from(bytes.as_slice())?;
-        let mixed =
-            digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
+        let mixed = digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
         if mixed && address.to_string() != text {
             return Err(AddressError::Checksum);
         }
@@ -111,15 +110,30 @@ mod tests {
 
     #[test]
     fn the_seeds_malformed_recipients_are_refused() {
-        assert_eq!(Address::parse("0x742d35Cc6634C0532925a3b844Bc9e7595f0bEb"), Err(AddressError::Length));
-        assert_eq!(Address::parse("0x8e5F72f6E5b3B4D1234567890AbCdEf1234567890"), Err(AddressError::Length));
-        assert_eq!(Address::parse("0x1234567890AbCdEf1234567890AbCdEf12345678"), Err(AddressError::Checksum));
+        assert_eq!(
+            Address::parse("0x742d35Cc6634C0532925a3b844Bc9e7595f0bEb"),
+            Err(AddressError::Length)
+        );
+        assert_eq!(
+            Address::parse("0x8e5F72f6E5b3B4D1234567890AbCdEf1234567890"),
+            Err(AddressError::Length)
+        );
+        assert_eq!(
+            Address::parse("0x1234567890AbCdEf1234567890AbCdEf12345678"),
+            Err(AddressError::Checksum)
+        );
     }
 
     #[test]
     fn wrong_prefix_and_digits_are_told_apart() {
         assert_eq!(Address::parse(&"1".repeat(42)), Err(AddressError::Prefix));
-        assert_eq!(Address::parse(&format!("0x{}", "g".repeat(40))), Err(AddressError::Digit));
-        assert_eq!(Address::parse(&format!("0x{}é", "1".repeat(38))), Err(AddressError::Digit));
+        assert_eq!(
+            Address::parse(&format!("0x{}", "g".repeat(40))),
+            Err(AddressError::Digit)
+        );
+        assert_eq!(
+            Address::parse(&format!("0x{}é", "1".repeat(38))),
+            Err(AddressError::Digit)
+        );
     }
 }

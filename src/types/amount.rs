@@ -35,7 +35,9 @@ impl Amount {
         if text.len() > Self::DIGITS_MAX {
             return Err(AmountError::TooLarge);
         }
-        U256::from_str_radix(text, 10).map(Self).map_err(|_| AmountError::TooLarge)
+        U256::from_str_radix(text, 10)
+            .map(Self)
+            .map_err(|_| AmountError::TooLarge)
     }
 
     /// Whole-token text such as `250_000.50` at a scale of `decimals`; refused when it has more fraction digits.

@@ -27,12 +27,18 @@ impl CountryCode {
         if text.len() != 3 || !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(CountryError::Numeric);
         }
-        text.parse().map_err(|_| CountryError::Numeric).and_then(Self::from_numeric)
+        text.parse()
+            .map_err(|_| CountryError::Numeric)
+            .and_then(Self::from_numeric)
     }
 
     pub fn from_numeric(numeric: u16) -> Result<Self, CountryError> {
         let known = COUNTRIES.iter().any(|(_, number)| *number == numeric);
-        if known { Ok(Self(numeric)) } else { Err(CountryError::Numeric) }
+        if known {
+            Ok(Self(numeric))
+        } else {
+            Err(CountryError::Numeric)
+        }
     }
 
     pub const fn numeric(self) -> u16 {
@@ -40,7 +46,10 @@ impl CountryCode {
     }
 
     pub fn alpha2(self) -> &'static str {
-        COUNTRIES.iter().find(|(_, number)| *number == self.0).map_or("", |(alpha2, _)| alpha2)
+        COUNTRIES
+            .iter()
+            .find(|(_, number)| *number == self.0)
+            .map_or("", |(alpha2, _)| alpha2)
     }
 }
 

@@ -12,7 +12,11 @@ pub struct CurrencyError;
 impl Currency {
     pub fn parse(text: &str) -> Result<Self, CurrencyError> {
         let bytes = <[u8; 3]>::try_from(text.as_bytes()).map_err(|_| CurrencyError)?;
-        if bytes.iter().all(u8::is_ascii_uppercase) { Ok(Self(bytes)) } else { Err(CurrencyError) }
+        if bytes.iter().all(u8::is_ascii_uppercase) {
+            Ok(Self(bytes))
+        } else {
+            Err(CurrencyError)
+        }
     }
 }
 

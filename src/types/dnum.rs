@@ -32,7 +32,10 @@ impl Dnum {
         if decimals > Self::DECIMALS_MAX {
             return Err(DnumError::Decimals);
         }
-        Ok(Self { amount: Amount::parse(digits)?, decimals })
+        Ok(Self {
+            amount: Amount::parse(digits)?,
+            decimals,
+        })
     }
 
     /// Plain decimal text such as `100.50` with its own number of fraction digits as the scale (a price).
@@ -66,7 +69,10 @@ mod tests {
     fn a_dnum_is_a_string_of_compact_json() {
         let dnum = Dnum::parse("1000000000000000000000", 18).unwrap();
 
-        assert_eq!(serde_json::to_string(&dnum).unwrap(), r#""[\"1000000000000000000000\",18]""#);
+        assert_eq!(
+            serde_json::to_string(&dnum).unwrap(),
+            r#""[\"1000000000000000000000\",18]""#
+        );
     }
 
     #[test]

@@ -97,8 +97,14 @@ impl RequestId {
 
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let length = (Self::LENGTH_MIN..=Self::LENGTH_MAX).contains(&text.len());
-        let characters = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        if length && characters { Ok(Self(text.to_owned())) } else { Err(IdError) }
+        let characters = text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if length && characters {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(IdError)
+        }
     }
 
     pub fn generate() -> Self {

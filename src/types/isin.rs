@@ -46,7 +46,13 @@ fn luhn_sum(text: &str) -> u32 {
         .iter()
         .rev()
         .enumerate()
-        .map(|(position, digit)| if position % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { *digit })
+        .map(|(position, digit)| {
+            if position % 2 == 1 {
+                digit * 2 / 10 + digit * 2 % 10
+            } else {
+                *digit
+            }
+        })
         .sum()
 }
 
@@ -70,7 +76,14 @@ mod tests {
 
     #[test]
     fn the_form_comes_first() {
-        for text in ["", "US037833100", "US03783310055", "0S0378331005", "US03783310A5", "US037833100X"] {
+        for text in [
+            "",
+            "US037833100",
+            "US03783310055",
+            "0S0378331005",
+            "US03783310A5",
+            "US037833100X",
+        ] {
             assert!(Isin::parse(text).is_err(), "{text}");
         }
     }

@@ -1,0 +1,426 @@
+//! The tables, for both databases: the SQL types of [`super::sql`] know how each of them keeps a value.
+//!
+//! Written by hand; `tests/migrations.rs` compares it with the catalogues that the migrations leave behind.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    users (id) {
+        id -> Id,
+        name -> Text,
+        wallet -> Binary,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    api_keys (id) {
+        id -> Text,
+        user_id -> Id,
+        name -> Nullable<Text>,
+        start -> Text,
+        secret_hash -> Binary,
+        enabled -> Bool,
+        expires_at -> Nullable<Instant>,
+        last_used_at -> Nullable<Instant>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    role_grants (scope, account, role) {
+        scope -> Id,
+        account -> Binary,
+        role -> Text,
+        granted_by -> Nullable<Id>,
+        granted_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    wallet_methods (user_id, method) {
+        user_id -> Id,
+        method -> Text,
+        version -> BigInt,
+        secret -> Text,
+        algorithm -> Nullable<Text>,
+        confirmed -> Bool,
+        failures -> Integer,
+        lock_count -> Integer,
+        locked_until -> Nullable<Instant>,
+        last_step -> Nullable<BigInt>,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    secret_codes (user_id, code_hash) {
+        user_id -> Id,
+        code_hash -> Binary,
+        version -> BigInt,
+        used_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    identities (id) {
+        id -> Id,
+        address -> Binary,
+        kind -> Text,
+        registered -> Bool,
+        country -> Nullable<SmallInt>,
+        registered_at -> Nullable<Instant>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    identity_wallets (wallet) {
+        wallet -> Binary,
+        identity_id -> Id,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    identity_keys (identity_id, key_hash, purpose) {
+        identity_id -> Id,
+        key_hash -> Binary,
+        purpose -> SmallInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    claim_topics (name) {
+        name -> Text,
+        number -> Amount,
+        signature -> Text,
+        validity_seconds_max -> BigInt,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    trusted_issuers (issuer, topic) {
+        issuer -> Binary,
+        topic -> Text,
+        added_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    claims (id) {
+        id -> Id,
+        identity_id -> Id,
+        topic -> Text,
+        issuer -> Binary,
+        scheme -> SmallInt,
+        data -> Binary,
+        values_json -> Text,
+        amount -> Nullable<Amount>,
+        uri -> Text,
+        signature -> Nullable<Binary>,
+        signer -> Nullable<Binary>,
+        issued_by -> Nullable<Id>,
+        issued_at -> Instant,
+        not_before -> Instant,
+        expires_at -> Instant,
+        status -> Text,
+        ended_at -> Nullable<Instant>,
+        ended_by -> Nullable<Id>,
+        retain_until -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    sanctions_lists (id) {
+        id -> Id,
+        name -> Text,
+        as_of -> Instant,
+        imported_at -> Instant,
+        sha256 -> Binary,
+        entries -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    sanctioned_addresses (list_id, address) {
+        list_id -> Id,
+        address -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    policies (hash) {
+        hash -> Binary,
+        text -> Text,
+        loaded_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    active_policy (singleton) {
+        singleton -> Integer,
+        hash -> Binary,
+        activated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    assets (id) {
+        id -> Id,
+        address -> Binary,
+        kind -> Text,
+        name -> Text,
+        symbol -> Text,
+        decimals -> SmallInt,
+        isin -> Nullable<Text>,
+        country -> Nullable<SmallInt>,
+        class -> Nullable<Text>,
+        category -> Nullable<Text>,
+        base_price -> Nullable<Text>,
+        base_price_currency -> Nullable<Text>,
+        face_value -> Nullable<Amount>,
+        maturity -> Nullable<Instant>,
+        denomination_asset -> Nullable<Binary>,
+        management_fee_bps -> Nullable<Integer>,
+        settlement -> Text,
+        policy -> Nullable<Text>,
+        identity_id -> Id,
+        cap -> Nullable<Amount>,
+        collateral_topic -> Nullable<Text>,
+        collateral_ratio_bps -> Nullable<Integer>,
+        paused -> Bool,
+        supply -> Amount,
+        pending -> Amount,
+        holders -> BigInt,
+        next_operation -> BigInt,
+        revision -> BigInt,
+        created_by -> Id,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    asset_modules (asset_id, position) {
+        asset_id -> Id,
+        position -> Integer,
+        type_id -> Text,
+        module -> Nullable<Binary>,
+        values_json -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    holder_countries (asset_id, country) {
+        asset_id -> Id,
+        country -> SmallInt,
+        holders -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    accounts (asset_id, account) {
+        asset_id -> Id,
+        account -> Binary,
+        identity_id -> Nullable<Id>,
+        posted -> Amount,
+        pending -> Amount,
+        frozen_amount -> Amount,
+        frozen -> Bool,
+        acquired_at -> Nullable<Instant>,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    postings (asset_id, operation, line) {
+        asset_id -> Id,
+        operation -> BigInt,
+        line -> Integer,
+        kind -> Text,
+        account -> Binary,
+        side -> Text,
+        amount -> Amount,
+        state -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    operations (asset_id, sequence) {
+        asset_id -> Id,
+        sequence -> BigInt,
+        id -> Id,
+        kind -> Text,
+        status -> Text,
+        plan -> Text,
+        lines -> Integer,
+        total -> Amount,
+        requested_by -> Id,
+        request_id -> Text,
+        policy_hash -> Nullable<Binary>,
+        error -> Nullable<Text>,
+        attention_reason -> Nullable<Text>,
+        attention_since -> Nullable<Instant>,
+        created_at -> Instant,
+        finished_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    idempotency_keys (user_id, route, key) {
+        user_id -> Id,
+        route -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        status -> Integer,
+        headers -> Text,
+        body -> Text,
+        operation_id -> Nullable<Id>,
+        created_at -> Instant,
+        expires_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    audit_streams (stream) {
+        stream -> Text,
+        next_sequence -> BigInt,
+        head -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    audit_events (stream, sequence) {
+        stream -> Text,
+        sequence -> BigInt,
+        at -> Instant,
+        actor -> Text,
+        action -> Text,
+        asset_id -> Nullable<Id>,
+        operation_id -> Nullable<Id>,
+        data -> Text,
+        leaf_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    audit_subjects (account, stream, sequence) {
+        account -> Binary,
+        stream -> Text,
+        sequence -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    leases (name) {
+        name -> Text,
+        owner -> Text,
+        fence -> BigInt,
+        held_until -> Instant,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    api_keys,
+    role_grants,
+    wallet_methods,
+    secret_codes,
+    identities,
+    identity_wallets,
+    identity_keys,
+    claim_topics,
+    trusted_issuers,
+    claims,
+    sanctions_lists,
+    sanctioned_addresses,
+    policies,
+    active_policy,
+    assets,
+    asset_modules,
+    holder_countries,
+    accounts,
+    postings,
+    operations,
+    idempotency_keys,
+    audit_streams,
+    audit_events,
+    audit_subjects,
+    leases,
+);
