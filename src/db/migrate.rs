@@ -1,6 +1,6 @@
 //! Migrations, run under a lease so that two processes that start at once do not both run them.
 
-use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel::migration::{MigrationSource, MigrationVersion};
 use diesel::pg::{Pg, PgConnection};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel::{Connection, RunQueryDsl};
@@ -29,7 +29,7 @@ pub fn migrations_of() -> Result<Vec<String>, Error> {
     let all = MigrationSource::<Pg>::migrations(&POSTGRES).map_err(Error::internal)?;
     Ok(all
         .iter()
-        .map(|m: &Box<dyn Migration<Pg>>| m.name().version().to_string())
+        .map(|m| m.name().version().to_string())
         .collect())
 }
 

@@ -24,7 +24,7 @@ impl Isin {
         if !form {
             return Err(IsinError::Form);
         }
-        if luhn_sum(&upper) % 10 != 0 {
+        if !luhn_sum(&upper).is_multiple_of(10) {
             return Err(IsinError::CheckDigit);
         }
         Ok(Self(upper))

@@ -1,0 +1,513 @@
+//! Settings, from one place: a TOML file, then the environment, then flags; later wins. The only reader of the
+//! environment. Every wrong or missing setting is reported at once.
+//!
+//! A setting `section.key` is `MONEYER_SECTION__KEY` in the environment. A secret may also be given as the path of a file
+//! that holds it (`section.key_file`, `MONEYER_SECTION__KEY_FILE`). Secrets are kept in types that do not print.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use toml::{Table, Value};
+
+use crate::types::Currency;
+
+/// Prefix of every environment variable that is a setting.
+const PREFIX: &str = "MONEYER_";
+/// Names under the prefix that are not settings: the test suite's database and the path of the settings file.
+const NOT_SETTINGS: [&str; 2] = ["TEST_POSTGRES", "CONFIG"];
+
+/// Keys that everybody knows, so that a first start needs no set-up. Refused in production.
+const DEVELOPMENT_PEPPER: [u8; 32] = *b"moneyer development pepper 00000";
+const DEVELOPMENT_DATA_KEY: [u8; 32] = *b"moneyer development data key 000";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Development,
+    Production,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+#[derive(Debug)]
+pub struct Config {
+    pub mode: Mode,
+    pub server: Server,
+    pub metrics_listen: SocketAddr,
+    pub database: Database,
+    pub secrets: Secrets,
+    pub policies: PathBuf,
+    pub log: Log,
+    /// What `totalValueInBaseCurrency` is counted in; without it that field is null.
+    pub base_currency: Option<Currency>,
+    pub lanes: Lanes,
+}
+
+#[derive(Debug)]
+pub struct Server {
+    pub listen: SocketAddr,
+    /// Threads that serve HTTP.
+    pub workers: usize,
+    /// A larger body is answered with 413.
+    pub body_bytes_max: usize,
+    /// How long a graceful stop waits for requests in progress.
+    pub stop: Duration,
+}
+
+#[derive(Debug)]
+pub struct Database {
+    pub url: SecretString,
+    pub connections_max: u32,
+    /// How long a request waits for a connection before it is answered with 503.
+    pub wait: Duration,
+}
+
+/// The keys that protect what is stored. They live outside the database.
+#[derive(Debug)]
+pub struct Secrets {
+    /// Keyed hashes of API keys, PINs and secret codes.
+    pub pepper: SecretBox<[u8; 32]>,
+    /// Encryption of one-time password seeds.
+    pub data_key: SecretBox<[u8; 32]>,
+}
+
+#[derive(Debug)]
+pub struct Log {
+    pub format: LogFormat,
+    /// A tracing filter such as `info,moneyer=debug`.
+    pub filter: String,
+}
+
+#[derive(Debug)]
+pub struct Lanes {
+    /// Recipients that may wait in one lane; beyond it a mint is answered with 503.
+    pub waiting_max: usize,
+    /// Recipients of one commit.
+    pub commit_max: usize,
+}
+
+/// One setting that is wrong or missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub setting: String,
+    pub reason: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let variable = self.setting.replace('.', "__").to_uppercase();
+        write!(f, "{} ({PREFIX}{variable}): {}", self.setting, self.reason)
+    }
+}
+
+/// Where settings come from, in the order in which later ones win.
+#[derive(Default)]
+pub struct Sources {
+    pub file: Option<PathBuf>,
+    /// `(section.key, value)` from the command line.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+impl Config {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn load(sources: &Sources) -> Result<Self, Vec<Problem>> {
+        let environment = environment();
+        let named = std::env::vars()
+            .find(|(name, _)| name == "MONEYER_CONFIG")
+            .map(|(_, path)| PathBuf::from(path));
+        let file = sources.file.clone().or(named);
+        let table = file
+            .as_deref()
+            .map(read_file)
+            .transpose()
+            .map_err(|problem| vec![problem])?;
+        Self::from_layers(table.unwrap_or_default(), environment, &sources.flags)
+    }
+
+    /// As [`Self::load`], with every layer given.
+    pub fn from_layers(
+        mut table: Table,
+        environment: Vec<(String, String)>,
+        flags: &[(&'static str, String)],
+    ) -> Result<Self, Vec<Problem>> {
+        for (setting, value) in environment {
+            set(&mut table, &setting, Value::String(value));
+        }
+        for (setting, value) in flags {
+            set(&mut table, setting, Value::String(value.clone()));
+        }
+        let mut reader = Reader {
+            table,
+            problems: Vec::new(),
+        };
+        let config = reader.config();
+        reader.refuse_leftovers();
+        if reader.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(reader.problems)
+        }
+    }
+}
+
+fn environment() -> Vec<(String, String)> {
+    let settings = std::env::vars().filter_map(|(name, value)| {
+        let name = name.strip_prefix(PREFIX)?;
+        let setting = name.to_lowercase().replace("__", ".");
+        (!NOT_SETTINGS.contains(&name)).then_some((setting, value))
+    });
+    settings.collect()
+}
+
+fn read_file(path: &Path) -> Result<Table, Problem> {
+    let problem = |reason: String| Problem {
+        setting: path.display().to_string(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    text.parse::<Table>().map_err(|error| problem(error.to_string()))
+}
+
+fn set(table: &mut Table, setting: &str, value: Value) {
+    match setting.split_once('.') {
+        None => {
+            table.insert(setting.to_owned(), value);
+        }
+        Some((section, rest)) => {
+            let entry = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(inner) = entry {
+                set(inner, rest, value);
+            }
+        }
+    }
+}
+
+struct Reader {
+    table: Table,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn config(&mut self) -> Config {
+        let mode = match self.text("mode").as_deref() {
+            None | Some("development") => Mode::Development,
+            Some("production") => Mode::Production,
+            Some(_) => {
+                self.problem("mode", "must be development or production");
+                Mode::Production
+            }
+        };
+        Config {
+            mode,
+            server: Server {
+                listen: self.parsed("server.listen", "127.0.0.1:8080", "an address and port"),
+                workers: self.size("server.workers", 2, 1..=256),
+                body_bytes_max: self.size("server.body_bytes_max", 1_048_576, 1_024..=67_108_864),
+                stop: self.seconds("server.stop_seconds", 30, 0..=600),
+            },
+            metrics_listen: self.parsed("metrics.listen", "127.0.0.1:9464", "an address and port"),
+            database: self.database(mode),
+            secrets: Secrets {
+                pepper: self.key("secrets.pepper", mode, DEVELOPMENT_PEPPER),
+                data_key: self.key("secrets.data_key", mode, DEVELOPMENT_DATA_KEY),
+            },
+            policies: PathBuf::from(self.text("policies.dir").unwrap_or_else(|| "policies".to_owned())),
+            log: self.log(mode),
+            base_currency: self
+                .text("base_currency")
+                .and_then(|text| match Currency::parse(&text) {
+                    Ok(currency) => Some(currency),
+                    Err(error) => {
+                        self.problem("base_currency", &error.to_string());
+                        None
+                    }
+                }),
+            lanes: Lanes {
+                waiting_max: self.size("lanes.waiting_max", 50_000, 100..=1_000_000),
+                commit_max: self.size("lanes.commit_max", 5_000, 100..=20_000),
+            },
+        }
+    }
+
+    fn database(&mut self, mode: Mode) -> Database {
+        let default = "sqlite:data/moneyer.db".to_owned();
+        let url = self.secret_text("database.url");
+        if url.is_none() && mode == Mode::Production {
+            self.problem("database.url", "is missing");
+        }
+        Database {
+            url: SecretString::from(url.unwrap_or(default)),
+            connections_max: self.number("database.connections_max", 16, 1..=1_000),
+            wait: self.seconds("database.wait_seconds", 5, 1..=60),
+        }
+    }
+
+    fn log(&mut self, mode: Mode) -> Log {
+        let default = if mode == Mode::Production { "json" } else { "pretty" };
+        let format = match self.text("log.format").as_deref().unwrap_or(default) {
+            "json" => LogFormat::Json,
+            "pretty" => LogFormat::Pretty,
+            _ => {
+                self.problem("log.format", "must be json or pretty");
+                LogFormat::Json
+            }
+        };
+        Log {
+            format,
+            filter: self.text("log.filter").unwrap_or_else(|| "info".to_owned()),
+        }
+    }
+
+    /// Thirty-two bytes as 64 hex digits or base64, given directly or in a file.
+    fn key(&mut self, setting: &str, mode: Mode, development: [u8; 32]) -> SecretBox<[u8; 32]> {
+        let text = self.secret_text(setting);
+        let bytes = match (&text, mode) {
+            (None, Mode::Development) => Some(development),
+            (None, Mode::Production) => {
+                self.problem(setting, "is missing: give 32 random bytes as 64 hex digits or base64");
+                None
+            }
+            (Some(text), _) => {
+                let bytes = key_bytes(text);
+                if bytes.is_none() {
+                    self.problem(setting, "must be 32 bytes as 64 hex digits or base64");
+                }
+                bytes
+            }
+        };
+        if mode == Mode::Production && bytes == Some(development) {
+            self.problem(setting, "is the development key, which everybody knows");
+        }
+        SecretBox::new(Box::new(bytes.unwrap_or(development)))
+    }
+
+    fn secret_text(&mut self, setting: &str) -> Option<String> {
+        let file = self.text(&format!("{setting}_file"));
+        let direct = self.text(setting);
+        match (direct, file) {
+            (Some(_), Some(_)) => {
+                self.problem(setting, "is given twice: directly and as a file");
+                None
+            }
+            (Some(text), None) => Some(text),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(text) => Some(text.trim_end_matches(['\n', '\r']).to_owned()),
+                Err(error) => {
+                    self.problem(&format!("{setting}_file"), &format!("cannot be read: {error}"));
+                    None
+                }
+            },
+            (None, None) => None,
+        }
+    }
+
+    fn parsed<T: std::str::FromStr>(&mut self, setting: &str, default: &'static str, what: &str) -> T
+    where
+        T::Err: std::fmt::Debug,
+    {
+        let text = self.text(setting);
+        if let Some(value) = text.as_deref().and_then(|text| text.parse().ok()) {
+            return value;
+        }
+        if text.is_some() {
+            self.problem(setting, &format!("must be {what} such as {default}"));
+        }
+        #[expect(
+            clippy::unwrap_used,
+            reason = "defaults are constants of this file, read by every test"
+        )]
+        default.parse().unwrap()
+    }
+
+    fn size(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> usize {
+        usize::try_from(self.number(setting, default, bounds)).unwrap_or(usize::MAX)
+    }
+
+    fn seconds(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> Duration {
+        Duration::from_secs(self.number(setting, default, bounds).into())
+    }
+
+    fn number(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> u32 {
+        let Some(text) = self.text(setting) else { return default };
+        match text.parse() {
+            Ok(number) if bounds.contains(&number) => number,
+            _ => {
+                self.problem(
+                    setting,
+                    &format!("must be a number from {} to {}", bounds.start(), bounds.end()),
+                );
+                default
+            }
+        }
+    }
+
+    /// Takes the setting out of the table, so that what is left over was misspelt.
+    fn text(&mut self, setting: &str) -> Option<String> {
+        let (section, key) = setting.rsplit_once('.').unwrap_or(("", setting));
+        let table = match section {
+            "" => Some(&mut self.table),
+            _ => self.table.get_mut(section).and_then(Value::as_table_mut),
+        };
+        match table.and_then(|table| table.remove(key)) {
+            None => None,
+            Some(Value::String(text)) => Some(text),
+            Some(Value::Integer(number)) => Some(number.to_string()),
+            Some(Value::Boolean(flag)) => Some(flag.to_string()),
+            Some(_) => {
+                self.problem(setting, "must be text or a whole number");
+                None
+            }
+        }
+    }
+
+    fn refuse_leftovers(&mut self) {
+        let table = std::mem::take(&mut self.table);
+        for (section, value) in table {
+            match value {
+                Value::Table(inner) => {
+                    let keys: Vec<String> = inner.keys().map(|key| format!("{section}.{key}")).collect();
+                    keys.iter()
+                        .for_each(|setting| self.problem(setting, "is not a setting"));
+                }
+                _ => self.problem(&section, "is not a setting"),
+            }
+        }
+    }
+
+    fn problem(&mut self, setting: &str, reason: &str) {
+        self.problems.push(Problem {
+            setting: setting.to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+}
+
+fn key_bytes(text: &str) -> Option<[u8; 32]> {
+    let decoded = match text.len() {
+        64 => data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()),
+        _ => data_encoding::BASE64.decode(text.as_bytes()),
+    };
+    decoded.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+}
+
+impl Config {
+    /// The settings in force, one per line, with secrets masked: what `moneyer config` prints.
+    pub fn describe(&self) -> String {
+        let url = self.database.url.expose_secret();
+        let host = url.rsplit_once('@').map_or(url, |(_, host)| host);
+        format!(
+            "mode = {:?}\nserver.listen = {}\nserver.workers = {}\nserver.body_bytes_max = {}\nserver.stop_seconds = {}\n\
+             metrics.listen = {}\ndatabase.url = ***@{host}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
+             secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {:?}\nlog.filter = {}\n\
+             lanes.waiting_max = {}\nlanes.commit_max = {}\n",
+            self.mode,
+            self.server.listen,
+            self.server.workers,
+            self.server.body_bytes_max,
+            self.server.stop.as_secs(),
+            self.metrics_listen,
+            self.database.connections_max,
+            self.database.wait.as_secs(),
+            self.policies.display(),
+            self.log.format,
+            self.log.filter,
+            self.lanes.waiting_max,
+            self.lanes.commit_max,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(pairs: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+        let environment = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Config::from_layers(Table::new(), environment, &[])
+    }
+
+    fn settings(problems: &[Problem]) -> Vec<&str> {
+        problems.iter().map(|problem| problem.setting.as_str()).collect()
+    }
+
+    #[test]
+    fn nothing_set_is_a_development_server() {
+        let config = load(&[]).unwrap();
+
+        assert_eq!(config.mode, Mode::Development);
+        assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn every_wrong_or_missing_setting_is_reported_at_once() {
+        let problems = load(&[
+            ("mode", "production"),
+            ("server.listen", "nonsense"),
+            ("server.lisen", "x"),
+        ])
+        .unwrap_err();
+
+        let expected = [
+            "server.listen",
+            "database.url",
+            "secrets.pepper",
+            "secrets.data_key",
+            "server.lisen",
+        ];
+        assert_eq!(settings(&problems), expected);
+    }
+
+    #[test]
+    fn production_refuses_the_development_keys() {
+        let known = data_encoding::HEXLOWER.encode(&DEVELOPMENT_PEPPER);
+        let own = "11".repeat(32);
+        let pairs = [
+            ("mode", "production"),
+            ("database.url", "sqlite:x"),
+            ("secrets.pepper", known.as_str()),
+            ("secrets.data_key", own.as_str()),
+        ];
+
+        assert_eq!(settings(&load(&pairs).unwrap_err()), ["secrets.pepper"]);
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_the_environment_over_the_file() {
+        let file: Table = "[server]\nlisten = \"127.0.0.1:1\"\nworkers = 3\n".parse().unwrap();
+        let environment = vec![("server.listen".to_owned(), "127.0.0.1:2".to_owned())];
+        let flags = [("server.listen", "127.0.0.1:3".to_owned())];
+
+        let config = Config::from_layers(file, environment, &flags).unwrap();
+
+        assert_eq!(config.server.listen.port(), 3);
+        assert_eq!(config.server.workers, 3);
+    }
+
+    #[test]
+    fn a_number_is_taken_inside_its_bounds_only() {
+        for (text, taken) in [("0", false), ("1", true), ("256", true), ("257", false), ("x", false)] {
+            assert_eq!(load(&[("server.workers", text)]).is_ok(), taken, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_may_come_from_a_file_and_never_prints() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pepper");
+        std::fs::write(&path, format!("{}\n", "ab".repeat(32))).unwrap();
+
+        let config = load(&[("secrets.pepper_file", path.to_str().unwrap())]).unwrap();
+
+        assert_eq!(config.secrets.pepper.expose_secret(), &[0xab; 32]);
+        assert!(!format!("{config:?}{}", config.describe()).contains("abab"));
+    }
+}

@@ -1,0 +1,75 @@
+//! Logs and metrics: the set-up, and the names that dashboards know.
+
+use std::time::{Duration, Instant};
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::{Log, LogFormat};
+
+/// Bounds of the latency histograms, in seconds: from a read in memory to a request that waited for a lock.
+const LATENCY_BOUNDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+
+/// Starts logging to standard output: one JSON object per line, or text for a terminal.
+pub fn start_logs(log: &Log) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&log.filter).map_err(|error| format!("log.filter: {error}"))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = match log.format {
+        LogFormat::Json => registry
+            .with(tracing_subscriber::fmt::layer().json().flatten_event(true))
+            .try_init(),
+        LogFormat::Pretty => registry.with(tracing_subscriber::fmt::layer().compact()).try_init(),
+    };
+    started.map_err(|error| error.to_string())
+}
+
+/// Installs the recorder of the whole process. The handle renders the text that the metrics listener serves.
+pub fn start_metrics() -> Result<PrometheusHandle, String> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_BOUNDS)
+        .map_err(|error| error.to_string())?;
+    let handle = builder.install_recorder().map_err(|error| error.to_string())?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_histogram!(
+        "http_server_request_duration_seconds",
+        "Time to answer, by route, method and status"
+    );
+    describe_counter!(
+        "mints_total",
+        "Mint requests by result: accepted, refused, replayed, error"
+    );
+    describe_counter!("mint_recipients_total", "Recipients of accepted mints");
+    describe_histogram!("mint_commit_seconds", "Time of one commit of a mint lane");
+    describe_histogram!("mint_commit_recipients", "Recipients that share one commit");
+    describe_gauge!("mint_lane_waiting", "Recipients that wait in the mint lanes");
+    describe_counter!("refusals_total", "Refused lines by slug");
+    describe_counter!("wallet_verification_total", "Wallet verifications by method and result");
+    describe_counter!(
+        "db_retries_total",
+        "Transactions that lost against another one and ran again"
+    );
+    describe_gauge!("db_connections_in_use", "Database connections in use");
+    describe_counter!("panics_total", "Requests that ended in a panic: always a defect");
+    describe_gauge!("policy_active", "1 while the loaded policy is the one in force, else 0");
+}
+
+/// Measures how long something took.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
