@@ -1,7 +1,9 @@
 use std::fmt;
 
 use ethers_core::types::H160;
-use ethers_core::utils::to_checksum;
+use ethers_core::utils::{get_create2_address_from_hash, to_checksum};
+
+use super::Hash32;
 
 /// A 20-byte account or contract address.
 ///
@@ -43,6 +45,12 @@ impl Address {
 
     pub const fn from_bytes(bytes: [u8; 20]) -> Self {
         Self(bytes)
+    }
+
+    /// The address of a contract that `factory` makes with `salt` (EIP-1014): known before anything is deployed, and
+    /// another one for any other salt.
+    pub fn create2(factory: &Self, salt: &Hash32, init_code_hash: &Hash32) -> Self {
+        Self(get_create2_address_from_hash(H160(factory.0), *salt.as_bytes(), *init_code_hash.as_bytes()).0)
     }
 
     pub const fn as_bytes(&self) -> &[u8; 20] {
@@ -95,6 +103,7 @@ impl<'de> serde::Deserialize<'de> for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::keccak256;
 
     const CHECKSUMMED: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 
@@ -106,6 +115,24 @@ mod tests {
         assert_eq!(lower, upper);
         assert_eq!(lower.to_string(), CHECKSUMMED);
         assert_eq!(Address::parse(CHECKSUMMED), Ok(lower));
+    }
+
+    #[test]
+    fn the_examples_of_eip_1014_come_out() {
+        let create2 = |factory: &str, salt: &str, init_code_hash: Hash32| {
+            let factory = Address::parse(factory).unwrap();
+            Address::create2(&factory, &Hash32::parse(salt).unwrap(), &init_code_hash).to_string()
+        };
+        let (zero, feed) = ("0".repeat(64), format!("{}feed{}", "0".repeat(24), "0".repeat(36)));
+
+        assert_eq!(
+            create2("0x0000000000000000000000000000000000000000", &zero, keccak256(&[0])),
+            "0x4D1A2e2bB4F88F0250f26Ffff098B0b30B26BF38"
+        );
+        assert_eq!(
+            create2("0xdeadbeef00000000000000000000000000000000", &feed, keccak256(&[0])),
+            "0xD04116cDd17beBE565EB2422F2497E06cC1C9833"
+        );
     }
 
     #[test]
