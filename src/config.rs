@@ -115,7 +115,6 @@ pub struct Sources {
 }
 
 impl Config {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn load(sources: &Sources) -> Result<Self, Vec<Problem>> {
         let environment = environment();
         let named = std::env::vars()

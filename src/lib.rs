@@ -4,5 +4,7 @@ pub mod ctx;
 pub mod db;
 pub mod error;
 pub mod identity;
+pub mod ledger;
+pub mod operation;
 pub mod telemetry;
 pub mod types;

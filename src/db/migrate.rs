@@ -27,10 +27,7 @@ pub struct MigrationReport {
 /// Names of the embedded migrations, oldest first (the same on both databases).
 pub fn migrations_of() -> Result<Vec<String>, Error> {
     let all = MigrationSource::<Pg>::migrations(&POSTGRES).map_err(Error::internal)?;
-    Ok(all
-        .iter()
-        .map(|m| m.name().version().to_string())
-        .collect())
+    Ok(all.iter().map(|m| m.name().version().to_string()).collect())
 }
 
 pub(super) fn run_postgres(connection: &mut PgConnection, dry_run: bool) -> Result<MigrationReport, Error> {

@@ -1,0 +1,136 @@
+use std::collections::{HashMap, HashSet};
+
+use super::store::{self, AssetRow, PostingRow};
+use super::{Account, Phase};
+use crate::db::Tx;
+use crate::error::Error;
+use crate::types::{Address, Amount};
+
+/// Operations whose postings are read at a time.
+const OPERATIONS_PAGE: i64 = 2_000;
+
+/// Recounts every asset from its postings and compares. One sentence per fault; empty means that the invariants hold.
+pub fn verify(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let mut faults = Vec::new();
+    for asset in store::all_assets(tx)? {
+        let name = asset.1.clone();
+        let accounts = store::all_accounts(tx, asset.0)?;
+        let counted = recount(tx, &asset)?;
+        let found = compare(&asset, &accounts, &counted);
+        faults.extend(
+            found
+                .into_iter()
+                .map(|fault| format!("asset {name} ({}): {fault}", asset.0)),
+        );
+    }
+    Ok(faults)
+}
+
+/// What the postings say.
+#[derive(Default)]
+struct Counted {
+    posted: HashMap<Address, Amount>,
+    pending: HashMap<Address, Amount>,
+    unbalanced: Vec<i64>,
+    overflow: bool,
+}
+
+fn recount(tx: &mut Tx<'_>, asset: &AssetRow) -> Result<Counted, Error> {
+    let mut counted = Counted::default();
+    let mut from = 0;
+    // Numbers are without a gap, so the last operation is known and the loop has an end.
+    while from < asset.6 {
+        let to = from.saturating_add(OPERATIONS_PAGE);
+        let rows = store::postings_of_operations(tx, asset.0, from, to)?;
+        count_page(&mut counted, &rows)?;
+        from = to;
+    }
+    Ok(counted)
+}
+
+fn count_page(counted: &mut Counted, rows: &[PostingRow]) -> Result<(), Error> {
+    let mut sides: HashMap<i64, (Amount, Amount)> = HashMap::new();
+    for (operation, kind, account, side, amount, state) in rows {
+        let phase = Phase::parse(state)?;
+        let sums = sides.entry(*operation).or_default();
+        let sum = if side == "debit" { &mut sums.0 } else { &mut sums.1 };
+        match sum.checked_add(*amount) {
+            Some(total) => *sum = total,
+            None => counted.overflow = true,
+        }
+        let balances = match phase {
+            Phase::Pending => &mut counted.pending,
+            Phase::Posted => &mut counted.posted,
+            Phase::Voided => continue,
+        };
+        if kind == "holder" {
+            let balance = balances.entry(*account).or_default();
+            match balance.checked_add(*amount) {
+                Some(total) => *balance = total,
+                None => counted.overflow = true,
+            }
+        }
+    }
+    counted.unbalanced.extend(
+        sides
+            .iter()
+            .filter(|(_, (debit, credit))| debit != credit)
+            .map(|(o, _)| *o),
+    );
+    Ok(())
+}
+
+fn compare(asset: &AssetRow, accounts: &[Account], counted: &Counted) -> Vec<String> {
+    let (_, _, supply, pending, holders, cap, _) = asset;
+    let mut faults: Vec<String> = counted
+        .unbalanced
+        .iter()
+        .map(|operation| format!("operation {operation}: debits differ from credits"))
+        .collect();
+    if counted.overflow {
+        faults.push("the postings pass 2^256-1".into());
+    }
+    let posted_sum = Amount::checked_sum(accounts.iter().map(|account| account.posted));
+    if posted_sum != Some(*supply) {
+        faults.push(format!("posted balances sum to {posted_sum:?}, the supply is {supply}"));
+    }
+    let pending_sum = Amount::checked_sum(accounts.iter().map(|account| account.pending));
+    if pending_sum != Some(*pending) {
+        faults.push(format!(
+            "pending balances sum to {pending_sum:?}, the pending supply is {pending}"
+        ));
+    }
+    let total = supply.checked_add(*pending);
+    if let Some(cap) = cap.filter(|cap| total.is_none_or(|total| total > *cap)) {
+        faults.push(format!("supply {supply} and pending {pending} pass the cap {cap}"));
+    }
+    faults.extend(accounts.iter().filter_map(|account| differs(account, counted)));
+    let known: HashSet<Address> = accounts.iter().map(|account| account.wallet).collect();
+    let missing = counted
+        .posted
+        .keys()
+        .chain(counted.pending.keys())
+        .filter(|wallet| !known.contains(wallet));
+    faults.extend(missing.map(|wallet| format!("account {wallet} has postings and no balance")));
+    let holding: HashSet<_> = accounts
+        .iter()
+        .filter(|a| a.held() != Some(Amount::ZERO))
+        .filter_map(|a| a.identity)
+        .collect();
+    if i64::try_from(holding.len()) != Ok(*holders) {
+        faults.push(format!("{} identities hold, the counter says {holders}", holding.len()));
+    }
+    faults
+}
+
+fn differs(account: &Account, counted: &Counted) -> Option<String> {
+    let posted = counted.posted.get(&account.wallet).copied().unwrap_or_default();
+    let pending = counted.pending.get(&account.wallet).copied().unwrap_or_default();
+    if account.posted == posted && account.pending == pending && account.frozen_amount <= account.posted {
+        return None;
+    }
+    Some(format!(
+        "account {}: balance {} posted, {} pending, {} frozen; its postings say {posted} and {pending}",
+        account.wallet, account.posted, account.pending, account.frozen_amount
+    ))
+}

@@ -1,0 +1,146 @@
+//! Who holds what: double entry per asset, in two phases.
+//!
+//! *Account*: a wallet on one asset. *Posted* is final and held; *pending* is on its way in, reserved but not yet held;
+//! *frozen* is a part of posted. *Posting*: one line of an operation on one account. Every operation of an asset has one
+//! issuance line against its holder lines, so its debits equal its credits.
+//!
+//! A mint is pending when it is accepted and posted (or voided) when it is final; with `Book` settlement both happen in
+//! one commit.
+//!
+//! Invariants, checked by [`verify`] after every test and by `moneyer check`: for each asset and operation debits equal
+//! credits; posted balances of the holders sum to the supply and pending ones to the pending supply; each balance is the
+//! sum of its postings; supply + pending never passes the cap; the holder counters equal a recount.
+//!
+//! The asset's row is locked by the caller before anything here is written.
+
+mod check;
+mod model;
+mod sheet;
+mod store;
+
+pub use check::verify;
+pub use model::{Account, HolderLine, Phase, Posting, Side};
+pub use sheet::{IssueLine, Sheet, SheetError};
+
+use std::collections::HashMap;
+
+use crate::db::{Page, Tx};
+use crate::error::Error;
+use crate::types::{Address, AssetId, CountryCode, IdentityId, Timestamp};
+
+/// The accounts of these wallets, and every other account of these identities: one query.
+pub fn accounts(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    wallets: &[Address],
+    identities: &[IdentityId],
+) -> Result<Vec<Account>, Error> {
+    store::accounts(tx, asset, wallets, identities)
+}
+
+pub fn account(tx: &mut Tx<'_>, asset: AssetId, wallet: Address) -> Result<Option<Account>, Error> {
+    store::account(tx, asset, wallet)
+}
+
+/// Accounts with a posted balance, the last changed first, and how many there are.
+pub fn holders(tx: &mut Tx<'_>, asset: AssetId, page: &Page) -> Result<(Vec<Account>, i64), Error> {
+    Ok((store::holders(tx, asset, page)?, store::holder_count(tx, asset)?))
+}
+
+/// Freezes or thaws a wallet on an asset; false when it was so already.
+pub fn set_frozen(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    wallet: Address,
+    frozen: Freeze,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let before = store::account(tx, asset, wallet)?;
+    let wanted = frozen == Freeze::Frozen;
+    if before.as_ref().is_some_and(|account| account.frozen == wanted) || (before.is_none() && !wanted) {
+        return Ok(false);
+    }
+    let account = before.unwrap_or_else(|| Account::empty(wallet, None));
+    let account = Account {
+        frozen: wanted,
+        updated_at: now,
+        ..account
+    };
+    store::save_accounts(tx, asset, &[account])?;
+    Ok(true)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freeze {
+    Frozen,
+    Free,
+}
+
+/// Moves an identity from one country's holder counters to another's, on every asset where it holds.
+pub fn move_country(
+    tx: &mut Tx<'_>,
+    identity: IdentityId,
+    from: Option<CountryCode>,
+    to: Option<CountryCode>,
+) -> Result<(), Error> {
+    for asset in store::assets_held_by(tx, identity)? {
+        let mut counts = store::country_counts(tx, asset)?;
+        if let Some(from) = from {
+            counts
+                .entry(from)
+                .and_modify(|count| *count = count.saturating_sub(1).max(0));
+        }
+        if let Some(to) = to {
+            let count = counts.entry(to).or_default();
+            *count = count.saturating_add(1);
+        }
+        let changed: Vec<(CountryCode, i64)> = counts.into_iter().collect();
+        store::save_country_counts(tx, asset, &changed)?;
+    }
+    Ok(())
+}
+
+/// The holder lines of an operation in their order.
+pub fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
+    store::lines_of(tx, asset, operation)
+}
+
+/// Makes the pending lines of an operation final. Its accounts must be on the sheet.
+pub fn post(tx: &mut Tx<'_>, sheet: &mut Sheet, operation: i64) -> Result<(), Error> {
+    let lines = store::pending_lines(tx, sheet.asset(), operation)?;
+    sheet
+        .post(&lines)
+        .map_err(|error| Error::internal(format!("operation {operation}: {error}")))?;
+    store::set_state(tx, sheet.asset(), operation, Phase::Posted)
+}
+
+/// Takes the pending lines of an operation back. Its accounts, and every account of their identities, must be on the
+/// sheet; `countries` are those of the identities.
+pub fn void(
+    tx: &mut Tx<'_>,
+    sheet: &mut Sheet,
+    operation: i64,
+    countries: &HashMap<IdentityId, CountryCode>,
+) -> Result<(), Error> {
+    let lines = store::pending_lines(tx, sheet.asset(), operation)?;
+    sheet
+        .void(&lines, countries)
+        .map_err(|error| Error::internal(format!("operation {operation}: {error}")))?;
+    store::set_state(tx, sheet.asset(), operation, Phase::Voided)
+}
+
+/// Writes what changed on the sheet: balances, new postings, and the totals on the asset's row.
+pub fn save(tx: &mut Tx<'_>, sheet: Sheet, now: Timestamp) -> Result<(), Error> {
+    let changed: Vec<Account> = sheet.changed(now);
+    store::save_accounts(tx, sheet.asset(), &changed)?;
+    store::insert_postings(tx, sheet.asset(), sheet.postings())?;
+    store::save_country_counts(tx, sheet.asset(), &sheet.changed_countries())?;
+    store::save_totals(tx, &sheet)
+}
+
+/// Opens the books of an asset whose row is locked: its totals and the accounts given by [`accounts`].
+pub fn open(tx: &mut Tx<'_>, asset: AssetId, accounts: Vec<Account>) -> Result<Sheet, Error> {
+    let totals = store::totals(tx, asset)?;
+    let countries = store::country_counts(tx, asset)?;
+    Ok(Sheet::new(asset, totals, countries, accounts))
+}

@@ -1,0 +1,274 @@
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+
+use super::sheet::Totals;
+use super::{Account, HolderLine, Phase, Posting, Sheet};
+use crate::db::schema::{accounts, assets, holder_countries, postings};
+use crate::db::{Bulk, Page, Tx};
+use crate::error::Error;
+use crate::on;
+use crate::types::{Address, Amount, AssetId, CountryCode, IdentityId, Timestamp};
+
+type AccountRow = (
+    AssetId,
+    Address,
+    Option<IdentityId>,
+    Amount,
+    Amount,
+    Amount,
+    bool,
+    Option<Timestamp>,
+    Timestamp,
+);
+
+fn account_of(row: AccountRow) -> Account {
+    let (_, wallet, identity, posted, pending, frozen_amount, frozen, acquired_at, updated_at) = row;
+    Account {
+        wallet,
+        identity,
+        posted,
+        pending,
+        frozen_amount,
+        frozen,
+        acquired_at,
+        updated_at,
+    }
+}
+
+pub(super) fn accounts(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    wallets: &[Address],
+    identities: &[IdentityId],
+) -> Result<Vec<Account>, Error> {
+    let wallets = wallets.to_vec();
+    let identities = identities.to_vec();
+    let rows: Vec<AccountRow> = on!(tx, c => accounts::table
+        .filter(accounts::asset_id.eq(asset))
+        .filter(accounts::account.eq_any(wallets).or(accounts::identity_id.assume_not_null().eq_any(identities)))
+        .load(c))?;
+    Ok(rows.into_iter().map(account_of).collect())
+}
+
+pub(super) fn account(tx: &mut Tx<'_>, asset: AssetId, wallet: Address) -> Result<Option<Account>, Error> {
+    let row: Option<AccountRow> = on!(tx, c => accounts::table.find((asset, wallet)).first(c).optional())?;
+    Ok(row.map(account_of))
+}
+
+pub(super) fn holders(tx: &mut Tx<'_>, asset: AssetId, page: &Page) -> Result<Vec<Account>, Error> {
+    let query = accounts::table
+        .filter(accounts::asset_id.eq(asset))
+        .filter(accounts::posted.gt(Amount::ZERO))
+        .order((accounts::updated_at.desc(), accounts::account))
+        .limit(page.limit)
+        .offset(page.offset);
+    let rows: Vec<AccountRow> = on!(tx, c => query.load(c))?;
+    Ok(rows.into_iter().map(account_of).collect())
+}
+
+pub(super) fn holder_count(tx: &mut Tx<'_>, asset: AssetId) -> Result<i64, Error> {
+    let query = accounts::table
+        .filter(accounts::asset_id.eq(asset))
+        .filter(accounts::posted.gt(Amount::ZERO))
+        .count();
+    Ok(on!(tx, c => query.get_result(c))?)
+}
+
+pub(super) fn save_accounts(tx: &mut Tx<'_>, asset: AssetId, rows: &[Account]) -> Result<(), Error> {
+    Bulk::into("accounts")
+        .column("asset_id", vec![*asset.as_uuid(); rows.len()])
+        .column("account", rows.iter().map(|row| row.wallet).collect::<Vec<_>>())
+        .column(
+            "identity_id",
+            rows.iter()
+                .map(|row| row.identity.map(|id| *id.as_uuid()))
+                .collect::<Vec<_>>(),
+        )
+        .column("posted", rows.iter().map(|row| row.posted).collect::<Vec<_>>())
+        .column("pending", rows.iter().map(|row| row.pending).collect::<Vec<_>>())
+        .column(
+            "frozen_amount",
+            rows.iter().map(|row| row.frozen_amount).collect::<Vec<_>>(),
+        )
+        .column("frozen", rows.iter().map(|row| row.frozen).collect::<Vec<_>>())
+        .column(
+            "acquired_at",
+            rows.iter().map(|row| row.acquired_at).collect::<Vec<_>>(),
+        )
+        .column("updated_at", rows.iter().map(|row| row.updated_at).collect::<Vec<_>>())
+        .on_conflict(
+            "ON CONFLICT (asset_id, account) DO UPDATE SET identity_id = excluded.identity_id, \
+             posted = excluded.posted, pending = excluded.pending, frozen_amount = excluded.frozen_amount, \
+             frozen = excluded.frozen, acquired_at = excluded.acquired_at, updated_at = excluded.updated_at",
+        )
+        .execute(tx)?;
+    Ok(())
+}
+
+pub(super) fn insert_postings(tx: &mut Tx<'_>, asset: AssetId, rows: &[Posting]) -> Result<(), Error> {
+    Bulk::into("postings")
+        .column("asset_id", vec![*asset.as_uuid(); rows.len()])
+        .column("operation", rows.iter().map(|row| row.operation).collect::<Vec<_>>())
+        .column("line", rows.iter().map(|row| row.line).collect::<Vec<_>>())
+        .column("kind", rows.iter().map(|row| row.kind).collect::<Vec<_>>())
+        .column("account", rows.iter().map(|row| row.account).collect::<Vec<_>>())
+        .column("side", rows.iter().map(|row| row.side.text()).collect::<Vec<_>>())
+        .column("amount", rows.iter().map(|row| row.amount).collect::<Vec<_>>())
+        .column("state", rows.iter().map(|row| row.phase.text()).collect::<Vec<_>>())
+        .execute(tx)?;
+    Ok(())
+}
+
+pub(super) fn set_state(tx: &mut Tx<'_>, asset: AssetId, operation: i64, phase: Phase) -> Result<(), Error> {
+    let rows = postings::table
+        .filter(postings::asset_id.eq(asset))
+        .filter(postings::operation.eq(operation));
+    on!(tx, c => diesel::update(rows).set(postings::state.eq(phase.text())).execute(c))?;
+    Ok(())
+}
+
+type LineRow = (i32, Address, Amount, String);
+
+pub(super) fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
+    let query = postings::table
+        .filter(postings::asset_id.eq(asset))
+        .filter(postings::operation.eq(operation))
+        .filter(postings::kind.eq("holder"))
+        .order(postings::line)
+        .select((postings::line, postings::account, postings::amount, postings::state));
+    let rows: Vec<LineRow> = on!(tx, c => query.load(c))?;
+    rows.into_iter()
+        .map(|(line, recipient, amount, state)| {
+            Ok(HolderLine {
+                line,
+                recipient,
+                amount,
+                phase: Phase::parse(&state)?,
+            })
+        })
+        .collect()
+}
+
+pub(super) fn pending_lines(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
+    let lines = lines_of(tx, asset, operation)?;
+    Ok(lines.into_iter().filter(|line| line.phase == Phase::Pending).collect())
+}
+
+pub(super) fn totals(tx: &mut Tx<'_>, asset: AssetId) -> Result<Totals, Error> {
+    let query = assets::table
+        .find(asset)
+        .select((assets::supply, assets::pending, assets::holders));
+    let (supply, pending, holders): (Amount, Amount, i64) = on!(tx, c => query.first(c))?;
+    Ok(Totals {
+        supply,
+        pending,
+        holders,
+    })
+}
+
+pub(super) fn save_totals(tx: &mut Tx<'_>, sheet: &Sheet) -> Result<(), Error> {
+    let totals = sheet.totals();
+    let change = (
+        assets::supply.eq(totals.supply),
+        assets::pending.eq(totals.pending),
+        assets::holders.eq(totals.holders),
+    );
+    on!(tx, c => diesel::update(assets::table.find(sheet.asset())).set(change).execute(c))?;
+    Ok(())
+}
+
+pub(super) fn country_counts(tx: &mut Tx<'_>, asset: AssetId) -> Result<BTreeMap<CountryCode, i64>, Error> {
+    let query = holder_countries::table
+        .filter(holder_countries::asset_id.eq(asset))
+        .select((holder_countries::country, holder_countries::holders));
+    let rows: Vec<(i16, i64)> = on!(tx, c => query.load(c))?;
+    let counts = rows.into_iter().filter_map(|(country, holders)| {
+        let country = CountryCode::from_numeric(u16::try_from(country).ok()?).ok()?;
+        Some((country, holders))
+    });
+    Ok(counts.collect())
+}
+
+pub(super) fn save_country_counts(tx: &mut Tx<'_>, asset: AssetId, counts: &[(CountryCode, i64)]) -> Result<(), Error> {
+    let numeric = |country: &CountryCode| i16::try_from(country.numeric()).unwrap_or(i16::MAX);
+    Bulk::into("holder_countries")
+        .column("asset_id", vec![*asset.as_uuid(); counts.len()])
+        .column(
+            "country",
+            counts.iter().map(|(country, _)| numeric(country)).collect::<Vec<_>>(),
+        )
+        .column(
+            "holders",
+            counts.iter().map(|(_, holders)| *holders).collect::<Vec<_>>(),
+        )
+        .on_conflict("ON CONFLICT (asset_id, country) DO UPDATE SET holders = excluded.holders")
+        .execute(tx)?;
+    Ok(())
+}
+
+/// The assets on which an identity holds something; their rows stay locked until the commit.
+pub(super) fn assets_held_by(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<AssetId>, Error> {
+    let held = accounts::table
+        .filter(accounts::identity_id.eq(identity))
+        .filter(accounts::posted.gt(Amount::ZERO).or(accounts::pending.gt(Amount::ZERO)))
+        .select(accounts::asset_id);
+    let query = assets::table
+        .filter(assets::id.eq_any(held))
+        .select(assets::id)
+        .order(assets::id);
+    let ids = match tx {
+        Tx::Pg(c) => query.for_update().load(*c)?,
+        Tx::Sqlite(c) => query.load(*c)?,
+    };
+    Ok(ids)
+}
+
+/// One asset's row as the ledger's invariants need it.
+pub(super) type AssetRow = (AssetId, String, Amount, Amount, i64, Option<Amount>, i64);
+
+pub(super) fn all_assets(tx: &mut Tx<'_>) -> Result<Vec<AssetRow>, Error> {
+    let query = assets::table
+        .select((
+            assets::id,
+            assets::symbol,
+            assets::supply,
+            assets::pending,
+            assets::holders,
+            assets::cap,
+            assets::next_operation,
+        ))
+        .order(assets::created_at);
+    Ok(on!(tx, c => query.load(c))?)
+}
+
+pub(super) fn all_accounts(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<Account>, Error> {
+    let query = accounts::table.filter(accounts::asset_id.eq(asset));
+    let rows: Vec<AccountRow> = on!(tx, c => query.load(c))?;
+    Ok(rows.into_iter().map(account_of).collect())
+}
+
+/// (operation, kind, account, side, amount, state) in the order of their numbers, after a given one.
+pub(super) type PostingRow = (i64, String, Address, String, Amount, String);
+
+pub(super) fn postings_of_operations(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    from: i64,
+    to: i64,
+) -> Result<Vec<PostingRow>, Error> {
+    let query = postings::table
+        .filter(postings::asset_id.eq(asset))
+        .filter(postings::operation.ge(from))
+        .filter(postings::operation.lt(to))
+        .order((postings::operation, postings::line))
+        .select((
+            postings::operation,
+            postings::kind,
+            postings::account,
+            postings::side,
+            postings::amount,
+            postings::state,
+        ));
+    Ok(on!(tx, c => query.load(c))?)
+}

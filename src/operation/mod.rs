@@ -1,0 +1,87 @@
+//! *Operation*: one requested change of an asset, numbered per asset without a gap, with a status and a plan made of
+//! plain types. No chain and no rules here.
+//!
+//! *Idempotency*: the first answer to a request with an `Idempotency-Key` is stored in the transaction of its change; the
+//! same request gets it again, another request under the same key is a conflict (dalp.md A10). Refusals are not stored.
+//!
+//! After a crash an operation is there with its lines, its events and its stored answer, or none of them is.
+
+mod model;
+mod store;
+
+pub use model::{
+    Fingerprint, IdempotencyKey, NewOperation, Operation, OperationKind, Plan, Remembered, Replay, Status,
+};
+
+use std::collections::HashMap;
+
+use crate::db::{Page, Tx};
+use crate::error::Error;
+use crate::types::{AssetId, OperationId, Timestamp, UserId};
+
+/// Stores operations of one asset whose row is locked.
+pub fn enqueue(tx: &mut Tx<'_>, operations: &[Operation]) -> Result<(), Error> {
+    store::insert(tx, operations)
+}
+
+pub fn find(tx: &mut Tx<'_>, id: OperationId) -> Result<Operation, Error> {
+    store::find(tx, id)?.ok_or(Error::NotFound("operation"))
+}
+
+/// Newest first: those a user requested, or all of an asset.
+pub fn list(tx: &mut Tx<'_>, of: Of, page: &Page) -> Result<Vec<Operation>, Error> {
+    store::list(tx, of, page)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    Requester(UserId),
+    Asset(AssetId),
+}
+
+/// Stored answers of these keys, by key: one query. The caller compares fingerprints with [`Remembered::replay`].
+pub fn remembered(
+    tx: &mut Tx<'_>,
+    keys: &[&IdempotencyKey],
+    now: Timestamp,
+) -> Result<HashMap<IdempotencyKey, Remembered>, Error> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = store::remembered(tx, keys)?;
+    Ok(found
+        .into_iter()
+        .filter(|(_, answer)| answer.expires_at.is_none_or(|end| end > now))
+        .collect())
+}
+
+/// Stores first answers. An answer past its time under the same key is replaced; [`Error::AlreadyExists`] when another
+/// request took a key meanwhile.
+pub fn remember(tx: &mut Tx<'_>, answers: &[(IdempotencyKey, Remembered)], now: Timestamp) -> Result<(), Error> {
+    if answers.is_empty() {
+        return Ok(());
+    }
+    if answers.iter().any(|(_, answer)| answer.expires_at.is_some()) {
+        store::prune(tx, now)?;
+    }
+    store::remember(tx, answers)
+}
+
+/// Deletes answers whose time is over; returns how many.
+pub fn prune(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
+    store::prune(tx, now)
+}
+
+/// Faults of the operations against the numbers on their assets' rows. Empty means sound.
+pub fn verify(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
+    let mut faults = Vec::new();
+    for (asset, symbol, next, count, highest) in store::numbers(tx)? {
+        let last = next.saturating_sub(1);
+        if count != last || highest != last {
+            faults.push(format!(
+                "asset {symbol} ({asset}): {count} operations up to number {highest}, the asset says {last}"
+            ));
+        }
+    }
+    Ok(faults)
+}

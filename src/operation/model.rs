@@ -1,0 +1,233 @@
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::types::{Amount, AssetId, Hash32, OperationId, RequestId, Timestamp, UserId};
+
+/// What is to be done, in types that settlement can turn into a transaction. The lines of a mint are its postings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    Mint,
+    Pause,
+    Unpause,
+    SetCap {
+        cap: Amount,
+    },
+    FreezeAddress {
+        wallet: crate::types::Address,
+        frozen: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperationKind {
+    Mint,
+    Pause,
+    Unpause,
+    SetCap,
+    FreezeAddress,
+}
+
+impl OperationKind {
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Mint => "mint",
+            Self::Pause => "pause",
+            Self::Unpause => "unpause",
+            Self::SetCap => "set-cap",
+            Self::FreezeAddress => "freeze-address",
+        }
+    }
+
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        [
+            Self::Mint,
+            Self::Pause,
+            Self::Unpause,
+            Self::SetCap,
+            Self::FreezeAddress,
+        ]
+        .into_iter()
+        .find(|kind| kind.text() == text)
+        .ok_or_else(|| Error::internal(format!("unknown kind of operation {text}")))
+    }
+}
+
+impl Plan {
+    pub fn kind(&self) -> OperationKind {
+        match self {
+            Self::Mint => OperationKind::Mint,
+            Self::Pause => OperationKind::Pause,
+            Self::Unpause => OperationKind::Unpause,
+            Self::SetCap { .. } => OperationKind::SetCap,
+            Self::FreezeAddress { .. } => OperationKind::FreezeAddress,
+        }
+    }
+
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Mint | Self::Pause | Self::Unpause => json!({}),
+            Self::SetCap { cap } => json!({ "cap": cap }),
+            Self::FreezeAddress { wallet, frozen } => json!({ "wallet": wallet, "frozen": frozen }),
+        }
+    }
+}
+
+/// The life of an operation (architecture, section 6). `Book` settlement goes from queued to succeeded in one commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Queued,
+    Signed,
+    Sent,
+    Mined,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+impl Status {
+    const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Signed,
+        Self::Sent,
+        Self::Mined,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Signed => "signed",
+            Self::Sent => "sent",
+            Self::Mined => "mined",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|status| status.text() == text);
+        found.ok_or_else(|| Error::internal(format!("unknown status {text}")))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    pub id: OperationId,
+    pub asset: AssetId,
+    /// The number of this operation on its asset, from 1.
+    pub sequence: i64,
+    pub kind: OperationKind,
+    pub status: Status,
+    /// JSON of the plan.
+    pub plan: String,
+    pub lines: i32,
+    /// Sum of the lines, base units.
+    pub total: Amount,
+    pub requested_by: UserId,
+    pub request_id: String,
+    /// The policy that judged it.
+    pub policy_hash: Option<Hash32>,
+    pub error: Option<String>,
+    /// What needs a person, and since when.
+    pub attention: Option<(String, Timestamp)>,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What a new operation is made of; the rest follows.
+pub struct NewOperation<'a> {
+    pub asset: AssetId,
+    pub sequence: i64,
+    pub plan: &'a Plan,
+    pub lines: i32,
+    pub total: Amount,
+    pub requested_by: UserId,
+    pub request_id: &'a RequestId,
+    pub policy_hash: Option<Hash32>,
+    pub now: Timestamp,
+}
+
+impl Operation {
+    /// An operation that is accepted and not yet settled.
+    pub fn queued(new: &NewOperation<'_>) -> Self {
+        Self {
+            id: OperationId::generate(),
+            asset: new.asset,
+            sequence: new.sequence,
+            kind: new.plan.kind(),
+            status: Status::Queued,
+            plan: new.plan.to_json().to_string(),
+            lines: new.lines,
+            total: new.total,
+            requested_by: new.requested_by,
+            request_id: new.request_id.to_string(),
+            policy_hash: new.policy_hash,
+            error: None,
+            attention: None,
+            created_at: new.now,
+            finished_at: None,
+        }
+    }
+
+    #[must_use]
+    pub fn succeeded(self, now: Timestamp) -> Self {
+        Self {
+            status: Status::Succeeded,
+            finished_at: Some(now),
+            ..self
+        }
+    }
+}
+
+/// SHA-256 over the canonical JSON of a body without its `walletVerification`, so that a retry with a fresh one-time
+/// password is the same request and no hash of a PIN is kept.
+pub type Fingerprint = Hash32;
+
+/// A key is the caller's within one route: the method and the path as called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey {
+    pub user: UserId,
+    pub route: String,
+    pub key: String,
+}
+
+/// The first answer to a request, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    pub fingerprint: Fingerprint,
+    pub status: u16,
+    /// Names and values of the headers that belong to the answer.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+    pub operation: Option<OperationId>,
+    pub created_at: Timestamp,
+    /// None is for ever.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A stored answer that is given again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Remembered {
+    /// The stored answer when the request is the same, else a conflict.
+    pub fn replay(&self, fingerprint: &Fingerprint) -> Result<Replay, Error> {
+        if self.fingerprint != *fingerprint {
+            return Err(Error::Conflict(
+                "This Idempotency-Key was used with another request".into(),
+            ));
+        }
+        Ok(Replay {
+            status: self.status,
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+        })
+    }
+}

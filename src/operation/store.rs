@@ -1,0 +1,227 @@
+use diesel::prelude::*;
+
+use super::{IdempotencyKey, Of, Operation, OperationKind, Remembered, Status};
+use crate::db::schema::{assets, idempotency_keys, operations};
+use crate::db::{Bulk, Page, Tx};
+use crate::error::Error;
+use crate::on;
+use crate::types::{Amount, AssetId, Hash32, OperationId, Timestamp, UserId};
+
+pub(super) fn insert(tx: &mut Tx<'_>, rows: &[Operation]) -> Result<(), Error> {
+    Bulk::into("operations")
+        .column(
+            "asset_id",
+            rows.iter().map(|row| *row.asset.as_uuid()).collect::<Vec<_>>(),
+        )
+        .column("sequence", rows.iter().map(|row| row.sequence).collect::<Vec<_>>())
+        .column("id", rows.iter().map(|row| *row.id.as_uuid()).collect::<Vec<_>>())
+        .column("kind", rows.iter().map(|row| row.kind.text()).collect::<Vec<_>>())
+        .column("status", rows.iter().map(|row| row.status.text()).collect::<Vec<_>>())
+        .column("plan", rows.iter().map(|row| row.plan.clone()).collect::<Vec<_>>())
+        .column("lines", rows.iter().map(|row| row.lines).collect::<Vec<_>>())
+        .column("total", rows.iter().map(|row| row.total).collect::<Vec<_>>())
+        .column(
+            "requested_by",
+            rows.iter().map(|row| *row.requested_by.as_uuid()).collect::<Vec<_>>(),
+        )
+        .column(
+            "request_id",
+            rows.iter().map(|row| row.request_id.clone()).collect::<Vec<_>>(),
+        )
+        .column(
+            "policy_hash",
+            rows.iter().map(|row| row.policy_hash).collect::<Vec<_>>(),
+        )
+        .column("created_at", rows.iter().map(|row| row.created_at).collect::<Vec<_>>())
+        .column(
+            "finished_at",
+            rows.iter().map(|row| row.finished_at).collect::<Vec<_>>(),
+        )
+        .execute(tx)?;
+    Ok(())
+}
+
+#[derive(Queryable)]
+struct Row {
+    asset_id: AssetId,
+    sequence: i64,
+    id: OperationId,
+    kind: String,
+    status: String,
+    plan: String,
+    lines: i32,
+    total: Amount,
+    requested_by: UserId,
+    request_id: String,
+    policy_hash: Option<Hash32>,
+    error: Option<String>,
+    attention_reason: Option<String>,
+    attention_since: Option<Timestamp>,
+    created_at: Timestamp,
+    finished_at: Option<Timestamp>,
+}
+
+impl TryFrom<Row> for Operation {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.id,
+            asset: row.asset_id,
+            sequence: row.sequence,
+            kind: OperationKind::parse(&row.kind)?,
+            status: Status::parse(&row.status)?,
+            plan: row.plan,
+            lines: row.lines,
+            total: row.total,
+            requested_by: row.requested_by,
+            request_id: row.request_id,
+            policy_hash: row.policy_hash,
+            error: row.error,
+            attention: row.attention_reason.zip(row.attention_since),
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+        })
+    }
+}
+
+pub(super) fn find(tx: &mut Tx<'_>, id: OperationId) -> Result<Option<Operation>, Error> {
+    let query = operations::table.filter(operations::id.eq(id));
+    let row: Option<Row> = on!(tx, c => query.first(c).optional())?;
+    row.map(Operation::try_from).transpose()
+}
+
+pub(super) fn list(tx: &mut Tx<'_>, of: Of, page: &Page) -> Result<Vec<Operation>, Error> {
+    let rows: Vec<Row> = on!(tx, c => {
+        let query = operations::table.into_boxed();
+        let query = match of {
+            Of::Requester(user) => query.filter(operations::requested_by.eq(user)),
+            Of::Asset(asset) => query.filter(operations::asset_id.eq(asset)),
+        };
+        query
+            .order((operations::created_at.desc(), operations::asset_id, operations::sequence.desc()))
+            .limit(page.limit)
+            .offset(page.offset)
+            .load(c)
+    })?;
+    rows.into_iter().map(Operation::try_from).collect()
+}
+
+type KeyRow = (
+    UserId,
+    String,
+    String,
+    Hash32,
+    i32,
+    String,
+    String,
+    Option<OperationId>,
+    Timestamp,
+    Option<Timestamp>,
+);
+
+/// The three parts are looked up one by one list each; what matches only in parts is sorted out here.
+pub(super) fn remembered(
+    tx: &mut Tx<'_>,
+    keys: &[&IdempotencyKey],
+) -> Result<Vec<(IdempotencyKey, Remembered)>, Error> {
+    let users: Vec<UserId> = keys.iter().map(|key| key.user).collect();
+    let routes: Vec<String> = keys.iter().map(|key| key.route.clone()).collect();
+    let names: Vec<String> = keys.iter().map(|key| key.key.clone()).collect();
+    let rows: Vec<KeyRow> = on!(tx, c => idempotency_keys::table
+        .filter(idempotency_keys::user_id.eq_any(users))
+        .filter(idempotency_keys::route.eq_any(routes))
+        .filter(idempotency_keys::key.eq_any(names))
+        .load(c))?;
+    let found = rows.into_iter().map(remembered_of).collect::<Result<Vec<_>, Error>>()?;
+    Ok(found.into_iter().filter(|(key, _)| keys.contains(&key)).collect())
+}
+
+fn remembered_of(row: KeyRow) -> Result<(IdempotencyKey, Remembered), Error> {
+    let (user, route, key, fingerprint, status, headers, body, operation, created_at, expires_at) = row;
+    let answer = Remembered {
+        fingerprint,
+        status: u16::try_from(status).map_err(Error::internal)?,
+        headers: serde_json::from_str(&headers).map_err(Error::internal)?,
+        body,
+        operation,
+        created_at,
+        expires_at,
+    };
+    Ok((IdempotencyKey { user, route, key }, answer))
+}
+
+pub(super) fn remember(tx: &mut Tx<'_>, answers: &[(IdempotencyKey, Remembered)]) -> Result<(), Error> {
+    let headers = answers
+        .iter()
+        .map(|(_, answer)| serde_json::to_string(&answer.headers).map_err(Error::internal))
+        .collect::<Result<Vec<_>, _>>()?;
+    Bulk::into("idempotency_keys")
+        .column(
+            "user_id",
+            answers.iter().map(|(key, _)| *key.user.as_uuid()).collect::<Vec<_>>(),
+        )
+        .column(
+            "route",
+            answers.iter().map(|(key, _)| key.route.clone()).collect::<Vec<_>>(),
+        )
+        .column(
+            "key",
+            answers.iter().map(|(key, _)| key.key.clone()).collect::<Vec<_>>(),
+        )
+        .column(
+            "fingerprint",
+            answers.iter().map(|(_, answer)| answer.fingerprint).collect::<Vec<_>>(),
+        )
+        .column(
+            "status",
+            answers
+                .iter()
+                .map(|(_, answer)| i32::from(answer.status))
+                .collect::<Vec<_>>(),
+        )
+        .column("headers", headers)
+        .column(
+            "body",
+            answers
+                .iter()
+                .map(|(_, answer)| answer.body.clone())
+                .collect::<Vec<_>>(),
+        )
+        .column(
+            "operation_id",
+            answers
+                .iter()
+                .map(|(_, a)| a.operation.map(|id| *id.as_uuid()))
+                .collect::<Vec<_>>(),
+        )
+        .column(
+            "created_at",
+            answers.iter().map(|(_, answer)| answer.created_at).collect::<Vec<_>>(),
+        )
+        .column(
+            "expires_at",
+            answers.iter().map(|(_, answer)| answer.expires_at).collect::<Vec<_>>(),
+        )
+        .execute(tx)?;
+    Ok(())
+}
+
+pub(super) fn prune(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
+    let rows = idempotency_keys::table.filter(idempotency_keys::expires_at.le(now));
+    Ok(on!(tx, c => diesel::delete(rows).execute(c))?)
+}
+
+/// (asset, symbol, next number, operations, highest number)
+pub(super) fn numbers(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, String, i64, i64, i64)>, Error> {
+    let all = assets::table.select((assets::id, assets::symbol, assets::next_operation));
+    let assets: Vec<(AssetId, String, i64)> = on!(tx, c => all.load(c))?;
+    let mut numbers = Vec::new();
+    for (id, symbol, next) in assets {
+        let of_asset = operations::table.filter(operations::asset_id.eq(id));
+        let count: i64 = on!(tx, c => of_asset.count().get_result(c))?;
+        let highest: Option<i64> = on!(tx, c => of_asset.select(diesel::dsl::max(operations::sequence)).first(c))?;
+        numbers.push((id, symbol, next, count, highest.unwrap_or(0)));
+    }
+    Ok(numbers)
+}
