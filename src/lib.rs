@@ -1,3 +1,4 @@
+pub mod asset;
 pub mod audit;
 pub mod config;
 pub mod ctx;
