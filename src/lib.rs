@@ -1,5 +1,6 @@
 pub mod asset;
 pub mod audit;
+pub mod compliance;
 pub mod config;
 pub mod ctx;
 pub mod db;
@@ -7,5 +8,6 @@ pub mod error;
 pub mod identity;
 pub mod ledger;
 pub mod operation;
+pub mod policy;
 pub mod telemetry;
 pub mod types;
