@@ -27,6 +27,13 @@ pub enum AddressError {
 impl Address {
     pub const ZERO: Self = Self([0; 20]);
 
+    /// Stands where a factory contract would: addresses of `Book` assets and identities are computed from it. The last
+    /// 20 bytes of keccak256("moneyer book factory"), so that nobody holds a key to it.
+    pub const BOOK_FACTORY: Self = Self([
+        0xa0, 0x2e, 0x13, 0xe1, 0x20, 0x54, 0xf9, 0x1a, 0x4d, 0x41, 0xaa, 0x26, 0x11, 0x88, 0xdb, 0xd7, 0x0b, 0x22,
+        0xa6, 0xdb,
+    ]);
+
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         if text.len() != 42 {
             return Err(AddressError::Length);
@@ -133,6 +140,13 @@ mod tests {
             create2("0xdeadbeef00000000000000000000000000000000", &feed, keccak256(&[0])),
             "0xD04116cDd17beBE565EB2422F2497E06cC1C9833"
         );
+    }
+
+    #[test]
+    fn nobody_chose_the_address_of_the_book_factory() {
+        let hash = keccak256(b"moneyer book factory");
+
+        assert_eq!(Address::try_from(&hash.as_bytes()[12..]), Ok(Address::BOOK_FACTORY));
     }
 
     #[test]
