@@ -1,0 +1,348 @@
+use std::collections::{BTreeSet, HashMap};
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::rules::Candidate;
+use super::{Authenticated, By, Grant, Held, KeyChange, Role, Scope, StoredKey, User};
+use crate::ctx::Actor;
+use crate::db::schema::{api_keys, role_grants, users};
+use crate::db::{Bulk, Cursor, Page, Tx};
+use crate::error::Error;
+use crate::on;
+use crate::types::{Address, AssetId, Hash32, KeyId, Timestamp, UserId};
+
+type UserRow = (UserId, String, Address, Timestamp);
+type KeyRow = (
+    String,
+    UserId,
+    Option<String>,
+    String,
+    bool,
+    Option<Timestamp>,
+    Option<Timestamp>,
+    Timestamp,
+);
+type CandidateRow = ((Hash32, bool, Option<Timestamp>, Option<Timestamp>), UserId, Address);
+
+/// Everything of a key but its hash.
+const KEY: (
+    api_keys::id,
+    api_keys::user_id,
+    api_keys::name,
+    api_keys::start,
+    api_keys::enabled,
+    api_keys::expires_at,
+    api_keys::last_used_at,
+    api_keys::created_at,
+) = (
+    api_keys::id,
+    api_keys::user_id,
+    api_keys::name,
+    api_keys::start,
+    api_keys::enabled,
+    api_keys::expires_at,
+    api_keys::last_used_at,
+    api_keys::created_at,
+);
+
+fn user((id, name, wallet, created_at): UserRow) -> User {
+    User {
+        id,
+        name,
+        wallet,
+        created_at,
+    }
+}
+
+fn key(row: KeyRow) -> Result<StoredKey, Error> {
+    let (id, user, name, start, enabled, expires_at, last_used_at, created_at) = row;
+    Ok(StoredKey {
+        id: KeyId::parse(&id).map_err(Error::internal)?,
+        user,
+        name,
+        start,
+        enabled,
+        expires_at,
+        last_used_at,
+        created_at,
+    })
+}
+
+/// What the column `scope` holds for the system.
+const SYSTEM: AssetId = AssetId::from_uuid(Uuid::nil());
+
+fn scope_id(scope: Scope) -> AssetId {
+    match scope {
+        Scope::System => SYSTEM,
+        Scope::Asset(asset) => asset,
+    }
+}
+
+fn role(text: &str) -> Result<Role, Error> {
+    Role::parse(text).map_err(|error| Error::internal(format!("role {text}: {error}")))
+}
+
+// --- users ----------------------------------------------------------------------------------------------------------
+
+pub(super) fn insert_user(tx: &mut Tx<'_>, user: &User) -> Result<(), Error> {
+    let row = (
+        users::id.eq(user.id),
+        users::name.eq(&user.name),
+        users::wallet.eq(user.wallet),
+        users::created_at.eq(user.created_at),
+    );
+    on!(tx, c => diesel::insert_into(users::table).values(row).execute(c))?;
+    Ok(())
+}
+
+pub(super) fn user_by_id(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Error> {
+    let row: Option<UserRow> = on!(tx, c => users::table.find(id).first(c).optional())?;
+    Ok(row.map(user))
+}
+
+pub(super) fn user_by_wallet(tx: &mut Tx<'_>, wallet: &Address) -> Result<Option<User>, Error> {
+    let query = users::table.filter(users::wallet.eq(wallet));
+    let row: Option<UserRow> = on!(tx, c => query.first(c).optional())?;
+    Ok(row.map(user))
+}
+
+/// In the order of their ids; the cursor is the last id of the page before.
+pub(super) fn users_page(tx: &mut Tx<'_>, page: &Page) -> Result<(Vec<User>, Option<String>), Error> {
+    let after = page.cursor.as_deref().map(read_cursor).transpose()?;
+    let rows: Vec<UserRow> = on!(tx, c => {
+        let mut query = users::table.into_boxed();
+        if let Some(after) = after {
+            query = query.filter(users::id.gt(after));
+        }
+        query.order(users::id).limit(page.limit.saturating_add(1)).offset(page.offset).load(c)
+    })?;
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    let more = rows.len() > limit;
+    let list: Vec<User> = rows.into_iter().take(limit).map(user).collect();
+    let last = list.last().filter(|_| more);
+    let cursor = last.map(|user| Cursor::new([user.id.to_string()]).to_string());
+    Ok((list, cursor))
+}
+
+fn read_cursor(text: &str) -> Result<UserId, Error> {
+    let invalid = || Error::invalid("cursor", "is not a cursor that this list gave out");
+    let [id] = Cursor::parse::<1>(text).map_err(|_| invalid())?;
+    UserId::parse(&id).map_err(|_| invalid())
+}
+
+pub(super) fn users_count(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    Ok(on!(tx, c => users::table.count().get_result(c))?)
+}
+
+// --- keys -----------------------------------------------------------------------------------------------------------
+
+pub(super) fn insert_key(tx: &mut Tx<'_>, key: &StoredKey, hash: Hash32) -> Result<(), Error> {
+    let row = (
+        api_keys::id.eq(key.id.as_str()),
+        api_keys::user_id.eq(key.user),
+        api_keys::name.eq(&key.name),
+        api_keys::start.eq(&key.start),
+        api_keys::secret_hash.eq(hash),
+        api_keys::enabled.eq(key.enabled),
+        api_keys::expires_at.eq(key.expires_at),
+        api_keys::created_at.eq(key.created_at),
+    );
+    on!(tx, c => diesel::insert_into(api_keys::table).values(row).execute(c))?;
+    Ok(())
+}
+
+/// The key with its owner, in one query.
+pub(super) fn candidate(tx: &mut Tx<'_>, id: &KeyId) -> Result<Option<Candidate>, Error> {
+    let query = api_keys::table
+        .inner_join(users::table.on(users::id.eq(api_keys::user_id)))
+        .filter(api_keys::id.eq(id.as_str()))
+        .select((
+            (
+                api_keys::secret_hash,
+                api_keys::enabled,
+                api_keys::expires_at,
+                api_keys::last_used_at,
+            ),
+            users::id,
+            users::wallet,
+        ));
+    let row: Option<CandidateRow> = on!(tx, c => query.first(c).optional())?;
+    Ok(
+        row.map(|((hash, enabled, expires_at, last_used_at), user, wallet)| Candidate {
+            hash,
+            enabled,
+            expires_at,
+            authenticated: Authenticated {
+                actor: Actor { user, wallet },
+                key_id: id.clone(),
+                last_used_at,
+            },
+        }),
+    )
+}
+
+pub(super) fn key_of(tx: &mut Tx<'_>, owner: UserId, id: &KeyId) -> Result<Option<StoredKey>, Error> {
+    let query = api_keys::table
+        .filter(api_keys::id.eq(id.as_str()))
+        .filter(api_keys::user_id.eq(owner))
+        .select(KEY);
+    let row: Option<KeyRow> = on!(tx, c => query.first(c).optional())?;
+    row.map(key).transpose()
+}
+
+/// Newest first; the cursor is (creation, id) of the last key of the page before.
+pub(super) fn keys_of(tx: &mut Tx<'_>, owner: UserId, page: &Page) -> Result<(Vec<StoredKey>, Option<String>), Error> {
+    let after = page.cursor.as_deref().map(read_key_cursor).transpose()?;
+    let rows: Vec<KeyRow> = on!(tx, c => {
+        let mut query = api_keys::table.filter(api_keys::user_id.eq(owner)).select(KEY).into_boxed();
+        if let Some((at, id)) = &after {
+            query = query.filter(
+                api_keys::created_at.lt(*at).or(api_keys::created_at.eq(*at).and(api_keys::id.gt(id))));
+        }
+        query
+            .order((api_keys::created_at.desc(), api_keys::id))
+            .limit(page.limit.saturating_add(1))
+            .offset(page.offset)
+            .load(c)
+    })?;
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    let more = rows.len() > limit;
+    let list = rows.into_iter().take(limit).map(key).collect::<Result<Vec<_>, _>>()?;
+    let last = list.last().filter(|_| more);
+    let cursor = last.map(|key| Cursor::new([key.created_at.to_micros_text(), key.id.to_string()]).to_string());
+    Ok((list, cursor))
+}
+
+fn read_key_cursor(text: &str) -> Result<(Timestamp, String), Error> {
+    let invalid = || Error::invalid("cursor", "is not a cursor that this list gave out");
+    let [at, id] = Cursor::parse::<2>(text).map_err(|_| invalid())?;
+    Ok((Timestamp::parse(&at).map_err(|_| invalid())?, id))
+}
+
+pub(super) fn update_key(
+    tx: &mut Tx<'_>,
+    owner: UserId,
+    id: &KeyId,
+    change: &KeyChange,
+) -> Result<Option<StoredKey>, Error> {
+    let row = api_keys::table
+        .filter(api_keys::id.eq(id.as_str()))
+        .filter(api_keys::user_id.eq(owner));
+    let set = (
+        change.name.as_ref().map(|name| api_keys::name.eq(name)),
+        change.enabled.map(|enabled| api_keys::enabled.eq(enabled)),
+    );
+    let row: Option<KeyRow> = on!(tx, c => diesel::update(row).set(set).returning(KEY).get_result(c).optional())?;
+    row.map(key).transpose()
+}
+
+pub(super) fn delete_key(tx: &mut Tx<'_>, owner: UserId, id: &KeyId) -> Result<usize, Error> {
+    let row = api_keys::table
+        .filter(api_keys::id.eq(id.as_str()))
+        .filter(api_keys::user_id.eq(owner));
+    Ok(on!(tx, c => diesel::delete(row).execute(c))?)
+}
+
+/// Does nothing when a use was noted at `older_than` or later.
+pub(super) fn note_use(tx: &mut Tx<'_>, id: &KeyId, now: Timestamp, older_than: Timestamp) -> Result<(), Error> {
+    let row = api_keys::table.filter(api_keys::id.eq(id.as_str())).filter(
+        api_keys::last_used_at
+            .is_null()
+            .or(api_keys::last_used_at.lt(older_than)),
+    );
+    on!(tx, c => diesel::update(row).set(api_keys::last_used_at.eq(now)).execute(c))?;
+    Ok(())
+}
+
+// --- roles ----------------------------------------------------------------------------------------------------------
+
+/// What one wallet holds in the system and, for an asset's scope, on the asset: one query.
+pub(super) fn held(tx: &mut Tx<'_>, scope: Scope, wallet: &Address) -> Result<Held, Error> {
+    let scopes = [SYSTEM, scope_id(scope)];
+    let query = role_grants::table
+        .filter(role_grants::account.eq(wallet))
+        .filter(role_grants::scope.eq_any(scopes))
+        .select((role_grants::scope, role_grants::role));
+    let rows: Vec<(AssetId, String)> = on!(tx, c => query.load(c))?;
+    let mut held = Held::default();
+    for (scope, text) in rows {
+        let side = if scope == SYSTEM {
+            &mut held.system
+        } else {
+            &mut held.asset
+        };
+        side.insert(role(&text)?);
+    }
+    Ok(held)
+}
+
+/// The roles of these wallets in one scope; a wallet without a role is absent.
+pub(super) fn roles_of(
+    tx: &mut Tx<'_>,
+    scope: Scope,
+    wallets: &[Address],
+) -> Result<HashMap<Address, BTreeSet<Role>>, Error> {
+    let query = role_grants::table
+        .filter(role_grants::scope.eq(scope_id(scope)))
+        .filter(role_grants::account.eq_any(wallets))
+        .select((role_grants::account, role_grants::role));
+    let rows: Vec<(Address, String)> = on!(tx, c => query.load(c))?;
+    let mut roles: HashMap<Address, BTreeSet<Role>> = HashMap::new();
+    for (account, text) in rows {
+        roles.entry(account).or_default().insert(role(&text)?);
+    }
+    Ok(roles)
+}
+
+pub(super) fn grants_in(tx: &mut Tx<'_>, scope: Scope) -> Result<Vec<(Role, Address)>, Error> {
+    let query = role_grants::table
+        .filter(role_grants::scope.eq(scope_id(scope)))
+        .order((role_grants::role, role_grants::account))
+        .select((role_grants::role, role_grants::account));
+    let rows: Vec<(String, Address)> = on!(tx, c => query.load(c))?;
+    rows.into_iter()
+        .map(|(text, account)| Ok((role(&text)?, account)))
+        .collect()
+}
+
+/// Wallets that hold a role in a scope; their rows stay locked until the commit.
+pub(super) fn lock_holders(tx: &mut Tx<'_>, scope: Scope, role: Role) -> Result<Vec<Address>, Error> {
+    let query = role_grants::table
+        .filter(role_grants::scope.eq(scope_id(scope)))
+        .filter(role_grants::role.eq(role.as_str()))
+        .order(role_grants::account)
+        .select(role_grants::account);
+    Ok(match tx {
+        Tx::Pg(c) => query.for_update().load(*c)?,
+        Tx::Sqlite(c) => query.load(*c)?,
+    })
+}
+
+pub(super) fn insert_grants(tx: &mut Tx<'_>, by: &By, scope: Scope, grants: &[Grant]) -> Result<(), Error> {
+    let rows = grants.len();
+    Bulk::into("role_grants")
+        .column("scope", vec![*scope_id(scope).as_uuid(); rows])
+        .column("account", grants.iter().map(|(wallet, _)| *wallet).collect::<Vec<_>>())
+        .column("role", grants.iter().map(|(_, role)| role.as_str()).collect::<Vec<_>>())
+        .column("granted_by", vec![by.user.map(|user| *user.as_uuid()); rows])
+        .column("granted_at", vec![by.now; rows])
+        .execute(tx)?;
+    Ok(())
+}
+
+/// The grants that were there and are gone now.
+pub(super) fn delete_grants(tx: &mut Tx<'_>, scope: Scope, grants: &[Grant]) -> Result<Vec<Grant>, Error> {
+    let roles: BTreeSet<Role> = grants.iter().map(|(_, role)| *role).collect();
+    let mut deleted = Vec::new();
+    for role in roles {
+        let wallets = grants.iter().filter(|(_, of)| *of == role).map(|(wallet, _)| *wallet);
+        let rows = role_grants::table
+            .filter(role_grants::scope.eq(scope_id(scope)))
+            .filter(role_grants::role.eq(role.as_str()))
+            .filter(role_grants::account.eq_any(wallets.collect::<Vec<_>>()));
+        let gone: Vec<Address> = on!(tx, c => diesel::delete(rows).returning(role_grants::account).get_results(c))?;
+        deleted.extend(gone.into_iter().map(|wallet| (wallet, role)));
+    }
+    Ok(deleted)
+}
