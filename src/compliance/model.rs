@@ -38,7 +38,8 @@ pub struct FactSet(u8);
 
 impl FactSet {
     pub const NONE: Self = Self(0);
-    const ALL: [Fact; 8] = [
+    pub const ALL: Self = Self::of(&Self::FACTS);
+    const FACTS: [Fact; 8] = [
         Fact::Identity,
         Fact::Claims,
         Fact::Held,
@@ -89,7 +90,7 @@ impl FactSet {
     }
 
     pub fn iter(self) -> impl Iterator<Item = Fact> {
-        Self::ALL.into_iter().filter(move |fact| self.contains(*fact))
+        Self::FACTS.into_iter().filter(move |fact| self.contains(*fact))
     }
 }
 

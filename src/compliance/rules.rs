@@ -7,7 +7,7 @@ use super::registry;
 use super::report::Outcome;
 use super::standing::Standing;
 use crate::error::Refusal;
-use crate::policy::{Check, Origin, PolicySet, When};
+use crate::policy::{Check, Origin, PolicySet, Rule, When};
 use crate::types::Hash32;
 
 /// Names of the base rules in findings.
@@ -24,10 +24,9 @@ pub struct RuleSet {
     pub(super) needs: FactSet,
     /// Why nobody may pass, whatever the rules say.
     pub(super) problems: Vec<BoundProblem>,
-    pub(super) registered: Arc<str>,
-    pub(super) frozen: Arc<str>,
-    pub(super) policy: Arc<str>,
-    pub(super) base: Arc<RuleSource>,
+    pub(super) registered: Named,
+    pub(super) frozen: Named,
+    pub(super) policy: Named,
     policy_hash: Hash32,
 }
 
@@ -57,17 +56,29 @@ impl fmt::Display for RuleSource {
     }
 }
 
+/// What rules are bound to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Binding {
+    pub decimals: u8,
+    pub operation: Operation,
+}
+
+/// How a verdict names its rule.
 #[derive(Debug)]
-pub(super) struct BoundProblem {
+pub(super) struct Named {
     pub name: Arc<str>,
     pub source: Arc<RuleSource>,
+}
+
+#[derive(Debug)]
+pub(super) struct BoundProblem {
+    pub named: Named,
     pub refusal: Refusal,
 }
 
 #[derive(Debug)]
 pub(super) struct BoundRule {
-    pub name: Arc<str>,
-    pub source: Arc<RuleSource>,
+    pub named: Named,
     when: When,
     facts: FactSet,
     module: Box<dyn ComplianceModule>,
@@ -83,22 +94,15 @@ impl RuleSet {
         decimals: u8,
         operation: Operation,
     ) -> Self {
+        let binding = Binding { decimals, operation };
         let mut rules = Self::empty(set.hash);
         match set.for_asset(policy) {
-            Some(policy) => {
-                for rule in &policy.rules {
-                    let source = Arc::new(RuleSource::Policy(rule.origin.clone()));
-                    rules.bind(&rule.name, source, &rule.when, &rule.check, decimals, operation);
-                }
-            }
+            Some(policy) => rules.add_policy(&policy.rules, binding),
             None => rules.refuse(Refusal::PolicyMissing {
                 policy: policy.unwrap_or("baseline").to_owned(),
             }),
         }
-        let source = Arc::new(RuleSource::Module);
-        for Attached { name, check } in attached {
-            rules.bind(name, Arc::clone(&source), &When::Always, check, decimals, operation);
-        }
+        rules.add_modules(attached, binding);
         rules
     }
 
@@ -111,12 +115,8 @@ impl RuleSet {
 
     /// Adds a reason why nobody may pass: an attached module that cannot be read, a replica with other policies.
     pub fn refuse(&mut self, refusal: Refusal) {
-        let problem = BoundProblem {
-            name: Arc::clone(&self.policy),
-            source: Arc::clone(&self.base),
-            refusal,
-        };
-        self.problems.push(problem);
+        let named = Named::base(RULE_POLICY);
+        self.problems.push(BoundProblem { named, refusal });
     }
 
     /// What a loader has to fetch besides recipients and frozen addresses.
@@ -129,47 +129,62 @@ impl RuleSet {
         self.policy_hash
     }
 
-    fn empty(policy_hash: Hash32) -> Self {
+    pub(super) fn empty(policy_hash: Hash32) -> Self {
         Self {
             rules: Vec::new(),
             needs: FactSet::NONE,
             problems: Vec::new(),
-            registered: RULE_REGISTERED.into(),
-            frozen: RULE_FROZEN.into(),
-            policy: RULE_POLICY.into(),
-            base: Arc::new(RuleSource::Base),
+            registered: Named::base(RULE_REGISTERED),
+            frozen: Named::base(RULE_FROZEN),
+            policy: Named::base(RULE_POLICY),
             policy_hash,
         }
     }
 
-    fn bind(
-        &mut self,
-        name: &Arc<str>,
-        source: Arc<RuleSource>,
-        when: &When,
-        check: &Check,
-        decimals: u8,
-        operation: Operation,
-    ) {
-        let name = Arc::clone(name);
-        let module = match registry::bind(check, decimals) {
+    pub(super) fn add_policy(&mut self, rules: &[Rule], binding: Binding) {
+        for rule in rules {
+            let source = Arc::new(RuleSource::Policy(rule.origin.clone()));
+            self.bind(
+                Named {
+                    name: Arc::clone(&rule.name),
+                    source,
+                },
+                &rule.when,
+                &rule.check,
+                binding,
+            );
+        }
+    }
+
+    pub(super) fn add_modules(&mut self, attached: &[Attached], binding: Binding) {
+        let source = Arc::new(RuleSource::Module);
+        for Attached { name, check } in attached {
+            let named = Named {
+                name: Arc::clone(name),
+                source: Arc::clone(&source),
+            };
+            self.bind(named, &When::Always, check, binding);
+        }
+    }
+
+    fn bind(&mut self, named: Named, when: &When, check: &Check, binding: Binding) {
+        let module = match registry::bind(check, binding.decimals) {
             Ok(module) => module,
             Err(error) => {
                 let refusal = Refusal::PolicyError {
                     reason: format!("{}: {error}", check.kind()),
                 };
-                return self.problems.push(BoundProblem { name, source, refusal });
+                return self.problems.push(BoundProblem { named, refusal });
             }
         };
-        if module.operations().contains(&operation) {
+        if module.operations().contains(&binding.operation) {
             let facts = match when {
                 When::Always => module.facts(),
                 When::RecipientCountry(_) => module.facts().union(FactSet::of(&[Fact::Identity])),
             };
             self.needs = self.needs.union(facts);
             self.rules.push(BoundRule {
-                name,
-                source,
+                named,
                 when: when.clone(),
                 facts,
                 module,
@@ -180,6 +195,15 @@ impl RuleSet {
     /// Facts that are needed and have not been loaded. The identity always is.
     pub(super) fn missing(&self, facts: &Facts) -> FactSet {
         self.needs.without(facts.loaded).without(FactSet::of(&[Fact::Identity]))
+    }
+}
+
+impl Named {
+    fn base(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            source: Arc::new(RuleSource::Base),
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::model::{FactSet, Facts};
 use super::module::Candidate;
 use super::report::{Outcome, Report, Verdict, finding};
-use super::rules::{RuleSet, RuleSource};
+use super::rules::{Named, RuleSet};
 use super::standing::Standing;
 use crate::error::{Finding, Line, Refusal};
 use crate::types::Amount;
@@ -23,8 +23,7 @@ pub struct Run<'r> {
 /// One verdict while it is being given; findings and reports take from it what they need.
 struct Given<'a> {
     line: Option<Line>,
-    rule: &'a Arc<str>,
-    source: &'a Arc<RuleSource>,
+    rule: &'a Named,
     outcome: Outcome,
 }
 
@@ -43,7 +42,7 @@ impl<'r> Run<'r> {
         let mut findings = Vec::new();
         self.walk(lines, &mut |given| {
             if let Outcome::Refused(refusal) = given.outcome {
-                findings.push(finding(given.line, given.rule, refusal));
+                findings.push(finding(given.line, &given.rule.name, refusal));
             }
         });
         if !findings.is_empty() {
@@ -58,8 +57,8 @@ impl<'r> Run<'r> {
         self.walk(lines, &mut |given| {
             report.verdicts.push(Verdict {
                 line: given.line,
-                rule: Arc::clone(given.rule),
-                source: Arc::clone(given.source),
+                rule: Arc::clone(&given.rule.name),
+                source: Arc::clone(&given.rule.source),
                 outcome: given.outcome,
             });
         });
@@ -88,8 +87,7 @@ impl<'r> Run<'r> {
             let outcome = Outcome::Refused(problem.refusal.clone());
             give(Given {
                 line: None,
-                rule: &problem.name,
-                source: &problem.source,
+                rule: &problem.named,
                 outcome,
             });
         }
@@ -100,7 +98,6 @@ impl<'r> Run<'r> {
             give(Given {
                 line: None,
                 rule: &self.rules.policy,
-                source: &self.rules.base,
                 outcome,
             });
         }
@@ -114,22 +111,21 @@ impl<'r> Run<'r> {
             .filter(|recipient| recipient.registered);
         let candidate = Candidate::new(line.recipient, amount, recipient);
         let mut refused = false;
-        let mut give = |rule, source, outcome: Outcome| {
+        let mut give = |rule, outcome: Outcome| {
             refused |= matches!(outcome, Outcome::Refused(_));
             give(Given {
                 line: Some(line),
                 rule,
-                source,
                 outcome,
             });
         };
 
         let registered = passed_unless(recipient.is_none(), Refusal::IdentityUnknown);
-        give(&rules.registered, &rules.base, registered);
+        give(&rules.registered, registered);
         let frozen = passed_unless(facts.frozen.contains(&line.recipient), Refusal::RecipientFrozen);
-        give(&rules.frozen, &rules.base, frozen);
+        give(&rules.frozen, frozen);
         for rule in &rules.rules {
-            give(&rule.name, &rule.source, rule.judge(&self.standing, &candidate));
+            give(&rule.named, rule.judge(&self.standing, &candidate));
         }
 
         if let Some(recipient) = recipient.filter(|_| !refused) {

@@ -76,26 +76,27 @@ pub fn module_type_of(type_id: &str) -> Option<ModuleType> {
 /// with [`Check::topics`]. Issues have the code `unknown` for a type id or key, `unsupported` for an option of the
 /// reference that this server does not have, and a path inside `values`.
 pub fn parse(type_id: &str, values: &Value, decimals: u8, definitions: &Definitions) -> Result<Check, Vec<Issue>> {
-    let Some(module) = module_type_of(type_id) else {
-        let known: Vec<&str> = MODULE_TYPES
-            .iter()
-            .flat_map(|known| [known.type_id, known.kebab])
-            .collect();
-        let message = format!("unknown module type `{type_id}` (known: {})", known.join(", "));
-        return Err(vec![Issue::new("", "unknown", message)]);
-    };
     let mut reader = Reader::of_modules(definitions);
-    let node = in_own_form(module.kind, Node::from_json(values), &mut reader);
-    let check = node.and_then(|node| {
-        let check = Check::read(module.kind, &node, &mut reader)?;
-        reader.keep(&node, check.fits(decimals))?;
-        Some(check)
-    });
+    let check = read(type_id, Node::from_json(values), decimals, &mut reader);
     let issues: Vec<Issue> = reader.into_problems().into_iter().map(Problem::into_issue).collect();
     match check {
         Some(check) if issues.is_empty() => Ok(check),
         Some(_) | None => Err(issues),
     }
+}
+
+/// The same from a tree, for golden cases.
+pub(crate) fn read(type_id: &str, values: Node, decimals: u8, reader: &mut Reader<'_>) -> Option<Check> {
+    let Some(module) = module_type_of(type_id) else {
+        let problem = Problem::new(&values.at, "unknown", format!("unknown module type `{type_id}`"));
+        let known = MODULE_TYPES.iter().flat_map(|known| [known.type_id, known.kebab]);
+        reader.problem(problem.knowing(known));
+        return None;
+    };
+    let node = in_own_form(module.kind, values, reader)?;
+    let check = Check::read(module.kind, &node, reader)?;
+    reader.keep(&node, check.fits(decimals))?;
+    Some(check)
 }
 
 /// The reference's form of the values in our own; our own form passes as it is.

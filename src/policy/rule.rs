@@ -56,7 +56,7 @@ pub(super) const WHEN: &[Parameter] = &[Parameter::required(
 
 impl Rule {
     /// `name` and `file` are of the policy that the rule stands in, `text` is the file's.
-    pub(super) fn read(
+    pub(crate) fn read(
         node: &Node,
         policy: &str,
         file: &Arc<str>,
