@@ -37,18 +37,25 @@ fn recorded(row: Row) -> Recorded {
     }
 }
 
-/// The next number of the stream; its row stays locked until the commit.
+/// The next number of the stream; its row stays locked until the commit. A stream begins with its first event.
 pub(super) fn lock_stream(tx: &mut Tx<'_>, stream: &str) -> Result<i64, Error> {
+    if let Some(next) = next_of_locked(tx, stream)? {
+        return Ok(next);
+    }
     let new = (
         audit_streams::stream.eq(stream),
         audit_streams::next_sequence.eq(1_i64),
         audit_streams::head.eq(Hash32::ZERO),
     );
     on!(tx, c => diesel::insert_into(audit_streams::table).values(new).on_conflict_do_nothing().execute(c))?;
+    next_of_locked(tx, stream)?.ok_or_else(|| Error::internal("an audit stream vanished"))
+}
+
+fn next_of_locked(tx: &mut Tx<'_>, stream: &str) -> Result<Option<i64>, Error> {
     let row = audit_streams::table.find(stream).select(audit_streams::next_sequence);
     let next = match tx {
-        Tx::Pg(c) => row.for_update().first(*c)?,
-        Tx::Sqlite(c) => row.first(*c)?,
+        Tx::Pg(c) => row.for_update().first(*c).optional()?,
+        Tx::Sqlite(c) => row.first(*c).optional()?,
     };
     Ok(next)
 }

@@ -20,7 +20,7 @@ mod store;
 
 pub use check::verify;
 pub use model::{Account, HolderLine, Phase, Posting, Side};
-pub use sheet::{IssueLine, Sheet, SheetError};
+pub use sheet::{IssueLine, Sheet, SheetError, Totals};
 
 use std::collections::HashMap;
 
@@ -83,21 +83,23 @@ pub fn move_country(
     from: Option<CountryCode>,
     to: Option<CountryCode>,
 ) -> Result<(), Error> {
+    let changes: Vec<(CountryCode, i64)> = from
+        .map(|country| (country, -1))
+        .into_iter()
+        .chain(to.map(|country| (country, 1)))
+        .collect();
+    if from == to {
+        return Ok(());
+    }
     for asset in store::assets_held_by(tx, identity)? {
-        let mut counts = store::country_counts(tx, asset)?;
-        if let Some(from) = from {
-            counts
-                .entry(from)
-                .and_modify(|count| *count = count.saturating_sub(1).max(0));
-        }
-        if let Some(to) = to {
-            let count = counts.entry(to).or_default();
-            *count = count.saturating_add(1);
-        }
-        let changed: Vec<(CountryCode, i64)> = counts.into_iter().collect();
-        store::save_country_counts(tx, asset, &changed)?;
+        store::add_country_counts(tx, asset, &changes)?;
     }
     Ok(())
+}
+
+/// How many identities of each country hold the asset.
+pub fn holders_by_country(tx: &mut Tx<'_>, asset: AssetId) -> Result<HashMap<CountryCode, u64>, Error> {
+    store::country_counts(tx, asset)
 }
 
 /// The holder lines of an operation in their order.
@@ -134,13 +136,6 @@ pub fn save(tx: &mut Tx<'_>, sheet: Sheet, now: Timestamp) -> Result<(), Error> 
     let changed: Vec<Account> = sheet.changed(now);
     store::save_accounts(tx, sheet.asset(), &changed)?;
     store::insert_postings(tx, sheet.asset(), sheet.postings())?;
-    store::save_country_counts(tx, sheet.asset(), &sheet.changed_countries())?;
+    store::add_country_counts(tx, sheet.asset(), &sheet.changed_countries())?;
     store::save_totals(tx, &sheet)
-}
-
-/// Opens the books of an asset whose row is locked: its totals and the accounts given by [`accounts`].
-pub fn open(tx: &mut Tx<'_>, asset: AssetId, accounts: Vec<Account>) -> Result<Sheet, Error> {
-    let totals = store::totals(tx, asset)?;
-    let countries = store::country_counts(tx, asset)?;
-    Ok(Sheet::new(asset, totals, countries, accounts))
 }

@@ -3,12 +3,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{Account, HolderLine, Phase, Posting, Side};
 use crate::types::{Address, Amount, AssetId, CountryCode, IdentityId, Timestamp};
 
-/// The totals on an asset's row.
+/// The totals on an asset's row, read under its lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Totals {
+pub struct Totals {
     pub supply: Amount,
     pub pending: Amount,
+    /// Identities that hold something, posted or pending.
     pub holders: i64,
+    /// The number of the next operation.
+    pub next_operation: i64,
 }
 
 /// The books of one asset in memory: opened under the row lock, changed by the operations of a commit in their order,
@@ -17,12 +20,12 @@ pub(super) struct Totals {
 pub struct Sheet {
     asset: AssetId,
     totals: Totals,
-    countries: BTreeMap<CountryCode, i64>,
     accounts: HashMap<Address, Account>,
     /// Posted plus pending over all wallets of an identity.
     held: HashMap<IdentityId, Amount>,
     changed: BTreeSet<Address>,
-    changed_countries: BTreeSet<CountryCode>,
+    /// How many identities of a country became holders, or ceased to be.
+    countries: BTreeMap<CountryCode, i64>,
     postings: Vec<Posting>,
 }
 
@@ -37,12 +40,8 @@ pub enum SheetError {
 }
 
 impl Sheet {
-    pub(super) fn new(
-        asset: AssetId,
-        totals: Totals,
-        countries: BTreeMap<CountryCode, i64>,
-        accounts: Vec<Account>,
-    ) -> Self {
+    /// Opens the books of an asset whose row is locked, with the accounts given by [`super::accounts`].
+    pub fn open(asset: AssetId, totals: Totals, accounts: Vec<Account>) -> Self {
         let mut held: HashMap<IdentityId, Amount> = HashMap::new();
         for account in &accounts {
             if let (Some(identity), Some(amount)) = (account.identity, account.held()) {
@@ -54,11 +53,10 @@ impl Sheet {
         Self {
             asset,
             totals,
-            countries,
             accounts,
             held,
             changed: BTreeSet::new(),
-            changed_countries: BTreeSet::new(),
+            countries: BTreeMap::new(),
             postings: Vec::new(),
         }
     }
@@ -80,8 +78,11 @@ impl Sheet {
         self.totals.holders
     }
 
-    pub fn holders_by_country(&self) -> &BTreeMap<CountryCode, i64> {
-        &self.countries
+    /// Gives out the number of the next operation.
+    pub fn number(&mut self) -> i64 {
+        let number = self.totals.next_operation;
+        self.totals.next_operation = number.saturating_add(1);
+        number
     }
 
     pub fn held_by(&self, identity: IdentityId) -> Amount {
@@ -217,7 +218,6 @@ impl Sheet {
         if let Some(country) = country {
             let count = self.countries.entry(country).or_default();
             *count = count.saturating_add(change);
-            self.changed_countries.insert(country);
         }
     }
 
@@ -242,11 +242,8 @@ impl Sheet {
     }
 
     pub(super) fn changed_countries(&self) -> Vec<(CountryCode, i64)> {
-        let counts = self
-            .changed_countries
-            .iter()
-            .filter_map(|country| self.countries.get_key_value(country));
-        counts.map(|(country, holders)| (*country, *holders)).collect()
+        let changes = self.countries.iter().filter(|(_, change)| **change != 0);
+        changes.map(|(country, change)| (*country, *change)).collect()
     }
 }
 
@@ -268,8 +265,9 @@ mod tests {
             supply: Amount::ZERO,
             pending: Amount::ZERO,
             holders: 0,
+            next_operation: 1,
         };
-        Sheet::new(AssetId::generate(), totals, BTreeMap::new(), Vec::new())
+        Sheet::open(AssetId::generate(), totals, Vec::new())
     }
 
     fn line(byte: u8, identity: IdentityId, amount: u64) -> IssueLine {
@@ -314,7 +312,7 @@ mod tests {
         sheet.void(&lines, &HashMap::from([(gone, belgium)])).unwrap();
 
         assert_eq!((sheet.pending(), sheet.holders()), (Amount::from(5), 1));
-        assert_eq!(sheet.holders_by_country().get(&belgium), Some(&1));
+        assert_eq!(sheet.changed_countries(), [(belgium, 1)]);
         assert_eq!(sheet.void(&lines, &HashMap::new()), Err(SheetError::Negative));
     }
 

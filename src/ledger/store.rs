@@ -1,8 +1,7 @@
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::sheet::Totals;
 use super::{Account, HolderLine, Phase, Posting, Sheet};
 use crate::db::schema::{accounts, assets, holder_countries, postings};
 use crate::db::{Bulk, Page, Tx};
@@ -155,42 +154,32 @@ pub(super) fn pending_lines(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> 
     Ok(lines.into_iter().filter(|line| line.phase == Phase::Pending).collect())
 }
 
-pub(super) fn totals(tx: &mut Tx<'_>, asset: AssetId) -> Result<Totals, Error> {
-    let query = assets::table
-        .find(asset)
-        .select((assets::supply, assets::pending, assets::holders));
-    let (supply, pending, holders): (Amount, Amount, i64) = on!(tx, c => query.first(c))?;
-    Ok(Totals {
-        supply,
-        pending,
-        holders,
-    })
-}
-
 pub(super) fn save_totals(tx: &mut Tx<'_>, sheet: &Sheet) -> Result<(), Error> {
     let totals = sheet.totals();
     let change = (
         assets::supply.eq(totals.supply),
         assets::pending.eq(totals.pending),
         assets::holders.eq(totals.holders),
+        assets::next_operation.eq(totals.next_operation),
     );
     on!(tx, c => diesel::update(assets::table.find(sheet.asset())).set(change).execute(c))?;
     Ok(())
 }
 
-pub(super) fn country_counts(tx: &mut Tx<'_>, asset: AssetId) -> Result<BTreeMap<CountryCode, i64>, Error> {
+pub(super) fn country_counts(tx: &mut Tx<'_>, asset: AssetId) -> Result<HashMap<CountryCode, u64>, Error> {
     let query = holder_countries::table
         .filter(holder_countries::asset_id.eq(asset))
         .select((holder_countries::country, holder_countries::holders));
     let rows: Vec<(i16, i64)> = on!(tx, c => query.load(c))?;
     let counts = rows.into_iter().filter_map(|(country, holders)| {
         let country = CountryCode::from_numeric(u16::try_from(country).ok()?).ok()?;
-        Some((country, holders))
+        Some((country, u64::try_from(holders).ok()?))
     });
     Ok(counts.collect())
 }
 
-pub(super) fn save_country_counts(tx: &mut Tx<'_>, asset: AssetId, counts: &[(CountryCode, i64)]) -> Result<(), Error> {
+/// Adds changes to the counters; the database adds, so nothing has to be read first.
+pub(super) fn add_country_counts(tx: &mut Tx<'_>, asset: AssetId, counts: &[(CountryCode, i64)]) -> Result<(), Error> {
     let numeric = |country: &CountryCode| i16::try_from(country.numeric()).unwrap_or(i16::MAX);
     Bulk::into("holder_countries")
         .column("asset_id", vec![*asset.as_uuid(); counts.len()])
@@ -202,7 +191,9 @@ pub(super) fn save_country_counts(tx: &mut Tx<'_>, asset: AssetId, counts: &[(Co
             "holders",
             counts.iter().map(|(_, holders)| *holders).collect::<Vec<_>>(),
         )
-        .on_conflict("ON CONFLICT (asset_id, country) DO UPDATE SET holders = excluded.holders")
+        .on_conflict(
+            "ON CONFLICT (asset_id, country) DO UPDATE SET holders = holder_countries.holders + excluded.holders",
+        )
         .execute(tx)?;
     Ok(())
 }

@@ -269,7 +269,6 @@ CREATE TABLE holder_countries (
     country smallint NOT NULL,
     holders bigint NOT NULL,
     CONSTRAINT holder_countries_pk PRIMARY KEY (asset_id, country),
-    CONSTRAINT holder_countries_holders CHECK (holders >= 0),
     CONSTRAINT holder_countries_asset_fk FOREIGN KEY (asset_id) REFERENCES assets (id)
 );
 

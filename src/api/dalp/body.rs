@@ -1,0 +1,223 @@
+//! A JSON body: read once within its bound, parsed with the path of what is wrong.
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use validator::{Validate, ValidationErrors, ValidationErrorsKind};
+
+use super::DalpError;
+use crate::app::App;
+use crate::audit::canonical_json;
+use crate::error::{Error, Issue};
+use crate::operation::Fingerprint;
+use crate::types::sha256;
+
+/// The bytes of a body, not parsed yet: the order of checks (dalp.md A6) puts the asset before the body.
+pub struct Body {
+    bytes: Vec<u8>,
+}
+
+impl FromRequest for Body {
+    type Error = DalpError;
+    type Future = LocalBoxFuture<'static, Result<Self, DalpError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let max = request.app_data::<web::Data<App>>().map_or(0, |app| app.body_bytes_max());
+        let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let mut bytes = Vec::new();
+            while let Some(chunk) = payload.next().await {
+                let chunk = chunk.map_err(|_| Error::invalid("", "the body ended early"))?;
+                if bytes.len().saturating_add(chunk.len()) > max {
+                    return Err(DalpError::BodyTooLarge { max });
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            if !bytes.is_empty() && !is_json {
+                return Err(DalpError::MediaType);
+            }
+            Ok(Self { bytes })
+        })
+    }
+}
+
+fn is_json(value: &header::HeaderValue) -> bool {
+    let text = value.to_str().unwrap_or("");
+    let essence = text.split(';').next().unwrap_or("").trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+impl Body {
+    /// The typed body. Unknown fields are dropped, as the reference does. All broken bounds are reported at once.
+    pub fn parse<T: DeserializeOwned + Validate>(&self) -> Result<T, Error> {
+        let text: &[u8] = if self.bytes.is_empty() { b"{}" } else { &self.bytes };
+        let mut reader = serde_json::Deserializer::from_slice(text);
+        let value: T = serde_path_to_error::deserialize(&mut reader).map_err(issue_of)?;
+        reader.end().map_err(|error| Error::invalid("", sentence(&error)))?;
+        value.validate().map_err(|errors| Error::Invalid(issues_of("", &errors)))?;
+        Ok(value)
+    }
+
+    /// What tells one request from another under the same `Idempotency-Key`. A body that is not JSON has none.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut value: Value = serde_json::from_slice(&self.bytes).unwrap_or(Value::Null);
+        if let Value::Object(fields) = &mut value {
+            fields.remove("walletVerification");
+        }
+        sha256(canonical_json(&value).as_bytes())
+    }
+}
+
+fn issue_of(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
+    let path = error.path().to_string().replace('[', ".").replace(']', "");
+    let path = if path == "." || path == "?" { String::new() } else { path };
+    let inner = error.inner();
+    let code = match inner.classify() {
+        serde_json::error::Category::Data => "type",
+        serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof => "syntax",
+    };
+    Error::Invalid(vec![Issue::new(&path, code, sentence(inner))])
+}
+
+/// What serde says, which never repeats a secret: fields that hold one are plain strings and cannot fail on content.
+fn sentence(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => {
+            let text = error.to_string();
+            text.split(" at line ").next().unwrap_or(&text).to_owned()
+        }
+        serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof => format!("the body is not JSON: {error}"),
+    }
+}
+
+/// validator's own text prints the rejected value, so only code and bounds are taken from it.
+fn issues_of(prefix: &str, errors: &ValidationErrors) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    for (field, kind) in errors.errors() {
+        let field = camel(field);
+        let path = if prefix.is_empty() { field } else { format!("{prefix}.{field}") };
+        match kind {
+            ValidationErrorsKind::Field(found) => issues.extend(found.iter().map(|error| {
+                let bounds: Vec<String> = ["min", "max", "equal"]
+                    .iter()
+                    .filter_map(|name| error.params.get(*name).map(|bound| format!("{name} {bound}")))
+                    .collect();
+                let text = match &error.message {
+                    Some(message) => message.to_string(),
+                    None => format!("fails {}{}{}", error.code, if bounds.is_empty() { "" } else { ": " }, bounds.join(", ")),
+                };
+                Issue::new(&path, "range", text)
+            })),
+            ValidationErrorsKind::Struct(inner) => issues.extend(issues_of(&path, inner)),
+            ValidationErrorsKind::List(items) => {
+                for (index, inner) in items {
+                    issues.extend(issues_of(&format!("{path}.{index}"), inner));
+                }
+            }
+        }
+    }
+    issues.sort_by(|a, b| a.path.cmp(&b.path));
+    issues
+}
+
+/// The wire's spelling of a field: validator knows only Rust's.
+fn camel(field: &str) -> String {
+    let mut words = field.split('_');
+    let mut name = words.next().unwrap_or("").to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+    }
+    name
+}
+
+/// Collects what is wrong with the fields of a body, so that all of it is reported at once.
+#[derive(Default)]
+pub struct Issues(Vec<Issue>);
+
+impl Issues {
+    /// The value, or none and an issue at `path`.
+    pub fn take<T, E: std::fmt::Display>(&mut self, path: &str, parsed: Result<T, E>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.add(path, "format", error.to_string());
+                None
+            }
+        }
+    }
+
+    pub fn add(&mut self, path: &str, code: &'static str, message: impl Into<String>) {
+        self.0.push(Issue::new(path, code, message));
+    }
+
+    pub fn extend(&mut self, issues: impl IntoIterator<Item = Issue>) {
+        self.0.extend(issues);
+    }
+
+    /// `Err` with everything that was wrong, if anything was.
+    pub fn finish(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, Validate)]
+    #[serde(rename_all = "camelCase")]
+    struct Sample {
+        #[validate(length(min = 1, max = 3))]
+        name: String,
+        #[serde(default)]
+        user_ids: Vec<u32>,
+    }
+
+    fn parse(text: &str) -> Result<Sample, Error> {
+        Body { bytes: text.as_bytes().to_vec() }.parse()
+    }
+
+    fn issue(text: &str) -> Issue {
+        match parse(text) {
+            Err(Error::Invalid(issues)) => issues[0].clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_issue_names_the_field_in_the_words_of_the_wire() {
+        assert_eq!(issue(r#"{"name":"a","userIds":[1,"x"]}"#).path, ["userIds", "1"]);
+        assert_eq!(issue(r#"{"userIds":[]}"#).message, "missing field `name`");
+        assert_eq!(issue(r#"{"name":"abcd"}"#).path, ["name"]);
+        assert_eq!(issue(r#"{"name":"#).code, "syntax");
+        assert_eq!(issue(r#"{"name":"a"} x"#).code, "format");
+    }
+
+    #[test]
+    fn bounds_hold_on_the_edge() {
+        assert!(parse(r#"{"name":"abc"}"#).is_ok());
+        assert!(parse(r#"{"name":""}"#).is_err());
+    }
+
+    #[test]
+    fn the_fingerprint_leaves_the_verification_out() {
+        let print = |text: &str| Body { bytes: text.as_bytes().to_vec() }.fingerprint();
+
+        let first = print(r#"{"a":1,"walletVerification":{"secretVerificationCode":"1"}}"#);
+        assert_eq!(first, print(r#"{"walletVerification":{"secretVerificationCode":"2"}, "a":1}"#));
+        assert_ne!(first, print(r#"{"a":2}"#));
+    }
+}

@@ -1,0 +1,124 @@
+//! Who is calling, and which request it is.
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::DalpError;
+use crate::access;
+use crate::app::App;
+use crate::audit::{Event, Stream};
+use crate::ctx::Ctx;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::operation::IdempotencyKey;
+use crate::types::RequestId;
+
+const API_KEY: &str = "x-api-key";
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// dalp.md A10: 1 to 255 visible characters.
+const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
+/// The use of an API key is noted when the last note is older than this.
+const KEY_USE_NOTED_SECONDS: i64 = 60;
+
+/// An authenticated request. As a handler's first argument it makes 401 the first check.
+pub struct Call {
+    pub app: App,
+    pub ctx: Ctx,
+    /// The method and the path as called: the scope of an idempotency key.
+    pub route: String,
+    idempotency_key: Option<Result<String, Error>>,
+}
+
+impl FromRequest for Call {
+    type Error = DalpError;
+    type Future = LocalBoxFuture<'static, Result<Self, DalpError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let app = request.app_data::<web::Data<App>>().cloned();
+        let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("").to_owned());
+        let token = header(API_KEY).map(SecretString::from);
+        let idempotency_key = header(IDEMPOTENCY_KEY).map(parse_idempotency_key);
+        let route = format!("{} {}", request.method(), request.path());
+        let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::generate);
+        Box::pin(async move {
+            let app = app.ok_or_else(|| Error::internal("the application is not configured"))?;
+            let app = App::clone(&app);
+            let token = token.ok_or(Error::Unauthenticated)?;
+            let ctx = authenticate(&app, token, request_id).await?;
+            Ok(Self { app, ctx, route, idempotency_key })
+        })
+    }
+}
+
+async fn authenticate(app: &App, token: SecretString, request_id: RequestId) -> Result<Ctx, Error> {
+    let now = app.now();
+    let vault = std::sync::Arc::clone(app.vault());
+    let key = access::ApiKey::parse(token.expose_secret()).ok_or(Error::Unauthenticated)?;
+    let known = app.db().read(move |tx| access::authenticate(tx, &vault, &key, now)).await?;
+    let noted = known.last_used_at.is_some_and(|at| at.plus_seconds(KEY_USE_NOTED_SECONDS) > now);
+    if !noted {
+        let db = app.db().clone();
+        let key_id = known.key_id.clone();
+        // Outside the request: nobody waits for it, and a note that is lost costs nothing.
+        tokio::spawn(async move {
+            let noted = db.write(move |tx| access::note_use(tx, &key_id, now)).await;
+            if let Err(error) = noted {
+                tracing::warn!(%error, "the use of an API key was not noted");
+            }
+        });
+    }
+    Ok(Ctx { actor: known.actor, request_id, now })
+}
+
+fn parse_idempotency_key(text: String) -> Result<String, Error> {
+    let visible = text.bytes().all(|b| b.is_ascii_graphic());
+    if visible && (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&text.len()) {
+        return Ok(text);
+    }
+    Err(Error::invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters"))
+}
+
+impl Call {
+    /// The caller's idempotency key for this route, if one was given.
+    pub fn idempotency(&self) -> Result<Option<IdempotencyKey>, Error> {
+        match &self.idempotency_key {
+            None => Ok(None),
+            Some(Err(_)) => Err(Error::invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters")),
+            Some(Ok(key)) => {
+                let (user, route, key) = (self.ctx.actor.user, self.route.clone(), key.clone());
+                Ok(Some(IdempotencyKey { user, route, key }))
+            }
+        }
+    }
+
+    /// Runs the queries of a read. A 403 leaves an audit event.
+    pub async fn read<T, F>(&self, queries: F) -> Result<T, DalpError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>, &Ctx) -> Result<T, Error> + Send + 'static,
+    {
+        let ctx = self.ctx.clone();
+        let result = self.app.db().read(move |tx| queries(tx, &ctx)).await;
+        self.note_refusal(result).await
+    }
+
+    /// Records that a known user was turned away (architecture, section 9).
+    pub(super) async fn note_refusal<T>(&self, result: Result<T, Error>) -> Result<T, DalpError> {
+        if let Err(Error::Forbidden { .. } | Error::NotAllowed(_)) = &result {
+            let (ctx, route) = (self.ctx.clone(), self.route.clone());
+            let event = Event {
+                stream: Stream::of_subject(&ctx.actor.wallet),
+                actor: ctx.actor.name(),
+                action: "access.refused",
+                asset: None,
+                operation: None,
+                subjects: vec![ctx.actor.wallet],
+                data: serde_json::json!({ "route": route, "requestId": ctx.request_id.as_str() }),
+            };
+            self.app.db().write(move |tx| crate::audit::append(tx, ctx.now, vec![event.clone()])).await?;
+        }
+        result.map_err(DalpError::from)
+    }
+}

@@ -1,0 +1,274 @@
+//! The path of every mutation but the mint: rights, replay, wallet verification, then one transaction that spends the
+//! code, makes the change, stores the answer under the idempotency key and commits all of it or nothing.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Body, Call, DalpError};
+use crate::audit::{self, Event, Stream};
+use crate::ctx::Ctx;
+use crate::db::Tx;
+use crate::error::{Error, Finding, Issue};
+use crate::operation::{self, IdempotencyKey, Remembered, Replay};
+use crate::types::{AssetId, Timestamp};
+use crate::wallet::{self, Method, Proof, Spend};
+
+/// Answers other than those of mints are kept this long (dalp.md A10).
+const REMEMBERED_SECONDS: i64 = 30 * 24 * 3_600;
+/// A remembered success may turn out stale once; a second time the credential changes under our hands.
+const PROOFS_MAX: usize = 2;
+
+/// The caller's word that it is really them (dalp.md A8).
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "secretVerificationCode": "123456", "verificationType": "PINCODE" }))]
+pub struct WalletVerification {
+    /// The PIN, the one-time password, or one of the secret codes.
+    #[schema(value_type = String)]
+    secret_verification_code: SecretString,
+    /// `PINCODE` (the default), `OTP` or `SECRET_CODES`.
+    #[schema(value_type = Option<String>)]
+    verification_type: Option<String>,
+}
+
+/// A parsed verification: the method, and the code in a type that does not print.
+#[derive(Clone)]
+pub struct Code {
+    pub method: Method,
+    pub code: SecretString,
+}
+
+impl WalletVerification {
+    pub fn parse(&self) -> Result<Code, Issue> {
+        let text = self.verification_type.as_deref().unwrap_or("PINCODE");
+        let method = Method::parse(text).map_err(|_| {
+            Issue::new("walletVerification.verificationType", "enum", "must be PINCODE, OTP or SECRET_CODES")
+        })?;
+        Ok(Code { method, code: self.secret_verification_code.clone() })
+    }
+
+    /// The verification that a body must have.
+    pub fn required(given: Option<&Self>) -> Result<Code, Issue> {
+        given.ok_or_else(|| Issue::new("walletVerification", "required", "is required"))?.parse()
+    }
+}
+
+/// What a mutation answers.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+    /// What a replay gives instead, for answers that reveal a secret once.
+    pub replay: Option<(StatusCode, String)>,
+}
+
+impl Answer {
+    pub fn ok(body: &impl Serialize) -> Result<Self, Error> {
+        Self::with_status(StatusCode::OK, body)
+    }
+
+    pub fn with_status(status: StatusCode, body: &impl Serialize) -> Result<Self, Error> {
+        let body = serde_json::to_string(body).map_err(Error::internal)?;
+        Ok(Self { status, headers: Vec::new(), body, replay: None })
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl ToString) -> Self {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The answer shows a secret that is shown once: a replay is 409 with the object without its secret.
+    pub fn reveals_once(mut self, without_secret: &impl Serialize) -> Result<Self, Error> {
+        let data = serde_json::to_value(without_secret).map_err(Error::internal)?;
+        let body = serde_json::json!({
+            "defined": true, "code": "CONFLICT", "status": 409, "message": "already created", "data": data,
+        });
+        self.replay = Some((StatusCode::CONFLICT, body.to_string()));
+        Ok(self)
+    }
+
+    fn remembered(&self, body: &Body, now: Timestamp) -> Remembered {
+        let (status, text) = match &self.replay {
+            Some((status, text)) => (*status, text.clone()),
+            None => (self.status, self.body.clone()),
+        };
+        Remembered {
+            fingerprint: body.fingerprint(),
+            status: status.as_u16(),
+            headers: self.headers.clone(),
+            body: text,
+            operation: None,
+            created_at: now,
+            expires_at: Some(now.plus_seconds(REMEMBERED_SECONDS)),
+        }
+    }
+}
+
+/// What a mutation is checked against and about.
+#[derive(Default)]
+pub struct Terms {
+    /// The code of the caller; none where the route asks for none.
+    pub code: Option<Code>,
+    /// Where refusals by rules are recorded; none is the stream of the caller.
+    pub asset: Option<AssetId>,
+}
+
+enum Outcome {
+    Done(Answer),
+    Replayed(Replay),
+    /// The code is spent and the refusal recorded, the change is not made.
+    Refused(Error),
+    Stale,
+}
+
+impl Call {
+    /// Makes a change. `allowed` says whether the caller has the right (it runs before anything is told about codes, and
+    /// again inside the transaction); `change` decides and then writes.
+    pub async fn mutate<A, C>(
+        &self,
+        body: &Body,
+        terms: Terms,
+        allowed: A,
+        change: C,
+    ) -> Result<HttpResponse, DalpError>
+    where
+        A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Clone + Send + 'static,
+        C: Fn(&mut Tx<'_>, &Ctx) -> Result<Answer, Error> + Clone + Send + 'static,
+    {
+        let key = self.idempotency()?;
+        let before = self.before(body, key.clone(), allowed.clone()).await?;
+        if let Some(replay) = before {
+            return replayed(&replay);
+        }
+        for _ in 0..PROOFS_MAX {
+            let proof = self.proof(terms.code.as_ref()).await?;
+            let outcome = self.commit(body, key.clone(), proof, terms.asset, allowed.clone(), change.clone()).await?;
+            match outcome {
+                Outcome::Done(answer) => return respond(&answer),
+                Outcome::Replayed(replay) => return replayed(&replay),
+                Outcome::Refused(error) => return Err(error.into()),
+                Outcome::Stale => {}
+            }
+        }
+        Err(Error::Conflict("The wallet verification changed meanwhile".into()).into())
+    }
+
+    async fn before<A>(&self, body: &Body, key: Option<IdempotencyKey>, allowed: A) -> Result<Option<Replay>, DalpError>
+    where
+        A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Send + 'static,
+    {
+        let fingerprint = body.fingerprint();
+        self.read(move |tx, ctx| {
+            allowed(tx, ctx)?;
+            replay_of(tx, key.as_ref(), &fingerprint, ctx.now)
+        })
+        .await
+    }
+
+    async fn proof(&self, code: Option<&Code>) -> Result<Option<Proof>, DalpError> {
+        let Some(Code { method, code }) = code else { return Ok(None) };
+        let (app, ctx) = (&self.app, &self.ctx);
+        let proof = app.verifier().prove(app.db(), ctx.actor, ctx.now, *method, code).await?;
+        Ok(Some(proof))
+    }
+
+    async fn commit<A, C>(
+        &self,
+        body: &Body,
+        key: Option<IdempotencyKey>,
+        proof: Option<Proof>,
+        asset: Option<AssetId>,
+        allowed: A,
+        change: C,
+    ) -> Result<Outcome, DalpError>
+    where
+        A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Send + 'static,
+        C: Fn(&mut Tx<'_>, &Ctx) -> Result<Answer, Error> + Send + 'static,
+    {
+        let ctx = self.ctx.clone();
+        let fingerprint = body.fingerprint();
+        let body = Body::of_fingerprint(fingerprint);
+        let result = self.app.db().write(move |tx| {
+            allowed(tx, &ctx)?;
+            if let Some(replay) = replay_of(tx, key.as_ref(), &fingerprint, ctx.now)? {
+                return Ok(Outcome::Replayed(replay));
+            }
+            if let Some(proof) = &proof {
+                match spend(tx, proof, ctx.now)? {
+                    Spend::Spent => {}
+                    Spend::Stale => return Ok(Outcome::Stale),
+                    Spend::Refused(error) => return Ok(Outcome::Refused(error)),
+                }
+            }
+            match tx.nested(|tx| change(tx, &ctx)) {
+                Ok(answer) => {
+                    if let Some(key) = &key {
+                        operation::remember(tx, &[(key.clone(), answer.remembered(&body, ctx.now))], ctx.now)?;
+                    }
+                    Ok(Outcome::Done(answer))
+                }
+                Err(Error::Refused(findings)) => {
+                    audit::append(tx, ctx.now, vec![refusal_event(&ctx, asset, &findings)])?;
+                    Ok(Outcome::Refused(Error::Refused(findings)))
+                }
+                Err(error @ (Error::Unavailable(_) | Error::Internal(_))) => Err(error),
+                // The code was right, so it is spent, whatever else was wrong.
+                Err(error) => Ok(Outcome::Refused(error)),
+            }
+        });
+        self.note_refusal(result.await).await
+    }
+}
+
+fn spend(tx: &mut Tx<'_>, proof: &Proof, now: Timestamp) -> Result<Spend, Error> {
+    let mut spent = wallet::spend(tx, std::slice::from_ref(proof), now)?;
+    spent.pop().ok_or_else(|| Error::internal("a proof was not answered"))
+}
+
+fn replay_of(
+    tx: &mut Tx<'_>,
+    key: Option<&IdempotencyKey>,
+    fingerprint: &operation::Fingerprint,
+    now: Timestamp,
+) -> Result<Option<Replay>, Error> {
+    let Some(key) = key else { return Ok(None) };
+    let found = operation::remembered(tx, &[key], now)?;
+    found.get(key).map(|remembered| remembered.replay(fingerprint)).transpose()
+}
+
+fn refusal_event(ctx: &Ctx, asset: Option<AssetId>, findings: &[Finding]) -> Event {
+    let slugs: Vec<&str> = findings.iter().map(|finding| finding.refusal.slug()).collect();
+    Event {
+        stream: asset.map_or_else(|| Stream::of_subject(&ctx.actor.wallet), Stream::Asset),
+        actor: ctx.actor.name(),
+        action: "change.refused",
+        asset,
+        operation: None,
+        subjects: vec![ctx.actor.wallet],
+        data: serde_json::json!({ "requestId": ctx.request_id.as_str(), "slugs": slugs }),
+    }
+}
+
+fn respond(answer: &Answer) -> Result<HttpResponse, DalpError> {
+    Ok(build(answer.status, &answer.headers, answer.body.clone()))
+}
+
+/// A stored answer, as it was sent, marked as such.
+pub(super) fn replayed(replay: &Replay) -> Result<HttpResponse, DalpError> {
+    let status = StatusCode::from_u16(replay.status).map_err(Error::internal)?;
+    let mut headers = replay.headers.clone();
+    headers.push(("Idempotent-Replayed".to_owned(), "true".to_owned()));
+    Ok(build(status, &headers, replay.body.clone()))
+}
+
+pub(super) fn build(status: StatusCode, headers: &[(String, String)], body: String) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    for (name, value) in headers {
+        response.insert_header((name.as_str(), value.as_str()));
+    }
+    response.content_type("application/json").body(body)
+}

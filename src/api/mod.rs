@@ -1,0 +1,8 @@
+//! HTTP: who is calling, the edge that every request passes, health, and the dialects.
+//!
+//! A handler extracts, parses, calls and renders. A dialect never names another dialect and never names a store.
+
+pub mod dalp;
+pub mod edge;
+pub mod health;
+pub mod openapi;

@@ -1,0 +1,59 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::access::Role;
+use crate::asset::{Asset, AssetView};
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::operation::{Fingerprint, IdempotencyKey, Operation, Replay};
+use crate::types::{Address, Amount, AssetId};
+use crate::wallet::Proof;
+
+/// One recipient and what it is to receive, in base units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MintLine {
+    pub recipient: Address,
+    pub amount: Amount,
+}
+
+/// A request whose caller is known and whose wallet verification was proven.
+#[derive(Clone)]
+pub struct Request {
+    pub ctx: Ctx,
+    pub asset: AssetId,
+    pub lines: Vec<MintLine>,
+    pub proof: Proof,
+    pub idempotency: Option<(IdempotencyKey, Fingerprint)>,
+    /// Renders the first answer for storing under the key: the dialect's words, called inside the commit.
+    pub render: fn(&Issued) -> Result<Stored, Error>,
+}
+
+/// An answer as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// An accepted request.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    pub operation: Operation,
+    /// The asset after the commit, own lines included.
+    pub asset: Arc<Asset>,
+    pub view: Arc<AssetView>,
+    /// The caller's roles on the asset.
+    pub roles: BTreeSet<Role>,
+}
+
+/// What became of one request.
+#[derive(Debug)]
+pub enum Verdict {
+    Accepted(Box<Issued>),
+    /// The request was answered before.
+    Replayed(Replay),
+    /// The proof rested on a remembered success, and the credential changed: prove again at full cost.
+    Stale,
+    Refused(Error),
+}

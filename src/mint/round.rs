@@ -1,0 +1,375 @@
+//! One group of requests on its way through a commit: who still waits for a verdict, and what is to be written.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::facts::Loaded;
+use super::model::{Issued, MintLine, Request, Stored, Verdict};
+use super::{Judge, rules};
+use crate::access::{Permission, Role, Scope};
+use crate::asset::{self, Asset};
+use crate::audit::{self, Event, Stream};
+use crate::compliance::Run;
+use crate::db::Tx;
+use crate::error::{Error, Finding};
+use crate::ledger::{self, IssueLine, Sheet};
+use crate::operation::{self, IdempotencyKey, NewOperation, Operation, Plan, Remembered, Replay};
+use crate::settlement;
+use crate::types::{Address, Amount, AssetId, Hash32, Timestamp};
+use crate::wallet::{self, Proof, Spend};
+
+pub(super) struct Round<'r> {
+    asset: Asset,
+    /// The one clock reading of the commit: the latest arrival in the group.
+    now: Timestamp,
+    entries: Vec<Entry<'r>>,
+    sheet: Option<Sheet>,
+    policy_hash: Option<Hash32>,
+    events: Vec<Event>,
+}
+
+struct Entry<'r> {
+    request: &'r Request,
+    roles: BTreeSet<Role>,
+    state: State,
+}
+
+enum State {
+    Waiting,
+    Accepted(Operation),
+    Replayed(Replay),
+    /// The same request under the same key, earlier in this group, has this index.
+    SameAs(usize),
+    Stale,
+    Refused(Error),
+}
+
+impl<'r> Round<'r> {
+    pub fn open(asset: Asset, requests: &'r [Request]) -> Self {
+        let now = requests.iter().map(|request| request.ctx.now).max();
+        let entries = requests
+            .iter()
+            .map(|request| Entry { request, roles: BTreeSet::new(), state: State::Waiting })
+            .collect();
+        Self {
+            asset,
+            now: now.unwrap_or(Timestamp::from_micros(0)),
+            entries,
+            sheet: None,
+            policy_hash: None,
+            events: Vec::new(),
+        }
+    }
+
+    pub fn asset(&self) -> &Asset {
+        &self.asset
+    }
+
+    pub fn asset_id(&self) -> AssetId {
+        self.asset.id
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &Entry<'r>> {
+        self.entries.iter().filter(|entry| matches!(entry.state, State::Waiting))
+    }
+
+    pub fn waiting_lines(&self) -> impl Iterator<Item = &'r MintLine> + '_ {
+        self.waiting().flat_map(|entry| entry.request.lines.iter())
+    }
+
+    pub fn wallets_of_callers(&self) -> Vec<Address> {
+        let wallets: BTreeSet<Address> = self.entries.iter().map(|entry| entry.request.ctx.actor.wallet).collect();
+        wallets.into_iter().collect()
+    }
+
+    /// Turns away who lacks the role; each such refusal is an event of the asset.
+    pub fn check_roles(&mut self, mut roles: HashMap<Address, BTreeSet<Role>>) {
+        let asset = self.asset.id;
+        for entry in &mut self.entries {
+            let ctx = &entry.request.ctx;
+            entry.roles = roles.entry(ctx.actor.wallet).or_default().clone();
+            if Permission::Mint.is_given_by_roles(&entry.roles, &BTreeSet::new()) {
+                continue;
+            }
+            self.events.push(Event {
+                stream: Stream::Asset(asset),
+                actor: ctx.actor.name(),
+                action: "access.refused",
+                asset: Some(asset),
+                operation: None,
+                subjects: vec![ctx.actor.wallet],
+                data: json!({ "attempt": "mint", "requestId": ctx.request_id.as_str() }),
+            });
+            entry.state = State::Refused(Permission::Mint.refusal());
+        }
+    }
+
+    pub fn idempotency_keys(&self) -> Vec<&'r IdempotencyKey> {
+        self.waiting().filter_map(|entry| entry.request.idempotency.as_ref()).map(|(key, _)| key).collect()
+    }
+
+    /// Answers requests that were answered before, in another commit or earlier in this group.
+    pub fn replay(&mut self, answers: &HashMap<IdempotencyKey, Remembered>) {
+        for entry in &mut self.entries {
+            let (State::Waiting, Some((key, fingerprint))) = (&entry.state, &entry.request.idempotency) else {
+                continue;
+            };
+            if let Some(remembered) = answers.get(key) {
+                entry.state = match remembered.replay(fingerprint) {
+                    Ok(replay) => State::Replayed(replay),
+                    Err(error) => State::Refused(error),
+                };
+            }
+        }
+    }
+
+    /// Spends the codes of who still waits. A code that verified is spent whether or not the rules then refuse.
+    pub fn spend(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let waiting: Vec<usize> = self.waiting_indexes();
+        let proofs: Vec<Proof> =
+            waiting.iter().filter_map(|i| self.entries.get(*i)).map(|entry| entry.request.proof.clone()).collect();
+        if proofs.is_empty() {
+            return Ok(());
+        }
+        let spent = wallet::spend(tx, &proofs, self.now)?;
+        for (index, spend) in waiting.into_iter().zip(spent) {
+            let Some(entry) = self.entries.get_mut(index) else { continue };
+            match spend {
+                Spend::Spent => {}
+                Spend::Stale => entry.state = State::Stale,
+                Spend::Refused(error) => entry.state = State::Refused(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn waiting_indexes(&self) -> Vec<usize> {
+        let waiting = self.entries.iter().enumerate().filter(|(_, entry)| matches!(entry.state, State::Waiting));
+        waiting.map(|(index, _)| index).collect()
+    }
+
+    /// Judges every request that still waits, in its order of arrival, on what the accepted ones before it leave behind.
+    pub fn judge(&mut self, loaded: Loaded) -> Result<(), Error> {
+        let Loaded { mut sheet, rules, facts, backing } = loaded;
+        let mut run = Run::new(&rules, &facts);
+        self.policy_hash = Some(rules.policy_hash());
+        let mut accepted_keys: HashMap<IdempotencyKey, usize> = HashMap::new();
+        for index in self.waiting_indexes() {
+            let Some(entry) = self.entries.get_mut(index) else { continue };
+            let request = entry.request;
+            if let Some((key, fingerprint)) = &request.idempotency
+                && let Some(first) = accepted_keys.get(key).copied()
+            {
+                let same = self.entries.get(first).and_then(|e| e.request.idempotency.as_ref());
+                let state = match same {
+                    Some((_, print)) if print == fingerprint => State::SameAs(first),
+                    _ => State::Refused(Error::Conflict("This Idempotency-Key was used with another request".into())),
+                };
+                self.set(index, state);
+                continue;
+            }
+            let findings = rules::judge(&self.asset, &sheet, backing, &mut run, &request.lines, self.now);
+            if !findings.is_empty() {
+                self.refuse(index, findings);
+                continue;
+            }
+            let operation = accept(&self.asset, &mut sheet, request, &facts.recipients, self.policy_hash, self.now)?;
+            if let Some((key, _)) = &request.idempotency {
+                accepted_keys.insert(key.clone(), index);
+            }
+            self.events.push(accepted_event(&operation, request));
+            self.set(index, State::Accepted(operation));
+        }
+        self.sheet = Some(sheet);
+        Ok(())
+    }
+
+    fn set(&mut self, index: usize, state: State) {
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.state = state;
+        }
+    }
+
+    fn refuse(&mut self, index: usize, findings: Vec<Finding>) {
+        let Some(entry) = self.entries.get(index) else { return };
+        for finding in &findings {
+            metrics::counter!("refusals_total", "slug" => finding.refusal.slug()).increment(1);
+        }
+        self.events.push(refused_event(self.asset.id, entry.request, &findings, self.policy_hash));
+        self.set(index, State::Refused(Error::Refused(findings)));
+    }
+
+    /// Writes everything that was decided and answers every request.
+    pub fn write(mut self, tx: &mut Tx<'_>, judge: &Judge) -> Result<Vec<Verdict>, Error> {
+        let operations: Vec<Operation> = self
+            .entries
+            .iter()
+            .filter_map(|entry| match &entry.state {
+                State::Accepted(operation) => Some(operation.clone()),
+                State::Waiting | State::Replayed(_) | State::SameAs(_) | State::Stale | State::Refused(_) => None,
+            })
+            .collect();
+        if let Some(sheet) = self.sheet.take().filter(|_| !operations.is_empty()) {
+            self.asset.supply = sheet.supply();
+            self.asset.pending = sheet.pending();
+            self.asset.holders = sheet.holders();
+            self.asset.next_operation = sheet.next_operation();
+            operation::enqueue(tx, &operations)?;
+            ledger::save(tx, sheet, self.now)?;
+        }
+        audit::append(tx, self.now, std::mem::take(&mut self.events))?;
+        self.answer(tx, judge, !operations.is_empty())
+    }
+
+    fn answer(self, tx: &mut Tx<'_>, _: &Judge, any_accepted: bool) -> Result<Vec<Verdict>, Error> {
+        let asset = Arc::new(self.asset);
+        let view = if any_accepted { Some(Arc::new(asset::view(tx, &asset)?)) } else { None };
+        let mut stored: HashMap<usize, Stored> = HashMap::new();
+        let mut answers = Vec::new();
+        let mut verdicts = Vec::with_capacity(self.entries.len());
+        for (index, entry) in self.entries.into_iter().enumerate() {
+            let verdict = match (entry.state, &view) {
+                (State::Accepted(operation), Some(view)) => {
+                    let (asset, view) = (Arc::clone(&asset), Arc::clone(view));
+                    let issued = Issued { operation, asset, view, roles: entry.roles };
+                    if let Some((key, fingerprint)) = &entry.request.idempotency {
+                        let answer = (entry.request.render)(&issued)?;
+                        answers.push((key.clone(), remembered(&answer, *fingerprint, &issued, self.now)));
+                        stored.insert(index, answer);
+                    }
+                    Verdict::Accepted(Box::new(issued))
+                }
+                (State::SameAs(first), _) => match stored.get(&first) {
+                    Some(Stored { status, headers, body }) => {
+                        Verdict::Replayed(Replay { status: *status, headers: headers.clone(), body: body.clone() })
+                    }
+                    None => Verdict::Refused(Error::internal("the first answer was not stored")),
+                },
+                (State::Replayed(replay), _) => Verdict::Replayed(replay),
+                (State::Stale, _) => Verdict::Stale,
+                (State::Refused(error), _) => Verdict::Refused(error),
+                (State::Waiting | State::Accepted(_), _) => {
+                    Verdict::Refused(Error::internal("a request was not judged"))
+                }
+            };
+            verdicts.push(verdict);
+        }
+        operation::remember(tx, &answers, self.now)?;
+        Ok(verdicts)
+    }
+}
+
+fn remembered(answer: &Stored, fingerprint: Hash32, issued: &Issued, now: Timestamp) -> Remembered {
+    Remembered {
+        fingerprint,
+        status: answer.status,
+        headers: answer.headers.clone(),
+        body: answer.body.clone(),
+        operation: Some(issued.operation.id),
+        created_at: now,
+        // Mints are remembered for ever (dalp.md A10).
+        expires_at: None,
+    }
+}
+
+fn accept(
+    asset: &Asset,
+    sheet: &mut Sheet,
+    request: &Request,
+    recipients: &super::facts::Recipients,
+    policy_hash: Option<Hash32>,
+    now: Timestamp,
+) -> Result<Operation, Error> {
+    let lines: Vec<IssueLine> = request
+        .lines
+        .iter()
+        .filter_map(|line| {
+            let known = recipients.get(&line.recipient)?;
+            let (identity, country) = (known.identity, known.country);
+            Some(IssueLine { recipient: line.recipient, identity, country, amount: line.amount })
+        })
+        .collect();
+    if lines.len() != request.lines.len() {
+        return Err(Error::internal("a recipient passed the rules without an identity"));
+    }
+    let total = Amount::checked_sum(lines.iter().map(|line| line.amount));
+    let sequence = sheet.number();
+    sheet.reserve(sequence, &lines).map_err(Error::internal)?;
+    let operation = Operation::queued(&NewOperation {
+        asset: asset.id,
+        sequence,
+        plan: &Plan::Mint,
+        lines: i32::try_from(lines.len()).map_err(Error::internal)?,
+        total: total.ok_or_else(|| Error::internal("the total of a mint passes 2^256-1"))?,
+        requested_by: request.ctx.actor.user,
+        request_id: &request.ctx.request_id,
+        policy_hash,
+        now,
+    });
+    settlement::accept(asset.settlement, sheet, operation, now)
+}
+
+fn accepted_event(operation: &Operation, request: &Request) -> Event {
+    let lines: Vec<_> = request
+        .lines
+        .iter()
+        .map(|line| json!({ "recipient": line.recipient, "amount": line.amount }))
+        .collect();
+    Event {
+        stream: Stream::Asset(operation.asset),
+        actor: request.ctx.actor.name(),
+        action: "mint.accepted",
+        asset: Some(operation.asset),
+        operation: Some(operation.id),
+        // The postings of the operation tell whom it is about.
+        subjects: Vec::new(),
+        data: json!({
+            "lines": lines,
+            "number": operation.sequence,
+            "policyHash": operation.policy_hash,
+            "requestId": operation.request_id,
+            "total": operation.total,
+            "verification": request.proof.method().as_str(),
+        }),
+    }
+}
+
+fn refused_event(asset: AssetId, request: &Request, findings: &[Finding], policy_hash: Option<Hash32>) -> Event {
+    let rendered: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "index": finding.line.map(|line| line.index),
+                "recipient": finding.line.map(|line| line.recipient),
+                "rule": finding.rule,
+                "slug": finding.refusal.slug(),
+                "params": finding.refusal.params(),
+            })
+        })
+        .collect();
+    let lines: Vec<_> = request
+        .lines
+        .iter()
+        .map(|line| json!({ "recipient": line.recipient, "amount": line.amount }))
+        .collect();
+    Event {
+        stream: Stream::Asset(asset),
+        actor: request.ctx.actor.name(),
+        action: "mint.refused",
+        asset: Some(asset),
+        operation: None,
+        subjects: rules::recipients(request.lines.iter()),
+        data: json!({
+            "findings": rendered,
+            "lines": lines,
+            "policyHash": policy_hash,
+            "requestId": request.ctx.request_id.as_str(),
+        }),
+    }
+}

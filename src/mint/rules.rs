@@ -1,0 +1,158 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::asset::{Asset, ConfiguredModule};
+use crate::compliance::{Attached, Operation, RuleSet, Run};
+use crate::error::{Finding, Line, Refusal};
+use crate::ledger::Sheet;
+use crate::policy::{PolicySet, module};
+use crate::types::{Address, Amount, AssetId, Timestamp};
+
+use super::MintLine;
+
+/// What a server judges with: the loaded policies, and the rule sets already built from them.
+pub struct Judge {
+    policy: Arc<PolicySet>,
+    /// By asset; a rule set is good for one revision of its asset.
+    built: Mutex<HashMap<AssetId, (i64, Arc<RuleSet>)>>,
+}
+
+impl Judge {
+    pub fn new(policy: Arc<PolicySet>) -> Self {
+        Self { policy, built: Mutex::new(HashMap::new()) }
+    }
+
+    pub fn policy(&self) -> &PolicySet {
+        &self.policy
+    }
+
+    /// The rule set of this revision of the asset, if it was built before.
+    pub(super) fn known(&self, asset: &Asset) -> Option<Arc<RuleSet>> {
+        let built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        built
+            .get(&asset.id)
+            .filter(|(revision, _)| *revision == asset.revision)
+            .map(|(_, rules)| Arc::clone(rules))
+    }
+
+    /// Builds the rule set of this revision. A module that cannot be read refuses everybody: it was checked when it was
+    /// attached, so somebody changed the row.
+    pub(super) fn build(&self, asset: &Asset, modules: &[ConfiguredModule]) -> Arc<RuleSet> {
+        let decimals = asset.decimals.get();
+        let mut attached = Vec::new();
+        let mut broken = Vec::new();
+        for configured in modules {
+            match module::parse(&configured.type_id, &configured.values, decimals, &self.policy.definitions) {
+                Ok(check) => attached.push(Attached { name: configured.type_id.as_str().into(), check }),
+                Err(issues) => broken.extend(issues.iter().map(|issue| format!("{}: {issue}", configured.type_id))),
+            }
+        }
+        let policy = asset.policy.as_deref();
+        let mut rules = RuleSet::build(&self.policy, policy, &attached, decimals, Operation::Mint);
+        if !broken.is_empty() {
+            rules.refuse(Refusal::ModuleError { reason: broken.join("; ") });
+        }
+        let rules = Arc::new(rules);
+        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+        built.insert(asset.id, (asset.revision, Arc::clone(&rules)));
+        rules
+    }
+}
+
+/// The largest valid claim that stands behind an asset, or the last one that did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backing {
+    pub amount: Amount,
+    /// Exclusive.
+    pub expires: Timestamp,
+}
+
+/// Every rule of a mint that is not a compliance module (dalp.md A9), flat and in the order of the answer's code.
+pub(super) fn base_findings(
+    asset: &Asset,
+    sheet: &Sheet,
+    backing: Option<Backing>,
+    lines: &[MintLine],
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = zero_lines(lines);
+    let whole = |rule: &str, refusal| Finding { line: None, rule: rule.to_owned(), refusal };
+    if let Some(maturity) = asset.maturity.filter(|maturity| *maturity <= now) {
+        findings.push(whole("not-matured", Refusal::AssetMatured { maturity }));
+    }
+    if asset.is_paused() {
+        findings.push(whole("not-paused", Refusal::AssetPaused));
+    }
+    let (supply, pending) = (sheet.supply(), sheet.pending());
+    let requested = Amount::checked_sum(lines.iter().map(|line| line.amount));
+    let after = requested
+        .and_then(|requested| pending.checked_add(requested))
+        .and_then(|waiting| waiting.checked_add(supply));
+    let (Some(requested), Some(after)) = (requested, after) else {
+        findings.push(whole("amount-range", Refusal::AmountOverflow));
+        return findings;
+    };
+    if let Some(cap) = asset.cap.filter(|cap| after > *cap) {
+        findings.push(whole("cap", Refusal::CapExceeded { cap, supply, pending, requested }));
+    }
+    findings.extend(collateral_refusal(asset, backing, after, now).map(|refusal| whole("collateral", refusal)));
+    findings
+}
+
+fn zero_lines(lines: &[MintLine]) -> Vec<Finding> {
+    let zeros = lines.iter().enumerate().filter(|(_, line)| line.amount.is_zero());
+    zeros
+        .map(|(index, line)| Finding {
+            line: Some(Line { index, recipient: line.recipient }),
+            rule: "amount-positive".to_owned(),
+            refusal: Refusal::AmountZero,
+        })
+        .collect()
+}
+
+fn collateral_refusal(asset: &Asset, backing: Option<Backing>, after: Amount, now: Timestamp) -> Option<Refusal> {
+    let collateral = asset.collateral.as_ref()?;
+    let Some(required) = collateral.required_for(after) else {
+        return Some(Refusal::AmountOverflow);
+    };
+    match backing {
+        None => Some(Refusal::CollateralShort { required, available: Amount::ZERO, expires: None }),
+        Some(Backing { expires, .. }) if expires <= now => {
+            Some(Refusal::CollateralStale { required, available: Amount::ZERO, expired: expires })
+        }
+        Some(Backing { amount, expires }) if amount < required => {
+            Some(Refusal::CollateralShort { required, available: amount, expires: Some(expires) })
+        }
+        Some(_) => None,
+    }
+}
+
+/// Every failing rule and line of one request. The run keeps the request's state only when there is none.
+pub(super) fn judge(
+    asset: &Asset,
+    sheet: &Sheet,
+    backing: Option<Backing>,
+    run: &mut Run<'_>,
+    lines: &[MintLine],
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut findings = base_findings(asset, sheet, backing, lines, now);
+    findings.extend(run.judge(&numbered(lines)));
+    if !findings.is_empty() {
+        run.rollback();
+    }
+    findings
+}
+
+pub(super) fn numbered(lines: &[MintLine]) -> Vec<(Line, Amount)> {
+    let numbered = lines.iter().enumerate();
+    numbered.map(|(index, line)| (Line { index, recipient: line.recipient }, line.amount)).collect()
+}
+
+/// The wallets that facts are needed for, each once.
+pub(super) fn recipients<'l>(lines: impl Iterator<Item = &'l MintLine>) -> Vec<Address> {
+    let mut wallets: Vec<Address> = lines.map(|line| line.recipient).collect();
+    wallets.sort_unstable();
+    wallets.dedup();
+    wallets
+}
