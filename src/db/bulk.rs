@@ -54,6 +54,9 @@ bulk_columns! {
     Ids(Uuid) as sql::Id,
     OptionalIds(Option<Uuid>) as Nullable<sql::Id>,
     Addresses(Address) as Binary,
+    OptionalAddresses(Option<Address>) as Nullable<Binary>,
+    Bytes(Vec<u8>) as Binary,
+    OptionalBytes(Option<Vec<u8>>) as Nullable<Binary>,
     Hashes(Hash32) as Binary,
     OptionalHashes(Option<Hash32>) as Nullable<Binary>,
     Texts(String) as Text,
@@ -64,6 +67,7 @@ bulk_columns! {
     Ints(i32) as Integer,
     BigInts(i64) as BigInt,
     Amounts(Amount) as sql::Amount,
+    OptionalAmounts(Option<Amount>) as Nullable<sql::Amount>,
     Times(Timestamp) as sql::Instant,
     OptionalTimes(Option<Timestamp>) as Nullable<sql::Instant>,
 }
