@@ -1,6 +1,7 @@
 pub mod access;
 pub mod asset;
 pub mod audit;
+pub mod chain;
 pub mod compliance;
 pub mod config;
 pub mod ctx;

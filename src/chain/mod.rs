@@ -1,0 +1,13 @@
+//! What an EVM chain defines, as plain functions: encoding, hashing and recovery. Nothing here talks to a node.
+//!
+//! *Key*: how ERC-734 names the key of an account, keccak256(abi.encode(address)). *Claim*: ERC-735 as ONCHAINID's
+//! `Identity.sol` and `ClaimIssuer.sol` read it. *Shape*: the ABI types of a claim's data.
+
+mod claim;
+mod shape;
+
+pub use claim::{ClaimSignature, SignatureError, claim_signer, key_hash};
+pub use shape::{ClaimShape, ClaimValue, ShapeError, ValueError};
+
+#[cfg(test)]
+pub use claim::testing;
