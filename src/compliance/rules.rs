@@ -192,6 +192,17 @@ impl RuleSet {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn add_module_for_test(&mut self, module: Box<dyn ComplianceModule>) {
+        let facts = module.facts();
+        self.rules.push(BoundRule {
+            named: Named::base(module.kind()),
+            when: When::Always,
+            facts,
+            module,
+        });
+    }
+
     /// Facts that are needed and have not been loaded. The identity always is.
     pub(super) fn missing(&self, facts: &Facts) -> FactSet {
         self.needs.without(facts.loaded).without(FactSet::of(&[Fact::Identity]))

@@ -18,6 +18,7 @@ mod canonical;
 mod definitions;
 mod document;
 mod duration;
+mod editor;
 mod expression;
 mod kinds;
 mod loader;
@@ -28,7 +29,7 @@ pub(crate) mod parameter;
 mod problem;
 pub(crate) mod reader;
 mod rule;
-mod schema;
+
 mod set;
 mod topic;
 mod whole;
@@ -36,6 +37,7 @@ mod whole;
 pub use definitions::{CountryGroup, Definitions, IssuerDefinition, TopicDefinition};
 pub(crate) use document::{parse_toml, place_all};
 pub use duration::{Duration, DurationError};
+pub use editor::editor_schema;
 pub use expression::Expression;
 pub use kinds::{
     AddressBlock, Check, CountryAllow, CountryBlock, HolderLimit, Identity, IdentityAllow, IdentityBlock, Issuers,
@@ -45,7 +47,6 @@ pub use loader::load;
 pub use problem::PolicyError;
 pub(crate) use problem::Problem;
 pub use rule::{Origin, Rule, When};
-pub use schema::schema;
 pub use set::{ENGINE_VERSION, Policy, PolicySet, Review, ReviewState, SourceFile};
 pub use topic::Topic;
 pub use whole::{WholeAmount, WholeAmountError};

@@ -229,3 +229,262 @@ fn is_false(raw: &Raw) -> bool {
 fn is_integer(raw: &Raw, digits: &str) -> bool {
     matches!(raw, Raw::Integer(own) | Raw::Text(own) if own == digits)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::policy::kinds::{HolderLimit, Issuers};
+    use crate::policy::{Expression, Topic};
+    use crate::types::{CountryCode, TopicName};
+
+    fn read(type_id: &str, values: Value) -> Result<Check, Vec<Issue>> {
+        parse(type_id, &values, 2, &Definitions::default())
+    }
+
+    /// Path, code and message of every issue.
+    fn issues(type_id: &str, values: Value) -> Vec<(String, &'static str, String)> {
+        let issues = read(type_id, values).unwrap_err();
+        issues
+            .into_iter()
+            .map(|issue| (issue.path.join("."), issue.code, issue.message))
+            .collect()
+    }
+
+    fn expression(values: Value) -> String {
+        match read("identity-verification", values) {
+            Ok(Check::Identity(identity)) => {
+                assert_eq!(identity.issuers, Issuers::AnyTrusted);
+                identity.require.to_string()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn topic(name: &str) -> Value {
+        json!({ "nodeType": 0, "value": name })
+    }
+
+    #[test]
+    fn an_expression_is_read_as_text_as_infix_nodes_and_as_postfix_nodes() {
+        let (and, or, not) = (
+            json!({ "nodeType": 1 }),
+            json!({ "nodeType": 2 }),
+            json!({ "nodeType": 3, "value": "0" }),
+        );
+
+        assert_eq!(expression(json!("(a and b) or c")), "(a and b) or c");
+        assert_eq!(
+            expression(json!(["(", topic("a"), and, topic("b"), ")", or, topic("c")])),
+            "(a and b) or c"
+        );
+        let postfix = json!([topic("a"), topic("b"), and, topic("c"), or]);
+        assert_eq!(
+            expression(json!({ "notation": "postfix", "expression": postfix })),
+            "(a and b) or c"
+        );
+        assert_eq!(expression(json!({ "require": "a and not b" })), "a and not b");
+        assert_eq!(expression(json!([not, not, topic("a")])), "a");
+        assert_eq!(
+            expression(json!({ "notation": "postfix", "require": [topic("a"), topic("b"), and, not] })),
+            "not a or not b"
+        );
+    }
+
+    #[test]
+    fn a_list_that_is_not_one_infix_expression_is_refused_at_its_node() {
+        let (and, or) = (json!({ "nodeType": 1 }), json!({ "nodeType": 2 }));
+        let cases = [
+            (json!([]), "", "empty"),
+            (json!(["(", topic("a")]), "0", "never closed"),
+            (json!([topic("a"), ")"]), "1", "closes nothing"),
+            (json!([topic("a"), topic("b"), and]), "1", "notation = \"postfix\""),
+            (
+                json!([topic("a"), and, topic("b"), or, topic("c")]),
+                "3",
+                "add parentheses",
+            ),
+            (json!([topic("a"), and]), "", "ends where"),
+            (json!([{ "nodeType": 4, "value": "1" }]), "0.nodeType", "must be 0"),
+            (json!([{ "nodeType": 0 }]), "0", "needs its value"),
+            (json!([{ "nodeType": 0, "value": "0" }]), "0.value", "must not be zero"),
+            (json!([{ "nodeType": 0, "value": 1.5 }]), "0.value", "found a number"),
+            (
+                json!([{ "nodeType": 0, "value": "a", "more": 1 }]),
+                "0.more",
+                "unknown key",
+            ),
+            (json!([topic("a"), "x"]), "1", "must be a node"),
+            (json!(7), "", "must be a table"),
+        ];
+
+        for (values, path, part) in cases {
+            let found = issues("SMARTIdentityVerificationComplianceModule", values.clone());
+            assert!(
+                found
+                    .iter()
+                    .any(|(at, _, message)| at == path && message.contains(part)),
+                "{values}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_postfix_list_that_does_not_end_in_one_result_is_refused() {
+        let (and, not) = (json!({ "nodeType": 1 }), json!({ "nodeType": 3 }));
+        for list in [
+            json!([topic("a"), and]),
+            json!([topic("a"), topic("b")]),
+            json!([not]),
+            json!(["(", topic("a"), ")"]),
+        ] {
+            let values = json!({ "notation": "postfix", "expression": list });
+            assert_eq!(
+                read("identity-verification", values.clone()).unwrap_err().len(),
+                1,
+                "{values}"
+            );
+        }
+        let wrong = issues(
+            "identity-verification",
+            json!({ "notation": "polish", "expression": "a" }),
+        );
+        assert_eq!(wrong[0].0, "notation");
+        let text = issues(
+            "identity-verification",
+            json!({ "notation": "postfix", "expression": "a b and" }),
+        );
+        assert!(text[0].2.contains("ambiguous"), "{text:?}");
+    }
+
+    #[test]
+    fn a_topic_number_is_the_name_that_it_is_the_hash_of() {
+        let name = TopicName::parse("knowYourCustomer").unwrap();
+        let mut definitions = Definitions::default();
+        let longest_validity = crate::policy::Duration::parse("365d").unwrap();
+        let kyc = crate::policy::TopicDefinition {
+            name: name.clone(),
+            data: "string claim".to_owned(),
+            longest_validity,
+            numbers: [("onchainid".to_owned(), crate::types::Amount::from(10_101_000_100_001))].into(),
+        };
+        definitions.topics.insert("kyc".to_owned(), kyc);
+
+        for word in ["kyc", "knowYourCustomer", "10101000100001", &name.number().to_string()] {
+            let check = parse("identity-verification", &json!([topic(word)]), 0, &definitions).unwrap();
+            assert_eq!(
+                check.topics().into_iter().collect::<Vec<_>>(),
+                [&Topic::Named(name.clone())],
+                "{word}"
+            );
+        }
+        let Ok(Check::Identity(own)) = read("identity-verification", json!([topic(&name.number().to_string())])) else {
+            panic!("a number is a topic")
+        };
+        let Expression::Has(numbered) = own.require else {
+            panic!("one topic")
+        };
+        assert!(numbered.matches(&name));
+        assert!(!numbered.matches(&TopicName::parse("other").unwrap()));
+    }
+
+    #[test]
+    fn lists_are_read_bare_and_in_the_form_of_policies() {
+        let address = "0x1111111111111111111111111111111111111111";
+        for (type_id, list, key) in [
+            (
+                "CountryAllowListComplianceModule",
+                json!([56, "250", "DE"]),
+                "countries",
+            ),
+            ("country-block-list", json!([56]), "countries"),
+            ("AddressBlockListComplianceModule", json!([address]), "addresses"),
+            ("IdentityAllowListComplianceModule", json!([address]), "identities"),
+            ("IdentityBlockListComplianceModule", json!([]), "identities"),
+        ] {
+            let bare = read(type_id, list.clone());
+            assert!(bare.is_ok(), "{type_id}: {bare:?}");
+            assert_eq!(bare, read(type_id, json!({ key: list })), "{type_id}");
+        }
+        assert_eq!(issues("country-allow-list", json!([56, 0, "056x"])).len(), 2);
+        assert_eq!(issues("address-block-list", json!([address, "0x12"]))[0].0, "1");
+    }
+
+    #[test]
+    fn a_supply_limit_has_the_lifetime_form_only() {
+        let limit = |max: Value| json!({ "maxSupply": max, "periodLength": 0, "rolling": false, "global": false });
+        assert_eq!(
+            read("token-supply-limit", limit(json!("10"))),
+            read("token-supply-limit", limit(json!(10)))
+        );
+        assert_eq!(
+            read("token-supply-limit", json!({ "maxSupply": "0.25" })),
+            read("token-supply-limit", json!({ "max": "0.25" }))
+        );
+        assert!(
+            issues("token-supply-limit", limit(json!("0.125")))[0]
+                .2
+                .contains("3 fraction digits")
+        );
+        assert!(
+            issues("token-supply-limit", limit(json!("0")))[0]
+                .2
+                .contains("more than zero")
+        );
+        assert_eq!(
+            issues("token-supply-limit", json!({ "periodLength": 0 }))[0].1,
+            "required"
+        );
+
+        for (option, value) in [
+            ("periodLength", json!(30)),
+            ("rolling", json!(true)),
+            ("useBasePrice", json!(true)),
+            ("global", json!(true)),
+        ] {
+            let found = issues(
+                "TokenSupplyLimitComplianceModule",
+                json!({ "maxSupply": "10", option: value }),
+            );
+            assert_eq!((found[0].0.as_str(), found[0].1), (option, "unsupported"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn an_investor_count_has_equal_lists_and_at_least_one_limit() {
+        let read_ok = read(
+            "investor-count",
+            json!({ "maxInvestors": 0, "countryCodes": [250], "countryLimits": [2] }),
+        );
+        let per_country = [(CountryCode::parse_alpha2("FR").unwrap(), 2)].into();
+        assert_eq!(read_ok, Ok(Check::HolderLimit(HolderLimit { max: None, per_country })));
+        assert!(read("investor-count", json!({ "max": 5 })).is_ok());
+
+        let refused = [
+            json!({ "maxInvestors": 0 }),
+            json!({}),
+            json!({ "maxInvestors": 5, "global": true }),
+            json!({ "maxInvestors": 5, "topicFilter": [topic("a")] }),
+            json!({ "maxInvestors": 5, "countryCodes": [250], "countryLimits": [] }),
+            json!({ "countryCodes": [250, "250"], "countryLimits": [1, 2] }),
+            json!({ "countryCodes": [250], "countryLimits": [0] }),
+            json!({ "maxInvestors": -1 }),
+        ];
+        for values in refused {
+            assert!(
+                read("InvestorCountComplianceModule", values.clone()).is_err(),
+                "{values}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_type_id_is_unknown_and_the_known_ones_are_told() {
+        for type_id in ["TimeLockComplianceModule", "identityverification", "", "identity"] {
+            let found = issues(type_id, json!([]));
+            assert_eq!(found[0].1, "unknown");
+            assert!(found[0].2.contains("identity-verification"), "{found:?}");
+        }
+    }
+}

@@ -56,8 +56,8 @@ impl<'d> Reader<'d> {
         self.problems
     }
 
-    pub fn has_problems(&self) -> bool {
-        !self.problems.is_empty()
+    pub fn problem_count(&self) -> usize {
+        self.problems.len()
     }
 
     /// Keeps the error as a problem at `node`.
@@ -285,10 +285,12 @@ impl<'n> Fields<'n> {
             return None;
         };
         let known = || parameters.iter().map(|parameter| parameter.name);
+        let mut misspelt = false;
         for entry in entries {
             if !known().any(|name| name == entry.key) {
                 let problem = Problem::new(&entry.key_at, "unknown", format!("unknown key `{}`", entry.key));
                 reader.problem(problem.knowing(known()));
+                misspelt = true;
             }
         }
         let fields = Self { node };
@@ -296,8 +298,11 @@ impl<'n> Fields<'n> {
         for parameter in parameters {
             if parameter.required == Required::Yes && fields.get(parameter.name).is_none() {
                 complete = false;
-                let message = format!("the key `{}` is missing ({})", parameter.name, parameter.about);
-                reader.problem(Problem::new(&node.at, "required", message));
+                // A misspelt key is most likely the one that is missing: one message is enough.
+                if !misspelt {
+                    let message = format!("the key `{}` is missing ({})", parameter.name, parameter.about);
+                    reader.problem(Problem::new(&node.at, "required", message));
+                }
             }
         }
         complete.then_some(fields)

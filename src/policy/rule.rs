@@ -70,8 +70,9 @@ impl Rule {
             .get("when")
             .map_or(Some(When::Always), |node| When::read(node, reader));
         let check_node = fields.get("check")?;
+        let before = reader.problem_count();
         let check = Check::read_table(check_node, reader)?;
-        if check.lists_nothing() {
+        if check.lists_nothing() && reader.problem_count() == before {
             reader.problem(Problem::new(
                 &check_node.at,
                 "required",

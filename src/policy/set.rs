@@ -66,7 +66,7 @@ pub struct Review {
     pub state: ReviewState,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReviewState {
     /// Within [`PolicySet::REVIEW_WARNING_DAYS`] of the date.
     DueSoon,

@@ -71,13 +71,14 @@ fn read_text(node: &Node, text: &str, reader: &mut Reader<'_>) -> Option<Express
 }
 
 fn read_list(node: &Node, items: &[Node], postfix: bool, reader: &mut Reader<'_>) -> Option<Expression> {
+    let before = reader.problem_count();
     let tokens: Vec<(usize, Token)> = items
         .iter()
         .take(Expression::TOKENS_MAX.saturating_add(1))
         .enumerate()
         .filter_map(|(index, item)| token(item, reader).map(|token| (index, token)))
         .collect();
-    if reader.has_problems() {
+    if reader.problem_count() > before {
         return None;
     }
     let parsed = if postfix {

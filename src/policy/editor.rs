@@ -10,7 +10,7 @@ use super::rule::{RULE, WHEN};
 
 /// The JSON schema of a policy file, written from the same descriptions that the loader checks keys against. It serves
 /// editors; the loader checks more (slugs against definitions, tightening, expressions).
-pub fn schema() -> Value {
+pub fn editor_schema() -> Value {
     let mut checks = Map::new();
     for kind in KINDS {
         let mut check = table(kind.parameters, &[]);
