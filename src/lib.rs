@@ -13,3 +13,4 @@ pub mod operation;
 pub mod policy;
 pub mod telemetry;
 pub mod types;
+pub mod wallet;

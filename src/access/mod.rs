@@ -30,6 +30,7 @@ pub use model::{Authenticated, By, Grant, IssuedKey, KeyChange, NewKey, NewUser,
 pub use permission::{Givers, Permission, roles};
 pub use role::{Held, Role, RoleError, Scope};
 pub use vault::Vault;
+pub(crate) use vault::{random_bytes, random_text};
 
 use crate::audit::{self, Event, Stream};
 use crate::ctx::Ctx;

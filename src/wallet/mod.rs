@@ -1,0 +1,307 @@
+//! Wallet verification: how a user shows, beside the API key, that it is really them who asks.
+//!
+//! *Method*: PINCODE, OTP (a time-based one-time password) or SECRET_CODES (sixteen codes for one use each). *Set up*:
+//! confirmed; a one-time password is after its first good code, secret codes once their owner says they are stored.
+//! *Proof*: a code was right; *spent* in the transaction of the change it is for.
+//!
+//! The path of a code: [`Verifier::prove`] checks it before any lock is taken, [`spend`] makes sure inside the transaction
+//! that nothing changed meanwhile, and uses up what may be used once.
+//!
+//! Invariants: an attempt is counted in the database before its code is looked at, so that five wrong codes in a row lock
+//! the method however many are shown at once, to however many processes, across restarts; a time step or a secret code is
+//! accepted once; a changed, removed or locked credential makes every earlier proof stale; no code, seed or PIN is stored
+//! or logged in a form that can be read without the keys outside the database.
+//!
+//! Limits: locks last 15 minutes, doubling to 24 hours, until a success; a PIN that was right is remembered in memory for
+//! less than 60 s. Source: `dalp.md` A8, RFC 6238, RFC 9106.
+
+mod attempt;
+mod codes;
+mod memory;
+mod model;
+mod otp;
+mod pin;
+mod pool;
+mod rules;
+mod spending;
+mod store;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+use serde_json::{Value, json};
+
+pub use codes::SecretCodes;
+pub use model::{Algorithm, AlgorithmError, Method, MethodError, MethodStatus, Proof, Spend};
+pub use otp::Enrolment;
+pub use pin::{Pin, PinError, PinHash};
+pub use verifier::Verifier;
+
+use crate::access::{By, User, Vault};
+use crate::audit::{self, Event, Stream};
+use crate::ctx::Ctx;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::types::{Address, Timestamp, UserId};
+use model::{Credential, Evidence};
+use rules::Attempts;
+
+/// The methods of a user, set up or pending, in the order of their names.
+pub fn methods_of(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<MethodStatus>, Error> {
+    let credentials = store::credentials_of(tx, user)?;
+    let status = |credential: Credential| MethodStatus {
+        method: credential.method,
+        confirmed: credential.confirmed,
+        locked_until: credential.attempts.locked_until,
+    };
+    Ok(credentials.into_iter().map(status).collect())
+}
+
+/// What a user can verify with: `verificationTypes` of the reference.
+pub fn set_up_methods(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Method>, Error> {
+    let confirmed = methods_of(tx, user)?.into_iter().filter(|status| status.confirmed);
+    Ok(confirmed.map(|status| status.method).collect())
+}
+
+/// Secret codes of the user's set that are still unused.
+pub fn secret_codes_left(tx: &mut Tx<'_>, user: UserId) -> Result<i64, Error> {
+    store::codes_left(tx, user)
+}
+
+// --- PIN ------------------------------------------------------------------------------------------------------------
+
+/// Sets the first PIN. `proof` was spent in this transaction; it may be left out by a user who has no method yet (this
+/// holds for every set-up below).
+///
+/// Errors: `Conflict` when there is a PIN; `Invalid` when a proof is needed and missing.
+pub fn enable_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, proof: Option<&Proof>) -> Result<(), Error> {
+    authorize(tx, ctx, proof)?;
+    if store::credential_of(tx, ctx.actor.user, Method::Pincode)?.is_some() {
+        return Err(Error::Conflict("PINCODE is set up already: update it".to_owned()));
+    }
+    put_pin(tx, ctx, pin, None)?;
+    record(tx, ctx, "verification.enabled", Method::Pincode)
+}
+
+/// Replaces the PIN; its lock ends, because the guesses were at the old one.
+///
+/// Errors: `VerificationMissing` when there is no PIN; `Invalid` when the proof is missing.
+pub fn change_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, proof: Option<&Proof>) -> Result<(), Error> {
+    let before = store::credential_of(tx, ctx.actor.user, Method::Pincode)?.ok_or(missing(Method::Pincode))?;
+    authorize(tx, ctx, proof)?;
+    put_pin(tx, ctx, pin, Some(before.version))?;
+    record(tx, ctx, "verification.changed", Method::Pincode)
+}
+
+fn put_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, before: Option<i64>) -> Result<(), Error> {
+    if pin.user != ctx.actor.user {
+        return Err(Error::internal("a PIN was hashed for another user"));
+    }
+    let version = rules::next_version(before, ctx.now);
+    let new = credential(ctx, Method::Pincode, version, pin.text.clone(), Confirmed::Yes);
+    store::put(tx, &new, ctx.now)
+}
+
+// --- one-time password ----------------------------------------------------------------------------------------------
+
+/// Begins (or begins anew) the set-up of a one-time password; it counts from [`confirm_otp`] on.
+///
+/// Errors: `Conflict` when one is set up; `Invalid` when a proof is needed and missing.
+pub fn begin_otp(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    ctx: &Ctx,
+    enrolment: &Enrolment,
+    proof: Option<&Proof>,
+) -> Result<(), Error> {
+    authorize(tx, ctx, proof)?;
+    let before = store::credential_of(tx, ctx.actor.user, Method::Otp)?;
+    if before.as_ref().is_some_and(|credential| credential.confirmed) {
+        return Err(Error::Conflict("OTP is set up already: disable it first".to_owned()));
+    }
+    let version = rules::next_version(before.map(|credential| credential.version), ctx.now);
+    let secret = enrolment.seal(vault, ctx.actor.user, version)?;
+    let new = Credential {
+        algorithm: enrolment.algorithm,
+        ..credential(ctx, Method::Otp, version, secret, Confirmed::NotYet)
+    };
+    store::put(tx, &new, ctx.now)?;
+    record(tx, ctx, "verification.begun", Method::Otp)
+}
+
+/// Ends the set-up with the proof of [`Verifier::prove_enrolment`]; its time step is used up.
+///
+/// Errors: `Conflict` when the enrolment was confirmed or replaced meanwhile.
+pub fn confirm_otp(tx: &mut Tx<'_>, ctx: &Ctx, first: &Proof) -> Result<(), Error> {
+    let Evidence::Step(step) = first.evidence else {
+        return Err(Error::internal("a one-time password is confirmed by a time step"));
+    };
+    if !store::confirm(tx, ctx.actor.user, Method::Otp, first.version, Some(step), ctx.now)? {
+        return Err(Error::Conflict(
+            "The enrolment was confirmed or replaced meanwhile".to_owned(),
+        ));
+    }
+    record(tx, ctx, "verification.enabled", Method::Otp)
+}
+
+// --- secret codes ---------------------------------------------------------------------------------------------------
+
+/// Stores a new set and deletes the old one. The new one counts from [`confirm_codes`] on.
+///
+/// Errors: `Invalid` when a proof is needed and missing.
+pub fn put_codes(
+    tx: &mut Tx<'_>,
+    vault: &Vault,
+    ctx: &Ctx,
+    set: &SecretCodes,
+    proof: Option<&Proof>,
+) -> Result<(), Error> {
+    use secrecy::ExposeSecret as _;
+    authorize(tx, ctx, proof)?;
+    let user = ctx.actor.user;
+    let before = store::credential_of(tx, user, Method::SecretCodes)?;
+    let version = rules::next_version(before.map(|credential| credential.version), ctx.now);
+    let new = credential(ctx, Method::SecretCodes, version, String::new(), Confirmed::NotYet);
+    store::put(tx, &new, ctx.now)?;
+    let hashes = set
+        .as_slice()
+        .iter()
+        .map(|code| codes::hash(vault, user, code.expose_secret()));
+    let hashes: Vec<_> = hashes.collect();
+    store::delete_codes(tx, user)?;
+    store::insert_codes(tx, user, version, &hashes)?;
+    record(tx, ctx, "verification.begun", Method::SecretCodes)
+}
+
+/// The owner says that the codes are stored.
+///
+/// Errors: `VerificationMissing` when there is no set, `Conflict` when it is confirmed.
+pub fn confirm_codes(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(), Error> {
+    let method = Method::SecretCodes;
+    let set = store::credential_of(tx, ctx.actor.user, method)?;
+    let set = rules::usable(set, method, rules::Stage::Pending)?;
+    if !store::confirm(tx, ctx.actor.user, method, set.version, None, ctx.now)? {
+        return Err(Error::Conflict(
+            "The set was confirmed or replaced meanwhile".to_owned(),
+        ));
+    }
+    record(tx, ctx, "verification.enabled", method)
+}
+
+// --- use ------------------------------------------------------------------------------------------------------------
+
+/// Spends proofs in the transaction of what they are for: one answer each, in order, judged one after the other. Time
+/// steps and secret codes are used up whether or not the rules refuse afterwards, so the caller commits.
+///
+/// A fixed number of statements whatever the number of proofs; for PINs alone it is one `SELECT` without a lock. Rows
+/// that are written are locked in the order of user ids.
+pub fn spend(tx: &mut Tx<'_>, proofs: &[Proof], now: Timestamp) -> Result<Vec<Spend>, Error> {
+    if proofs.is_empty() {
+        return Ok(Vec::new());
+    }
+    spending::spend(tx, proofs, now)
+}
+
+// --- end ------------------------------------------------------------------------------------------------------------
+
+/// Removes a method. Errors: `VerificationMissing` when it is not there; `Invalid` when the proof is missing.
+pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, method: Method, proof: Option<&Proof>) -> Result<(), Error> {
+    store::credential_of(tx, ctx.actor.user, method)?.ok_or(missing(method))?;
+    authorize(tx, ctx, proof)?;
+    store::remove(tx, ctx.actor.user, method)?;
+    record(tx, ctx, "verification.removed", method)
+}
+
+/// Removes every method of a user who can show none of them any more; they begin anew with the API key alone. Says which
+/// methods that were.
+pub fn reset(tx: &mut Tx<'_>, by: impl Into<By>, user: &User) -> Result<Vec<Method>, Error> {
+    let methods: Vec<Method> = methods_of(tx, user.id)?
+        .into_iter()
+        .map(|status| status.method)
+        .collect();
+    for method in &methods {
+        store::remove(tx, user.id, *method)?;
+    }
+    record_for(
+        tx,
+        &by.into(),
+        &user.wallet,
+        "verification.reset",
+        json!({ "user": user.id, "methods": names(&methods) }),
+    )?;
+    Ok(methods)
+}
+
+/// Ends every lock of a user and forgets the wrong codes. Says which methods had any.
+pub fn unlock(tx: &mut Tx<'_>, by: impl Into<By>, user: &User) -> Result<Vec<Method>, Error> {
+    let counted = store::credentials_of(tx, user.id)?.into_iter();
+    let counted: Vec<Credential> = counted.filter(|known| known.attempts != Attempts::default()).collect();
+    for credential in &counted {
+        store::put_attempts(tx, credential, Attempts::default())?;
+    }
+    let methods: Vec<Method> = counted.iter().map(|credential| credential.method).collect();
+    record_for(
+        tx,
+        &by.into(),
+        &user.wallet,
+        "verification.unlocked",
+        json!({ "user": user.id, "methods": names(&methods) }),
+    )?;
+    Ok(methods)
+}
+
+// --- details --------------------------------------------------------------------------------------------------------
+
+fn authorize(tx: &mut Tx<'_>, ctx: &Ctx, proof: Option<&Proof>) -> Result<(), Error> {
+    if proof.is_some_and(|proof| proof.user != ctx.actor.user) {
+        return Err(Error::internal("a proof of another user"));
+    }
+    let is_set_up = set_up_methods(tx, ctx.actor.user)?;
+    rules::needs_proof(&is_set_up, proof)
+}
+
+enum Confirmed {
+    Yes,
+    NotYet,
+}
+
+fn credential(ctx: &Ctx, method: Method, version: i64, secret: String, confirmed: Confirmed) -> Credential {
+    Credential {
+        user: ctx.actor.user,
+        method,
+        version,
+        secret,
+        algorithm: Algorithm::default(),
+        confirmed: matches!(confirmed, Confirmed::Yes),
+        attempts: Attempts::default(),
+        last_step: None,
+    }
+}
+
+fn missing(method: Method) -> Error {
+    Error::VerificationMissing {
+        method: method.as_str(),
+    }
+}
+
+fn names(methods: &[Method]) -> Vec<&'static str> {
+    methods.iter().map(|method| method.as_str()).collect()
+}
+
+fn record(tx: &mut Tx<'_>, ctx: &Ctx, action: &'static str, method: Method) -> Result<(), Error> {
+    let data = json!({ "user": ctx.actor.user, "method": method.as_str() });
+    record_for(tx, &ctx.into(), &ctx.actor.wallet, action, data)
+}
+
+fn record_for(tx: &mut Tx<'_>, by: &By, wallet: &Address, action: &'static str, data: Value) -> Result<(), Error> {
+    let event = Event {
+        stream: Stream::of_subject(wallet),
+        actor: by.name.clone(),
+        action,
+        asset: None,
+        operation: None,
+        subjects: vec![*wallet],
+        data,
+    };
+    audit::append(tx, by.now, vec![event])
+}
