@@ -11,6 +11,7 @@ pub mod identity;
 pub mod ledger;
 pub mod operation;
 pub mod policy;
+pub mod servicing;
 pub mod telemetry;
 pub mod types;
 pub mod wallet;

@@ -15,6 +15,9 @@ use crate::db::{Page, Tx};
 use crate::error::{Error, Issue};
 use crate::types::{Address, Amount, ClaimId, IdentityId, TopicName, UserId};
 
+/// Claims that an answer about an asset shows.
+const STANDING_CLAIMS_MAX: i64 = 100;
+
 /// Issues a claim: on the word of the caller, whose own identity must be trusted for the topic, or of a trusted issuer
 /// who signed it. An active claim of the same issuer and topic is superseded.
 ///
@@ -74,6 +77,18 @@ pub fn claims_of(
         access::require(tx, ctx, Permission::ListClaims, Scope::System)?;
     }
     store::claims_of(tx, identity.id, page)
+}
+
+/// The newest claims of an asset's identity, revoked ones too, superseded ones not, newest first. What is claimed of an
+/// asset is public: no right is needed. Of the claims that were revoked only the newest are told.
+pub fn standing_claims(tx: &mut Tx<'_>, asset_identity: IdentityId) -> Result<Vec<Claim>, Error> {
+    store::standing_claims(tx, asset_identity, STANDING_CLAIMS_MAX)
+}
+
+/// The caller's identity is trusted for the topic; `NotAllowed`, naming the topic, when it is not.
+pub fn require_trusted(tx: &mut Tx<'_>, ctx: &Ctx, topic: &TopicName) -> Result<(), Error> {
+    let own = own_identity(tx, ctx)?.map(|identity| identity.address);
+    require_trust(tx, own.as_ref(), topic).map(|_| ())
 }
 
 /// Ends a claim for good. An issuer revokes its own; somebody with `Permission::RevokeClaim` whose identity is trusted

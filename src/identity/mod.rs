@@ -31,7 +31,9 @@ mod rules;
 mod store;
 mod topics;
 
-pub use claims::{claims_of, issue_as_trusted, issue_claim, issue_many, revoke_claim};
+pub use claims::{
+    claims_of, issue_as_trusted, issue_claim, issue_many, require_trusted, revoke_claim, standing_claims,
+};
 pub use facts::{asset_claims, collateral_of, recipients, trusted_topics};
 pub use issuers::{add_trusted_issuer, list_trusted_issuers, remove_trusted_issuer, update_trusted_issuer};
 pub use model::{

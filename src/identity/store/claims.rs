@@ -108,6 +108,22 @@ pub(in super::super) fn claims_of_topic(
     rows.into_iter().map(claim).collect()
 }
 
+/// The newest claims of an identity that were not superseded, newest first.
+pub(in super::super) fn standing_claims(
+    tx: &mut Tx<'_>,
+    identity: IdentityId,
+    limit: i64,
+) -> Result<Vec<Claim>, Error> {
+    let query = claims::table
+        .filter(claims::identity_id.eq(identity))
+        .filter(claims::status.ne(ClaimStatus::Superseded.as_str()))
+        .order((claims::issued_at.desc(), claims::id.desc()))
+        .limit(limit)
+        .select(claim_columns!());
+    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+    rows.into_iter().map(claim).collect()
+}
+
 /// The signed words of the issuer about this identity and topic were revoked once: the same words do not come back.
 pub(in super::super) fn was_revoked(
     tx: &mut Tx<'_>,

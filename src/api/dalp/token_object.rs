@@ -1,0 +1,334 @@
+//! The asset object of the asset API (dalp.md section 8 with A13), rendered from an asset and its [`AssetView`].
+//!
+//! What every caller sees alike is rendered once per change ([`render`]); what depends on the caller is two small parts
+//! added afterwards ([`for_caller`]).
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::token_permissions::{AccessControl, UserPermissions};
+use crate::access::Held;
+use crate::asset::{Asset, AssetKind, AssetView, BasisPoints, Denomination, Feature, Settlement};
+use crate::error::Error;
+use crate::identity::{Claim, ClaimStatus, Collateral};
+use crate::types::{Address, Amount, Dnum, Timestamp};
+
+/// An asset as every route of the asset API answers it. Amounts are dnum strings at the asset's scale.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenObject {
+    #[schema(value_type = String, example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220")]
+    id: Address,
+    /// `bond`, `equity`, `fund`, `stablecoin` or `deposit`.
+    #[serde(rename = "type")]
+    #[schema(example = "equity")]
+    kind: &'static str,
+    #[schema(value_type = String, example = "2025-01-15T10:30:00.000Z")]
+    created_at: Timestamp,
+    #[schema(example = "ACME Holdings Common Stock")]
+    name: String,
+    #[schema(example = "ACME")]
+    symbol: String,
+    #[schema(example = 18)]
+    decimals: u8,
+    isin: Option<String>,
+    /// ISO 3166-1 numeric, three digits.
+    #[schema(example = "056")]
+    country_code: Option<String>,
+    class: Option<String>,
+    category: Option<String>,
+    /// A dnum at its own scale.
+    #[schema(value_type = Option<String>, example = "[\"10000\",2]")]
+    base_price: Option<Dnum>,
+    #[schema(example = "USD")]
+    base_price_currency_code: Option<String>,
+    /// Posted units.
+    #[schema(value_type = String, example = "[\"1000000000000000000000\",18]")]
+    total_supply: Dnum,
+    /// Units that are accepted and not final yet.
+    #[schema(value_type = String, example = "[\"0\",18]")]
+    pending_supply: Dnum,
+    /// `book`: the ledger is the register.
+    #[schema(example = "book")]
+    settlement: &'static str,
+    /// The largest batch of one mint.
+    #[schema(example = 100)]
+    recipients_max: usize,
+    /// The policy file that applies on top of the baseline.
+    policy: Option<String>,
+    #[schema(value_type = Option<String>)]
+    maturity_date: Option<Timestamp>,
+    extensions: Vec<&'static str>,
+    #[serde(rename = "implementsERC3643")]
+    implements_erc3643: bool,
+    #[serde(rename = "implementsSMART")]
+    implements_smart: bool,
+    identity: IdentityObject,
+    pausable: Pausable,
+    collateral: Option<CollateralObject>,
+    capped: Option<Capped>,
+    created_by: Reference,
+    redeemable: Option<Redeemable>,
+    #[serde(rename = "yield")]
+    yield_: Option<Yield>,
+    bond: Option<Bond>,
+    fund: Option<Fund>,
+    access_control: AccessControl,
+    compliance_module_configs: Vec<ModuleConfig>,
+    /// What the caller may do; in every answer to a caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_permissions: Option<UserPermissions>,
+    stats: Stats,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Pausable {
+    paused: bool,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Capped {
+    #[schema(value_type = String, example = "[\"1000000000000000000000000\",18]")]
+    cap: Dnum,
+}
+
+/// The largest collateral claim that counts now; zero when none does.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CollateralObject {
+    #[schema(value_type = String, example = "[\"1000000000000\",6]")]
+    collateral: Dnum,
+    #[schema(value_type = Option<String>)]
+    expiry_timestamp: Option<Timestamp>,
+}
+
+/// Something that is named by its address.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Reference {
+    #[schema(value_type = String)]
+    id: Address,
+}
+
+/// Units redeemed so far. None: redemption is not a feature of this asset.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Redeemable {
+    #[schema(value_type = String)]
+    redeemed_amount: Dnum,
+}
+
+/// None: yield is not a feature of this asset.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Yield {
+    schedule: Option<Reference>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Bond {
+    /// Of one whole unit, at the scale of the denomination asset.
+    #[schema(value_type = String)]
+    face_value: Dnum,
+    is_matured: bool,
+    #[schema(value_type = Option<String>)]
+    maturity_date: Option<Timestamp>,
+    denomination_asset: Option<DenominationObject>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DenominationObject {
+    #[schema(value_type = String)]
+    id: Address,
+    decimals: u8,
+    symbol: String,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fund {
+    #[schema(value_type = String, example = "[\"150\",0]")]
+    management_fee_bps: Dnum,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleConfig {
+    id: String,
+    compliance_module: ModuleName,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleName {
+    #[schema(example = "CountryBlockListComplianceModule")]
+    type_id: String,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    /// Accounts with a balance.
+    balances_count: i64,
+    /// None without a base currency.
+    #[schema(value_type = Option<String>)]
+    total_value_in_base_currency: Option<Dnum>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityObject {
+    #[schema(value_type = String)]
+    id: Address,
+    account: AccountObject,
+    is_contract: bool,
+    registered: bool,
+    claims: Vec<ClaimObject>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountObject {
+    #[schema(value_type = String)]
+    id: Address,
+    contract_name: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ClaimObject {
+    id: String,
+    /// The claim topic.
+    name: String,
+    revoked: bool,
+    issuer: Reference,
+    values: Vec<ClaimValueObject>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ClaimValueObject {
+    key: String,
+    value: String,
+}
+
+/// The object without what depends on the caller.
+fn object(asset: &Asset, view: &AssetView) -> TokenObject {
+    let on_chain = is_on_chain(asset);
+    TokenObject {
+        id: asset.address,
+        kind: asset.kind.as_str(),
+        created_at: asset.created_at,
+        name: asset.name.to_string(),
+        symbol: asset.symbol.to_string(),
+        decimals: asset.decimals.get(),
+        isin: asset.isin.as_ref().map(ToString::to_string),
+        country_code: asset.country.map(|country| format!("{:03}", country.numeric())),
+        class: asset.class.as_ref().map(ToString::to_string),
+        category: asset.category.as_ref().map(ToString::to_string),
+        base_price: asset.price.map(|price| price.value),
+        base_price_currency_code: asset.price.map(|price| price.currency.to_string()),
+        total_supply: scaled(asset, asset.supply),
+        pending_supply: scaled(asset, asset.pending),
+        settlement: asset.settlement.as_str(),
+        recipients_max: Asset::RECIPIENTS_MAX,
+        policy: asset.policy.clone(),
+        maturity_date: asset.maturity,
+        extensions: asset.features().into_iter().map(Feature::as_str).collect(),
+        implements_erc3643: on_chain,
+        implements_smart: on_chain,
+        identity: identity(asset, view, on_chain),
+        pausable: Pausable { paused: asset.is_paused() },
+        collateral: asset.collateral.as_ref().map(|_| collateral(asset, view.collateral)),
+        capped: asset.cap.map(|cap| Capped { cap: scaled(asset, cap) }),
+        created_by: Reference { id: view.links.creator },
+        redeemable: None,
+        yield_: None,
+        bond: bond(asset, view),
+        fund: asset.management_fee.map(fund),
+        access_control: AccessControl::of(asset.address, &view.grants),
+        compliance_module_configs: modules(asset, view),
+        user_permissions: None,
+        stats: Stats { balances_count: asset.holders, total_value_in_base_currency: None },
+    }
+}
+
+fn is_on_chain(asset: &Asset) -> bool {
+    match asset.settlement {
+        Settlement::Book => false,
+        Settlement::Evm => true,
+    }
+}
+
+fn scaled(asset: &Asset, amount: Amount) -> Dnum {
+    Dnum::new(amount, asset.decimals.get())
+}
+
+fn identity(asset: &Asset, view: &AssetView, is_contract: bool) -> IdentityObject {
+    IdentityObject {
+        id: view.links.identity,
+        account: AccountObject { id: asset.address, contract_name: None },
+        is_contract,
+        registered: false,
+        claims: view.claims.iter().map(claim).collect(),
+    }
+}
+
+fn claim(claim: &Claim) -> ClaimObject {
+    let values = claim.values.iter().map(|v| ClaimValueObject { key: v.key.clone(), value: v.value.clone() });
+    ClaimObject {
+        id: claim.id.to_string(),
+        name: claim.topic.to_string(),
+        revoked: claim.status == ClaimStatus::Revoked,
+        issuer: Reference { id: claim.issuer },
+        values: values.collect(),
+    }
+}
+
+fn collateral(asset: &Asset, collateral: Collateral) -> CollateralObject {
+    let (amount, expiry_timestamp) = match collateral {
+        Collateral::Valid { amount, expires_at } => (amount, Some(expires_at)),
+        Collateral::Expired { expires_at, .. } => (Amount::ZERO, Some(expires_at)),
+        Collateral::None => (Amount::ZERO, None),
+    };
+    CollateralObject { collateral: scaled(asset, amount), expiry_timestamp }
+}
+
+fn bond(asset: &Asset, view: &AssetView) -> Option<Bond> {
+    let is_bond = asset.kind == AssetKind::Bond;
+    let decimals = view.denomination.as_ref().map_or(asset.decimals, |denomination| denomination.decimals);
+    is_bond.then(|| Bond {
+        face_value: Dnum::new(asset.face_value.unwrap_or(Amount::ZERO), decimals.get()),
+        is_matured: asset.is_matured(view.at),
+        maturity_date: asset.maturity,
+        denomination_asset: view.denomination.as_ref().map(denomination),
+    })
+}
+
+fn denomination(asset: &Denomination) -> DenominationObject {
+    DenominationObject { id: asset.address, decimals: asset.decimals.get(), symbol: asset.symbol.to_string() }
+}
+
+fn fund(fee: BasisPoints) -> Fund {
+    Fund { management_fee_bps: Dnum::new(Amount::from(u64::from(fee.get())), 0) }
+}
+
+fn modules(asset: &Asset, view: &AssetView) -> Vec<ModuleConfig> {
+    let configs = view.modules.iter().map(|module| ModuleConfig {
+        id: module.module.map_or_else(
+            || format!("{}-{}", asset.address, module.position),
+            |address| address.to_string(),
+        ),
+        compliance_module: ModuleName { type_id: module.type_id.clone() },
+    });
+    configs.collect()
+}
+
+/// The object without what depends on the caller, as JSON text: the same for everybody who asks about one state.
+pub fn render(asset: &Asset, view: &AssetView) -> Result<String, Error> {
+    serde_json::to_string(&object(asset, view)).map_err(Error::internal)
+}
+
+/// The rendered object with the caller's permissions.
+pub fn for_caller(rendered: &str, held: &Held) -> Result<String, Error> {
+    let permissions = serde_json::to_string(&UserPermissions::of(held)).map_err(Error::internal)?;
+    let open = rendered.strip_suffix('}').ok_or_else(|| Error::internal("an asset was not rendered as an object"))?;
+    Ok(format!("{open},\"userPermissions\":{permissions}}}"))
+}

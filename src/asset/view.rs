@@ -1,0 +1,60 @@
+use super::{Asset, ConfiguredModule, Decimals, Symbol, store};
+use crate::access::{self, Role};
+use crate::db::Tx;
+use crate::error::Error;
+use crate::identity::{self, Claim, Collateral};
+use crate::types::{Address, Timestamp};
+
+/// What belongs to an asset and is not in its row: with the row, everything that an answer about it shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssetView {
+    /// The clock reading that maturity and collateral are judged by.
+    pub at: Timestamp,
+    pub links: Links,
+    /// Claims on the asset's identity that were not superseded, newest first.
+    pub claims: Vec<Claim>,
+    /// `None` too when the asset needs no collateral.
+    pub collateral: Collateral,
+    pub denomination: Option<Denomination>,
+    pub grants: Vec<(Role, Address)>,
+    pub modules: Vec<ConfiguredModule>,
+}
+
+/// Addresses that the row knows by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Links {
+    pub identity: Address,
+    /// The wallet of the asset's creator.
+    pub creator: Address,
+}
+
+/// The asset that a bond is paid out in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denomination {
+    pub address: Address,
+    pub symbol: Symbol,
+    pub decimals: Decimals,
+}
+
+/// A fixed small number of queries: four, two more with collateral, one more with a denomination asset.
+pub(super) fn view(tx: &mut Tx<'_>, asset: &Asset, at: Timestamp) -> Result<AssetView, Error> {
+    let collateral = match &asset.collateral {
+        Some(feature) => identity::collateral_of(tx, asset.identity, &feature.topic, at)?,
+        None => Collateral::None,
+    };
+    let denomination = asset.denomination_asset.map(|address| denomination(tx, &address)).transpose()?;
+    Ok(AssetView {
+        at,
+        links: store::links_of(tx, asset.id)?,
+        claims: identity::standing_claims(tx, asset.identity)?,
+        collateral,
+        denomination,
+        grants: access::grants_of_asset(tx, asset.id)?,
+        modules: store::modules_of(tx, asset.id)?,
+    })
+}
+
+fn denomination(tx: &mut Tx<'_>, address: &Address) -> Result<Denomination, Error> {
+    let asset = store::by_address(tx, address)?;
+    Ok(Denomination { address: asset.address, symbol: asset.symbol, decimals: asset.decimals })
+}
