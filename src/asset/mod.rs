@@ -13,18 +13,31 @@
 
 mod model;
 mod names;
+mod rules;
 mod search;
 mod store;
+mod view;
 
+#[cfg(test)]
+pub(crate) use model::sample;
 pub use model::{
     Asset, AssetKind, Collateral, ConfiguredModule, Direction, EquityClass, Feature, Lifecycle, Listing, NewAsset,
     NewModule, Order, Price, Settlement,
 };
 pub use names::{AssetName, BasisPoints, Decimals, ParseError, Symbol, Token};
+pub use view::{AssetView, Denomination, Links};
 
+use serde_json::json;
+
+use crate::access::{self, Permission, Role, Scope};
+use crate::audit::{self, Event, Stream};
+use crate::compliance::Attached;
+use crate::ctx::Ctx;
 use crate::db::{Page, Tx};
-use crate::error::Error;
-use crate::types::{Address, Amount, AssetId};
+use crate::error::{Error, Issue};
+use crate::identity;
+use crate::policy::{Definitions, PolicySet};
+use crate::types::{Address, Amount, AssetId, Timestamp};
 
 /// The most that a search gives, and what it gives when nothing was said (dalp.md 1.6).
 pub const SEARCH_LIMIT_MAX: i64 = 50;
@@ -32,6 +45,81 @@ pub const SEARCH_LIMIT_DEFAULT: i64 = 10;
 /// A search of nothing finds nothing.
 pub const SEARCH_LENGTH_MIN: usize = 1;
 pub const SEARCH_LENGTH_MAX: usize = 100;
+
+/// Creates an asset with its identity, its modules and its first roles: paused, nothing issued, its creator `admin` and
+/// `governance` and nothing else (dalp.md A9).
+///
+/// `Invalid` with everything that is wrong with the fields, also a policy that is not loaded and a settlement that this
+/// server does not have; `Forbidden` without `tokenManager`.
+pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, policies: &PolicySet, new: NewAsset) -> Result<Asset, Error> {
+    rules::check(&new, policies, ctx.now)?;
+    rules::check_topics(&new, policies, &identity::list_topics(tx)?)?;
+    access::require(tx, ctx, Permission::CreateAsset, Scope::System)?;
+    require_denomination(tx, new.denomination_asset)?;
+
+    let id = AssetId::generate();
+    let address = rules::address_of(id);
+    let (identity, _) = identity::create_for_asset(tx, ctx.now, address)?;
+    let (asset, modules) = rules::begin(id, address, identity, new, ctx);
+    store::insert(tx, &asset)?;
+    store::insert_modules(tx, id, &modules)?;
+
+    let creator = ctx.actor.wallet;
+    audit::append(tx, ctx.now, vec![created(ctx, &asset, &modules)])?;
+    access::grant(
+        tx,
+        ctx,
+        Scope::Asset(id),
+        &[(creator, Role::Admin), (creator, Role::Governance)],
+    )?;
+    Ok(asset)
+}
+
+/// A bond is paid out in an asset that this server knows.
+fn require_denomination(tx: &mut Tx<'_>, address: Option<Address>) -> Result<(), Error> {
+    let Some(address) = address else { return Ok(()) };
+    match store::by_address(tx, &address) {
+        Err(Error::NotFound(_)) => {
+            let issue = Issue::new("denominationAsset", "unknown", "is not an asset of this server");
+            Err(Error::Invalid(vec![issue]))
+        }
+        other => other.map(|_| ()),
+    }
+}
+
+fn created(ctx: &Ctx, asset: &Asset, modules: &[NewModule]) -> Event {
+    let modules: Vec<_> = modules
+        .iter()
+        .map(|module| json!({ "typeId": module.type_id, "values": module.values.to_string() }))
+        .collect();
+    Event {
+        stream: Stream::Asset(asset.id),
+        actor: ctx.actor.name(),
+        action: "asset.created",
+        asset: Some(asset.id),
+        operation: None,
+        subjects: vec![asset.address],
+        data: json!({
+            "address": asset.address,
+            "type": asset.kind.as_str(),
+            "name": asset.name.as_str(),
+            "symbol": asset.symbol.as_str(),
+            "decimals": asset.decimals.get(),
+            "isin": asset.isin.as_ref().map(ToString::to_string),
+            "country": asset.country,
+            "price": asset.price.map(|price| price.value),
+            "currency": asset.price.map(|price| price.currency.to_string()),
+            "cap": asset.cap,
+            "collateral": asset.collateral.as_ref().map(|collateral| {
+                json!({ "topic": collateral.topic, "ratioBps": collateral.ratio.get() })
+            }),
+            "maturity": asset.maturity,
+            "settlement": asset.settlement.as_str(),
+            "policy": asset.policy,
+            "modules": modules,
+        }),
+    }
+}
 
 /// The asset, whose row stays locked until the commit: the first lock of whatever changes an asset.
 ///
@@ -51,6 +139,21 @@ pub fn find_by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Asset, Erro
 /// The modules of an asset in the order of their evaluation.
 pub fn modules_of(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<ConfiguredModule>, Error> {
     store::modules_of(tx, asset)
+}
+
+/// What an answer about the asset shows besides its row. Needs no right: whoever has a key may read it.
+pub fn view(tx: &mut Tx<'_>, asset: &Asset, at: Timestamp) -> Result<AssetView, Error> {
+    view::view(tx, asset, at)
+}
+
+/// The modules as rules read them. An issue means that a module does not read any more with these definitions: then
+/// nobody may pass.
+pub fn attached(
+    modules: &[ConfiguredModule],
+    decimals: Decimals,
+    definitions: &Definitions,
+) -> Result<Vec<Attached>, Vec<Issue>> {
+    rules::attached(modules, decimals, definitions)
 }
 
 /// One page, how many match in all, and the cursor of the next page.
@@ -79,3 +182,6 @@ pub fn set_cap(tx: &mut Tx<'_>, asset: AssetId, cap: Amount) -> Result<(), Error
 pub fn bump_revision(tx: &mut Tx<'_>, asset: AssetId) -> Result<(), Error> {
     store::bump_revision(tx, asset)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::{AssetName, BasisPoints, Decimals, ParseError, Symbol, Token};
+use crate::error::Error;
 use crate::types::{
     Address, Amount, AssetId, CountryCode, Currency, Dnum, IdentityId, Isin, Timestamp, TopicName, UserId,
 };
@@ -194,6 +195,14 @@ impl Asset {
             .collect()
     }
 
+    pub fn require(&self, feature: Feature) -> Result<(), Error> {
+        if self.has(feature) {
+            Ok(())
+        } else {
+            Err(Error::FeatureMissing(feature.as_str()))
+        }
+    }
+
     pub fn has(&self, feature: Feature) -> bool {
         match feature {
             Feature::AccessManaged | Feature::Burnable | Feature::Custodian | Feature::Pausable => true,
@@ -268,6 +277,44 @@ words! {
     Direction {
         Ascending = "asc",
         Descending = "desc",
+    }
+}
+
+/// A paused equity of 18 decimals, for the tests of whoever looks at an asset.
+#[cfg(test)]
+pub(crate) fn sample() -> Asset {
+    Asset {
+        id: AssetId::generate(),
+        address: Address::parse("0x9459D52E60edBD3178f00F9055f6C117a21b4220").unwrap(),
+        kind: AssetKind::Equity,
+        name: AssetName::parse("ACME Holdings Common Stock").unwrap(),
+        symbol: Symbol::parse("ACME").unwrap(),
+        decimals: Decimals::parse(18).unwrap(),
+        isin: Isin::parse("US0378331005").ok(),
+        country: CountryCode::parse_alpha2("BE").ok(),
+        class: Token::parse("COMMON_EQUITY").ok(),
+        category: Token::parse("VOTING_COMMON_STOCK").ok(),
+        price: Some(Price {
+            value: Dnum::parse_decimal("100.00").unwrap(),
+            currency: Currency::parse("USD").unwrap(),
+        }),
+        face_value: None,
+        denomination_asset: None,
+        maturity: None,
+        management_fee: None,
+        settlement: Settlement::Book,
+        policy: None,
+        identity: IdentityId::generate(),
+        cap: None,
+        collateral: None,
+        lifecycle: Lifecycle::Paused,
+        supply: Amount::ZERO,
+        pending: Amount::ZERO,
+        holders: 0,
+        next_operation: 1,
+        revision: 1,
+        created_by: UserId::generate(),
+        created_at: Timestamp::parse("2025-01-15T10:30:00.000Z").unwrap(),
     }
 }
 

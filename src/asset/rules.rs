@@ -6,7 +6,8 @@ use super::{
 use crate::compliance::Attached;
 use crate::ctx::Ctx;
 use crate::error::{Error, Issue};
-use crate::policy::{Definitions, PolicySet, module};
+use crate::identity::ClaimTopic;
+use crate::policy::{Definitions, PolicySet, Topic, module};
 use crate::types::{Address, Amount, AssetId, IdentityId, Timestamp, keccak256};
 
 /// What stands for the code of an asset in its address.
@@ -20,7 +21,11 @@ pub(super) fn check(new: &NewAsset, policies: &PolicySet, now: Timestamp) -> Res
     issues.extend(out_of_range(new, now));
     issues.extend(out_of_place(new));
     issues.extend(of_policies(new, policies));
-    if issues.is_empty() { Ok(()) } else { Err(Error::Invalid(issues)) }
+    if issues.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(issues))
+    }
 }
 
 /// What a kind cannot do without (dalp.md 1.5 and A9).
@@ -42,7 +47,9 @@ fn missing(new: &NewAsset) -> Vec<Issue> {
         (needs_end && new.maturity.is_none(), "maturityDate"),
     ];
     let missing = fields.into_iter().filter(|(is_missing, _)| *is_missing);
-    missing.map(|(_, path)| Issue::new(path, "required", format!("is required for type {}", new.kind))).collect()
+    missing
+        .map(|(_, path)| Issue::new(path, "required", format!("is required for type {}", new.kind)))
+        .collect()
 }
 
 fn out_of_range(new: &NewAsset, now: Timestamp) -> Vec<Issue> {
@@ -51,9 +58,12 @@ fn out_of_range(new: &NewAsset, now: Timestamp) -> Vec<Issue> {
         ("faceValue", new.face_value),
         ("basePrice", new.price.map(|price| price.value.amount)),
     ];
-    let zero = positive.into_iter().filter(|(_, amount)| amount.is_some_and(Amount::is_zero));
-    let mut issues: Vec<Issue> =
-        zero.map(|(path, _)| Issue::new(path, "range", "must be greater than 0")).collect();
+    let zero = positive
+        .into_iter()
+        .filter(|(_, amount)| amount.is_some_and(Amount::is_zero));
+    let mut issues: Vec<Issue> = zero
+        .map(|(path, _)| Issue::new(path, "range", "must be greater than 0"))
+        .collect();
     if new.maturity.is_some_and(|maturity| maturity <= now) {
         issues.push(Issue::new("maturityDate", "range", "must be in the future"));
     }
@@ -69,17 +79,34 @@ fn out_of_range(new: &NewAsset, now: Timestamp) -> Vec<Issue> {
 /// What only one kind has, and what this server does not have.
 fn out_of_place(new: &NewAsset) -> Vec<Issue> {
     let fields = [
-        (new.management_fee.is_some() && new.kind != AssetKind::Fund, "managementFeeBps", "a fund has"),
-        (new.face_value.is_some() && new.kind != AssetKind::Bond, "faceValue", "a bond has"),
-        (new.denomination_asset.is_some() && new.kind != AssetKind::Bond, "denominationAsset", "a bond has"),
+        (
+            new.management_fee.is_some() && new.kind != AssetKind::Fund,
+            "managementFeeBps",
+            "a fund has",
+        ),
+        (
+            new.face_value.is_some() && new.kind != AssetKind::Bond,
+            "faceValue",
+            "a bond has",
+        ),
+        (
+            new.denomination_asset.is_some() && new.kind != AssetKind::Bond,
+            "denominationAsset",
+            "a bond has",
+        ),
     ];
     let misplaced = fields.into_iter().filter(|(is_misplaced, ..)| *is_misplaced);
-    let mut issues: Vec<Issue> =
-        misplaced.map(|(_, path, who)| Issue::new(path, "unsupported", format!("only {who} this"))).collect();
+    let mut issues: Vec<Issue> = misplaced
+        .map(|(_, path, who)| Issue::new(path, "unsupported", format!("only {who} this")))
+        .collect();
     match new.settlement {
         Settlement::Book => {}
         Settlement::Evm => {
-            issues.push(Issue::new("settlement", "unsupported", "settlement evm is not available on this server"));
+            issues.push(Issue::new(
+                "settlement",
+                "unsupported",
+                "settlement evm is not available on this server",
+            ));
         }
     }
     issues
@@ -102,11 +129,51 @@ fn of_policies(new: &NewAsset, policies: &PolicySet) -> Vec<Issue> {
             issues.push(Issue::new(&format!("{path}.typeId"), "duplicate", message));
         }
         let inside = if known.is_some() { "values" } else { "typeId" };
-        let parsed =
-            module::parse(&new_module.type_id, &new_module.values, new.decimals.get(), &policies.definitions);
-        issues.extend(parsed.err().unwrap_or_default().into_iter().map(|issue| below(&path, inside, issue)));
+        let parsed = module::parse(
+            &new_module.type_id,
+            &new_module.values,
+            new.decimals.get(),
+            &policies.definitions,
+        );
+        issues.extend(
+            parsed
+                .err()
+                .unwrap_or_default()
+                .into_iter()
+                .map(|issue| below(&path, inside, issue)),
+        );
     }
     issues
+}
+
+/// Claims count only of topics that the registry knows: a module or a collateral about another one could never pass.
+pub(super) fn check_topics(new: &NewAsset, policies: &PolicySet, known: &[ClaimTopic]) -> Result<(), Error> {
+    let mut issues = Vec::new();
+    if let Some(Collateral { topic, .. }) = &new.collateral
+        && !known.iter().any(|registered| registered.name == *topic)
+    {
+        let message = format!("{topic} is not a registered claim topic");
+        issues.push(Issue::new("collateral.topic", "unknown", message));
+    }
+    for (index, new_module) in new.modules.iter().enumerate() {
+        let parsed = module::parse(
+            &new_module.type_id,
+            &new_module.values,
+            new.decimals.get(),
+            &policies.definitions,
+        );
+        let Ok(check) = parsed else { continue };
+        let is_unknown = |topic: &&Topic| !known.iter().any(|registered| topic.matches(&registered.name));
+        issues.extend(check.topics().into_iter().filter(is_unknown).map(|topic| {
+            let message = format!("{topic} is not a registered claim topic");
+            Issue::new(&format!("initialModulePairs.{index}.values"), "unknown", message)
+        }));
+    }
+    if issues.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(issues))
+    }
 }
 
 /// The issue of a part, seen from the whole.
@@ -168,7 +235,10 @@ pub(super) fn begin(
 
 fn in_contract_spelling(module: NewModule) -> NewModule {
     let type_id = module::module_type_of(&module.type_id).map(|known| known.type_id.to_owned());
-    NewModule { type_id: type_id.unwrap_or_else(|| module.type_id.clone()), ..module }
+    NewModule {
+        type_id: type_id.unwrap_or_else(|| module.type_id.clone()),
+        ..module
+    }
 }
 
 pub(super) fn attached(
@@ -178,7 +248,10 @@ pub(super) fn attached(
 ) -> Result<Vec<Attached>, Vec<Issue>> {
     let read = modules.iter().map(|configured| {
         let check = module::parse(&configured.type_id, &configured.values, decimals.get(), definitions)?;
-        Ok(Attached { name: configured.type_id.as_str().into(), check })
+        Ok(Attached {
+            name: configured.type_id.as_str().into(),
+            check,
+        })
     });
     read.collect()
 }
@@ -249,28 +322,49 @@ mod tests {
     fn issues(new: &NewAsset) -> Vec<(String, &'static str)> {
         match check(new, &policies(), NOW) {
             Ok(()) => Vec::new(),
-            Err(Error::Invalid(issues)) => {
-                issues.into_iter().map(|issue| (issue.path.join("."), issue.code)).collect()
-            }
+            Err(Error::Invalid(issues)) => issues
+                .into_iter()
+                .map(|issue| (issue.path.join("."), issue.code))
+                .collect(),
             Err(other) => panic!("{other}"),
         }
     }
 
     fn module(type_id: &str, values: serde_json::Value) -> NewModule {
-        NewModule { type_id: type_id.to_owned(), module: None, values }
+        NewModule {
+            type_id: type_id.to_owned(),
+            module: None,
+            values,
+        }
     }
 
     #[test]
     fn each_kind_names_everything_that_it_cannot_do_without() {
-        let bare = |kind| NewAsset { class: None, category: None, price: None, ..new(kind) };
+        let bare = |kind| NewAsset {
+            class: None,
+            category: None,
+            price: None,
+            ..new(kind)
+        };
         let required = |fields: &[&str]| fields.iter().map(|f| ((*f).to_owned(), "required")).collect::<Vec<_>>();
 
-        assert_eq!(issues(&bare(AssetKind::Equity)), required(&["basePrice", "class", "category"]));
-        assert_eq!(issues(&bare(AssetKind::Fund)), required(&["basePrice", "class", "category"]));
+        assert_eq!(
+            issues(&bare(AssetKind::Equity)),
+            required(&["basePrice", "class", "category"])
+        );
+        assert_eq!(
+            issues(&bare(AssetKind::Fund)),
+            required(&["basePrice", "class", "category"])
+        );
         assert_eq!(issues(&bare(AssetKind::Stablecoin)), required(&["basePrice"]));
         assert_eq!(issues(&bare(AssetKind::Deposit)), required(&["basePrice"]));
         assert_eq!(issues(&bare(AssetKind::Bond)), required(&["cap", "maturityDate"]));
-        for kind in [AssetKind::Equity, AssetKind::Fund, AssetKind::Stablecoin, AssetKind::Deposit] {
+        for kind in [
+            AssetKind::Equity,
+            AssetKind::Fund,
+            AssetKind::Stablecoin,
+            AssetKind::Deposit,
+        ] {
             assert_eq!(issues(&new(kind)), [], "{kind}");
         }
     }
@@ -278,9 +372,16 @@ mod tests {
     #[test]
     fn cap_and_price_begin_at_one_base_unit() {
         let price = |digits: &str| {
-            new(AssetKind::Equity).price.map(|price| Price { value: Dnum::parse_decimal(digits).unwrap(), ..price })
+            new(AssetKind::Equity).price.map(|price| Price {
+                value: Dnum::parse_decimal(digits).unwrap(),
+                ..price
+            })
         };
-        let with = |cap, price| NewAsset { cap: Some(cap), price, ..new(AssetKind::Equity) };
+        let with = |cap, price| NewAsset {
+            cap: Some(cap),
+            price,
+            ..new(AssetKind::Equity)
+        };
 
         assert_eq!(issues(&with(Amount::ONE, price("0.01"))), []);
         assert_eq!(
@@ -319,7 +420,10 @@ mod tests {
 
     #[test]
     fn a_policy_must_be_loaded() {
-        let naming = |policy: &str| NewAsset { policy: Some(policy.to_owned()), ..new(AssetKind::Deposit) };
+        let naming = |policy: &str| NewAsset {
+            policy: Some(policy.to_owned()),
+            ..new(AssetKind::Deposit)
+        };
 
         assert_eq!(issues(&naming("known")), []);
         assert_eq!(issues(&naming("unknown")), [("policy".to_owned(), "unknown")]);
@@ -328,13 +432,25 @@ mod tests {
     #[test]
     fn a_module_is_attached_once_whatever_its_spelling() {
         let block = |type_id| module(type_id, json!([408]));
-        let with = |modules| NewAsset { modules, ..new(AssetKind::Deposit) };
+        let with = |modules| NewAsset {
+            modules,
+            ..new(AssetKind::Deposit)
+        };
 
         assert_eq!(issues(&with(vec![block("country-block-list")])), []);
-        let twice = with(vec![block("country-block-list"), block("CountryBlockListComplianceModule")]);
-        assert_eq!(issues(&twice), [("initialModulePairs.1.typeId".to_owned(), "duplicate")]);
+        let twice = with(vec![
+            block("country-block-list"),
+            block("CountryBlockListComplianceModule"),
+        ]);
+        assert_eq!(
+            issues(&twice),
+            [("initialModulePairs.1.typeId".to_owned(), "duplicate")]
+        );
         let unknown = with(vec![block("TimeLockComplianceModule")]);
-        assert_eq!(issues(&unknown), [("initialModulePairs.0.typeId".to_owned(), "unknown")]);
+        assert_eq!(
+            issues(&unknown),
+            [("initialModulePairs.0.typeId".to_owned(), "unknown")]
+        );
     }
 
     #[test]
@@ -346,14 +462,22 @@ mod tests {
 
         let found = issues(&with);
 
-        assert!(found.iter().all(|(path, _)| path.starts_with("initialModulePairs.0.values")), "{found:?}");
+        assert!(
+            found
+                .iter()
+                .all(|(path, _)| path.starts_with("initialModulePairs.0.values")),
+            "{found:?}"
+        );
         assert_eq!(found.len(), 1);
     }
 
     #[test]
     fn a_stablecoin_is_collateralized_one_to_one_unless_it_asks_for_something_else() {
         let ctx = Ctx {
-            actor: crate::ctx::Actor { user: crate::types::UserId::generate(), wallet: Address::ZERO },
+            actor: crate::ctx::Actor {
+                user: crate::types::UserId::generate(),
+                wallet: Address::ZERO,
+            },
             request_id: crate::types::RequestId::generate(),
             now: NOW,
         };
@@ -361,10 +485,16 @@ mod tests {
             let id = AssetId::generate();
             begin(id, address_of(id), IdentityId::generate(), new, &ctx).0
         };
-        let half = Collateral { ratio: BasisPoints::parse(5_000, 20_000).unwrap(), ..Collateral::one_to_one().unwrap() };
+        let half = Collateral {
+            ratio: BasisPoints::parse(5_000, 20_000).unwrap(),
+            ..Collateral::one_to_one().unwrap()
+        };
 
         let stablecoin = begun(new(AssetKind::Stablecoin));
-        let other = begun(NewAsset { collateral: Some(half.clone()), ..new(AssetKind::Stablecoin) });
+        let other = begun(NewAsset {
+            collateral: Some(half.clone()),
+            ..new(AssetKind::Stablecoin)
+        });
 
         assert_eq!(stablecoin.collateral, Collateral::one_to_one());
         assert_eq!(other.collateral, Some(half));

@@ -3,10 +3,10 @@ use diesel::sql_types::Text;
 
 use super::search::SearchTerms;
 use super::{
-    Asset, AssetKind, AssetName, BasisPoints, Collateral, ConfiguredModule, Decimals, Direction, Lifecycle, Listing,
-    NewModule, Order, Price, Settlement, Symbol, Token,
+    Asset, AssetKind, AssetName, BasisPoints, Collateral, ConfiguredModule, Decimals, Direction, Lifecycle, Links,
+    Listing, NewModule, Order, Price, Settlement, Symbol, Token,
 };
-use crate::db::schema::{asset_modules, assets};
+use crate::db::schema::{asset_modules, assets, identities, users};
 use crate::db::{Cursor, Page, Tx};
 use crate::error::Error;
 use crate::on;
@@ -212,6 +212,16 @@ pub(super) fn insert_modules(tx: &mut Tx<'_>, asset: AssetId, modules: &[NewModu
         on!(tx, c => diesel::insert_into(asset_modules::table).values(new).execute(c))?;
     }
     Ok(())
+}
+
+pub(super) fn links_of(tx: &mut Tx<'_>, asset: AssetId) -> Result<Links, Error> {
+    let query = assets::table
+        .inner_join(identities::table.on(identities::id.eq(assets::identity_id)))
+        .inner_join(users::table.on(users::id.eq(assets::created_by)))
+        .filter(assets::id.eq(asset))
+        .select((identities::address, users::wallet));
+    let (identity, creator): (Address, Address) = on!(tx, c => query.first(c))?;
+    Ok(Links { identity, creator })
 }
 
 /// In the order of evaluation.

@@ -42,7 +42,10 @@ pub(super) fn view(tx: &mut Tx<'_>, asset: &Asset, at: Timestamp) -> Result<Asse
         Some(feature) => identity::collateral_of(tx, asset.identity, &feature.topic, at)?,
         None => Collateral::None,
     };
-    let denomination = asset.denomination_asset.map(|address| denomination(tx, &address)).transpose()?;
+    let denomination = asset
+        .denomination_asset
+        .map(|address| denomination(tx, &address))
+        .transpose()?;
     Ok(AssetView {
         at,
         links: store::links_of(tx, asset.id)?,
@@ -56,5 +59,9 @@ pub(super) fn view(tx: &mut Tx<'_>, asset: &Asset, at: Timestamp) -> Result<Asse
 
 fn denomination(tx: &mut Tx<'_>, address: &Address) -> Result<Denomination, Error> {
     let asset = store::by_address(tx, address)?;
-    Ok(Denomination { address: asset.address, symbol: asset.symbol, decimals: asset.decimals })
+    Ok(Denomination {
+        address: asset.address,
+        symbol: asset.symbol,
+        decimals: asset.decimals,
+    })
 }

@@ -19,7 +19,11 @@ pub fn pause(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId) -> Result<(), Error> {
         return Err(Error::Conflict("Asset is already paused".into()));
     }
     asset::set_lifecycle(tx, asset.id, Lifecycle::Paused)?;
-    audit::append(tx, ctx.now, vec![event(ctx, &asset, "asset.paused", Vec::new(), json!({}))])
+    audit::append(
+        tx,
+        ctx.now,
+        vec![event(ctx, &asset, "asset.paused", Vec::new(), json!({}))],
+    )
 }
 
 pub fn may_pause(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<(), Error> {

@@ -51,7 +51,11 @@ mod tests {
 
     #[test]
     fn a_cap_may_equal_what_is_issued_and_pending_and_not_fall_below() {
-        let asset = Asset { supply: Amount::from(70), pending: Amount::from(30), ..sample() };
+        let asset = Asset {
+            supply: Amount::from(70),
+            pending: Amount::from(30),
+            ..sample()
+        };
 
         assert_eq!(check(&asset, Amount::from(101)), Ok(()));
         assert_eq!(check(&asset, Amount::from(100)), Ok(()));

@@ -19,7 +19,11 @@ pub fn unpause(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId) -> Result<(), Error> 
         return Err(Error::Conflict("Asset is not paused".into()));
     }
     asset::set_lifecycle(tx, asset.id, Lifecycle::Active)?;
-    audit::append(tx, ctx.now, vec![event(ctx, &asset, "asset.unpaused", Vec::new(), json!({}))])
+    audit::append(
+        tx,
+        ctx.now,
+        vec![event(ctx, &asset, "asset.unpaused", Vec::new(), json!({}))],
+    )
 }
 
 pub fn may_unpause(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<(), Error> {

@@ -22,12 +22,7 @@ pub struct CollateralUpdate {
 /// No role: the caller's identity must be trusted for the topic, else `NotAllowed`. `FeatureMissing` when the asset needs
 /// no collateral; `Invalid` for an expiry that is not in the future; `Refused` for zero. Units that were issued stay
 /// issued when the amount falls below what they need; nothing more is minted then.
-pub fn update_collateral(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    asset: AssetId,
-    update: CollateralUpdate,
-) -> Result<(), Error> {
+pub fn update_collateral(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId, update: CollateralUpdate) -> Result<(), Error> {
     let asset = asset::lock(tx, asset)?;
     let collateral = may_update_collateral(tx, ctx, &asset)?;
     check(&update, ctx.now)?;
@@ -49,12 +44,19 @@ pub fn update_collateral(
         "issuer": claim.issuer,
         "topic": claim.topic,
     });
-    audit::append(tx, ctx.now, vec![event(ctx, &asset, "asset.collateral-updated", vec![claim.issuer], data)])
+    audit::append(
+        tx,
+        ctx.now,
+        vec![event(ctx, &asset, "asset.collateral-updated", vec![claim.issuer], data)],
+    )
 }
 
 /// The feature, when the asset has it and the caller may vouch for it.
 pub fn may_update_collateral<'a>(tx: &mut Tx<'_>, ctx: &Ctx, asset: &'a Asset) -> Result<&'a Collateral, Error> {
-    let collateral = asset.collateral.as_ref().ok_or(Error::FeatureMissing(Feature::Collateral.as_str()))?;
+    let collateral = asset
+        .collateral
+        .as_ref()
+        .ok_or(Error::FeatureMissing(Feature::Collateral.as_str()))?;
     identity::require_trusted(tx, ctx, &collateral.topic)?;
     Ok(collateral)
 }
@@ -64,7 +66,11 @@ fn check(update: &CollateralUpdate, now: Timestamp) -> Result<(), Error> {
         return Err(Error::refused(Refusal::AmountZero));
     }
     if update.expires_at <= now {
-        return Err(Error::Invalid(vec![Issue::new("expiryTimestamp", "range", "must be in the future")]));
+        return Err(Error::Invalid(vec![Issue::new(
+            "expiryTimestamp",
+            "range",
+            "must be in the future",
+        )]));
     }
     Ok(())
 }
