@@ -1,5 +1,11 @@
 //! What judging costs with the facts in hand. The limit is 100 µs for 100 recipients under the demo's policy.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot be set up should stop"
+)]
+
 use std::collections::HashSet;
 use std::path::Path;
 

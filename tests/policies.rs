@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use moneyer::compliance;
+use moneyer::compliance::{self, Facts, Operation, RuleSet, Run};
 use moneyer::policy::{self, PolicyError, PolicySet, ReviewState};
 use moneyer::types::Timestamp;
 
@@ -68,6 +68,18 @@ fn the_shipped_policies_load_and_their_golden_cases_come_out_as_written() {
         "the baseline is not an asset's policy"
     );
     assert_eq!(set.for_asset(None).unwrap().id, "baseline");
+}
+
+#[test]
+fn an_asset_whose_policy_is_not_loaded_cannot_be_minted() {
+    let set = load(&shipped());
+    let rules = RuleSet::build(&set, Some("acme"), &[], 18, Operation::Mint);
+    let facts = Facts::new(Timestamp::from_seconds(1_780_000_000));
+
+    let findings = Run::new(&rules, &facts).judge(&[]);
+
+    let slugs: Vec<&str> = findings.iter().map(|finding| finding.refusal.slug()).collect();
+    assert_eq!(slugs, ["policy_missing"]);
 }
 
 #[test]
@@ -442,4 +454,64 @@ fn a_review_is_announced_thirty_days_before_and_overdue_after_its_day() {
     assert_eq!(states("2027-05-31"), [ReviewState::DueSoon].into());
     assert_eq!(states("2027-06-30"), [ReviewState::DueSoon].into());
     assert_eq!(states("2027-07-01"), [ReviewState::Overdue].into());
+}
+
+#[test]
+fn a_rule_that_names_issuers_believes_them_only_for_their_topics_and_in_their_time() {
+    let issuers = r#"
+[issuers.desk]
+identity = "0x1111111111111111111111111111111111111111"
+topics = ["kyc"]
+not_before = 2026-01-01
+expires = 2026-07-01
+contact = "desk@example.org"
+"#;
+    let suite = r#"
+[suite]
+policy = "baseline"
+now = 2026-06-01
+
+[people.a]
+country = "FR"
+claims = [{ topic = "kyc", issuer = "desk" }, { topic = "aml", issuer = "desk" }]
+[people.b]
+country = "FR"
+claims = [{ topic = "kyc", issuer = "somebody else" }]
+[people.c]
+country = "FR"
+claims = [{ topic = "kyc", issuer = "desk", trusted = false }]
+
+[[rule]]
+id = "kyc"
+check.identity = { require = "kyc", issuers = ["desk"] }
+
+[[case]]
+name = "the desk is believed, nobody else is, and the registry has the last word"
+lines = [{ to = "a", amount = "1" }, { to = "b", amount = "1" }, { to = "c", amount = "1" }]
+refused = ["1 test/kyc issuer_untrusted", "2 test/kyc issuer_untrusted"]
+
+[[case]]
+name = "the end of its time is exclusive"
+now = 2026-07-01T00:00:00Z
+lines = [{ to = "a", amount = "1" }]
+refused = ["0 test/kyc issuer_untrusted"]
+
+[[case]]
+name = "the last second of its time"
+now = 2026-06-30T23:59:59Z
+lines = [{ to = "a", amount = "1" }]
+refused = []
+"#;
+    let dir = with("defs/issuers.toml", issuers);
+    fs::write(dir.path().join("tests/issuers.toml"), suite).unwrap();
+    compliance::admit(&load(dir.path())).unwrap_or_else(|errors| panic!("{}", written(&errors)));
+
+    let other_topic = suite.replace("require = \"kyc\"", "require = \"aml\"");
+    fs::write(dir.path().join("tests/issuers.toml"), other_topic).unwrap();
+    let errors = compliance::admit(&load(dir.path())).unwrap_err();
+    assert!(
+        errors[0].message.contains("got refused [0 test/kyc issuer_untrusted"),
+        "{}",
+        written(&errors)
+    );
 }

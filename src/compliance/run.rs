@@ -53,7 +53,10 @@ impl<'r> Run<'r> {
 
     /// The same with every verdict, also the good ones.
     pub fn report(&mut self, lines: &[(Line, Amount)]) -> Report {
-        let mut report = Report::default();
+        let verdicts_max = lines.len().saturating_mul(self.rules.rules.len().saturating_add(2));
+        let mut report = Report {
+            verdicts: Vec::with_capacity(verdicts_max),
+        };
         self.walk(lines, &mut |given| {
             report.verdicts.push(Verdict {
                 line: given.line,
@@ -377,5 +380,24 @@ mod tests {
 
         assert_eq!(Run::new(&transfers, &facts(1)).judge(&[line(0, 1, 5)]), []);
         assert!(transfers.needs().is_empty());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn without_the_refused_lines_the_rest_of_a_request_passes(
+            wanted in proptest::collection::vec((1_u8..=6, 0_u64..60), 0..40),
+        ) {
+            let rules = rules(&[
+                attached("investor-count", serde_json::json!({ "maxInvestors": 3 })),
+                attached("token-supply-limit", serde_json::json!({ "maxSupply": 200 })),
+            ]);
+            let facts = facts(5);
+            let mut lines: Vec<_> = (0..).zip(wanted).map(|(index, (to, amount))| line(index, to, amount)).collect();
+
+            let findings = Run::new(&rules, &facts).judge(&lines);
+            lines.retain(|(line, _)| !findings.iter().any(|finding| finding.line == Some(*line)));
+
+            proptest::prop_assert_eq!(Run::new(&rules, &facts).judge(&lines), []);
+        }
     }
 }

@@ -113,7 +113,7 @@ impl Folder<'_> {
             .collect()
     }
 
-    /// The `.toml` files of a subfolder, by name; a folder that is not there is empty.
+    /// The `.toml` files of a subfolder, by name; a folder that is not there is empty. Hidden files are an editor's.
     fn list(&mut self, subfolder: &str) -> Vec<SourceFile> {
         let names = match names_in(&self.dir.join(subfolder)) {
             Ok(names) => names,
@@ -137,13 +137,16 @@ fn names_in(dir: &Path) -> io::Result<Vec<String>> {
         Err(error) => return Err(error),
     };
     let mut names = Vec::new();
-    for entry in entries.take(FILES_MAX) {
+    for entry in entries {
         let name = entry?
             .file_name()
             .into_string()
             .map_err(|_| io::Error::other("a file name is not UTF-8"))?;
-        if name.ends_with(".toml") {
+        if name.ends_with(".toml") && !name.starts_with('.') {
             names.push(name);
+        }
+        if names.len() > FILES_MAX {
+            return Err(io::Error::other(format!("has more than {FILES_MAX} files")));
         }
     }
     names.sort();

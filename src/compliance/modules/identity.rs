@@ -87,6 +87,7 @@ impl IdentityModule {
                         Err(_) => {}
                     }
                 }
+                // None is an empty group, which no parser makes.
                 nearest.map_or(Ok(()), Err)
             }
         }
