@@ -155,6 +155,19 @@ impl Config {
     }
 }
 
+impl Database {
+    /// The folder of the SQLite file; none for PostgreSQL.
+    pub fn sqlite_folder(&self) -> Option<PathBuf> {
+        let url = self.url.expose_secret();
+        let path = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+        let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        let path = Path::new(path.unwrap_or(url));
+        path.parent()
+            .filter(|folder| !is_postgres && !folder.as_os_str().is_empty())
+            .map(Path::to_path_buf)
+    }
+}
+
 fn environment() -> Vec<(String, String)> {
     let settings = std::env::vars().filter_map(|(name, value)| {
         let name = name.strip_prefix(PREFIX)?;

@@ -56,6 +56,7 @@ fn describe() {
         "Transactions that lost against another one and ran again"
     );
     describe_gauge!("db_connections_in_use", "Database connections in use");
+    describe_counter!("job_failures_total", "Housekeeping jobs that failed, by name");
     describe_counter!("panics_total", "Requests that ended in a panic: always a defect");
     describe_gauge!("policy_active", "1 while the loaded policy is the one in force, else 0");
 }

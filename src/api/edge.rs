@@ -23,22 +23,32 @@ pub async fn edge<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<B>, Error> {
     let watch = Stopwatch::start();
     let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
-    let request_id = given.and_then(|text| RequestId::parse(text).ok()).unwrap_or_else(RequestId::generate);
+    let request_id = given
+        .and_then(|text| RequestId::parse(text).ok())
+        .unwrap_or_else(RequestId::generate);
     let method = request.method().clone();
     let span = tracing::info_span!("request", request_id = %request_id, method = %method, path = request.path());
     request.extensions_mut().insert(request_id.clone());
 
-    let outcome = AssertUnwindSafe(next.call(request).instrument(span)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(next.call(request).instrument(span))
+        .catch_unwind()
+        .await;
     let Ok(answered) = outcome else {
         metrics::counter!("panics_total").increment(1);
         tracing::error!(%request_id, "a request panicked: this is a defect, please report it with the log before this line");
-        return Err(DalpError::Panicked { request_id: request_id.to_string() }.into());
+        return Err(DalpError::Panicked {
+            request_id: request_id.to_string(),
+        }
+        .into());
     };
     let mut response = answered?;
     if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let route = response.request().match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let route = response
+        .request()
+        .match_pattern()
+        .unwrap_or_else(|| "unknown".to_owned());
     let status = response.status().as_u16();
     metrics::histogram!("http_server_request_duration_seconds",
         "route" => route, "method" => method_label(&method), "status" => status.to_string())

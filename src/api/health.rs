@@ -69,5 +69,9 @@ async fn answer(app: &App, stopping: &Stopping) -> HttpResponse {
         "checks": { "database": database, "policy": in_force, "process": process },
         "policyHash": hash,
     });
-    if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+    if ready {
+        HttpResponse::Ok().json(body)
+    } else {
+        HttpResponse::ServiceUnavailable().json(body)
+    }
 }

@@ -19,6 +19,8 @@
 //! address is not frozen on the asset (dalp.md A9). For an unregistered recipient only rules about the address and the
 //! amount are judged.
 
+mod activation;
+mod facts;
 mod golden;
 mod model;
 mod module;
@@ -27,12 +29,16 @@ mod registry;
 mod report;
 mod rules;
 mod run;
+mod sanctions;
 mod standing;
 
+pub use activation::{activate_policy, active_policy, policy_refusal, record_policy};
+pub use facts::{Subject, facts};
 pub use golden::admit;
 pub use model::{Fact, FactSet, Facts, Operation, SanctionsFacts};
 pub use module::{Candidate, ComplianceModule};
 pub use report::{Outcome, Report, Verdict};
 pub use rules::{Attached, RULE_FROZEN, RULE_POLICY, RULE_REGISTERED, RuleSet, RuleSource};
 pub use run::Run;
+pub use sanctions::{SANCTIONS_SAMPLE, SanctionsFile, SanctionsList, Shrink, import_sanctions, newest_sanctions_list};
 pub use standing::Standing;

@@ -78,6 +78,10 @@ impl Sheet {
         self.totals.holders
     }
 
+    pub fn next_operation(&self) -> i64 {
+        self.totals.next_operation
+    }
+
     /// Gives out the number of the next operation.
     pub fn number(&mut self) -> i64 {
         let number = self.totals.next_operation;

@@ -21,11 +21,20 @@ impl CheckReport {
 }
 
 /// Judges a mint without a lock and without writing. The mint itself judges again: the state may have moved.
-pub fn check(tx: &mut Tx<'_>, judge: &Judge, ctx: &Ctx, asset: &Asset, lines: &[MintLine]) -> Result<CheckReport, Error> {
+pub fn check(
+    tx: &mut Tx<'_>,
+    judge: &Judge,
+    ctx: &Ctx,
+    asset: &Asset,
+    lines: &[MintLine],
+) -> Result<CheckReport, Error> {
     access::require(tx, ctx, Permission::Mint, Scope::Asset(asset.id))?;
     let wallets = rules::recipients(lines.iter());
     let loaded = facts::load_for(tx, judge, asset, &wallets, ctx.now)?;
     let mut run = Run::new(&loaded.rules, &loaded.facts);
     let findings = rules::judge(asset, &loaded.sheet, loaded.backing, &mut run, lines, ctx.now);
-    Ok(CheckReport { findings, policy_hash: loaded.rules.policy_hash() })
+    Ok(CheckReport {
+        findings,
+        policy_hash: loaded.rules.policy_hash(),
+    })
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::Judge;
 use super::round::Round;
-use super::rules::{self, Backing};
+use super::rules;
 use crate::asset::{self, Asset};
 use crate::compliance::{self, Facts, RuleSet};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::identity;
+use crate::identity::{self, Collateral};
 use crate::ledger::{self, Sheet, Totals};
 use crate::types::{Address, Timestamp};
 
@@ -19,7 +19,7 @@ pub(super) struct Loaded {
     pub sheet: Sheet,
     pub rules: Arc<RuleSet>,
     pub facts: Facts,
-    pub backing: Option<Backing>,
+    pub backing: Collateral,
 }
 
 pub(super) fn load(tx: &mut Tx<'_>, judge: &Judge, round: &Round<'_>) -> Result<Loaded, Error> {
@@ -45,13 +45,27 @@ pub(super) fn load_for(
         next_operation: asset.next_operation,
     };
     let sheet = Sheet::open(asset.id, totals, accounts);
-    let facts = compliance::facts(tx, rules.needs(), &compliance::Subject { asset: asset.id, wallets, sheet: &sheet, now }, recipients)?;
+    let facts = compliance::facts(
+        tx,
+        rules.needs(),
+        &compliance::Subject {
+            asset: asset.id,
+            wallets,
+            sheet: &sheet,
+            now,
+        },
+        recipients,
+    )?;
     let backing = match &asset.collateral {
-        None => None,
-        Some(collateral) => identity::collateral_of(tx, asset.identity, &collateral.topic, now)?
-            .map(|(amount, expires)| Backing { amount, expires }),
+        None => Collateral::None,
+        Some(collateral) => identity::collateral_of(tx, asset.identity, &collateral.topic, now)?,
     };
-    Ok(Loaded { sheet, rules, facts, backing })
+    Ok(Loaded {
+        sheet,
+        rules,
+        facts,
+        backing,
+    })
 }
 
 /// The rules of the asset, or one that refuses everybody while another policy than the loaded one is in force.

@@ -87,7 +87,9 @@ impl Lanes {
         if lane.push(Job { request, reply }, &self.inner)? {
             tokio::spawn(Arc::clone(&self.inner).run(lane));
         }
-        verdict.await.map_err(|_| Error::Unavailable("the server is stopping"))?
+        verdict
+            .await
+            .map_err(|_| Error::Unavailable("the server is stopping"))?
     }
 }
 
@@ -183,7 +185,11 @@ fn issue_all(tx: &mut Tx<'_>, judge: &Judge, requests: &[Request]) -> Result<Vec
     }
     let mut verdicts: BTreeMap<usize, Verdict> = BTreeMap::new();
     for (asset, indexes) in by_asset {
-        let group: Vec<Request> = indexes.iter().filter_map(|index| requests.get(*index)).cloned().collect();
+        let group: Vec<Request> = indexes
+            .iter()
+            .filter_map(|index| requests.get(*index))
+            .cloned()
+            .collect();
         verdicts.extend(indexes.into_iter().zip(issue(tx, judge, asset, &group)?));
     }
     Ok(verdicts.into_values().collect())

@@ -17,7 +17,7 @@ mod rules;
 
 pub use check::{CheckReport, check};
 pub use lane::Lanes;
-pub use model::{Issued, MintLine, Request, Stored, Verdict};
+pub use model::{After, Issued, MintLine, Request, Stored, Verdict};
 pub use rules::Judge;
 
 use round::Round;
@@ -43,6 +43,6 @@ pub fn issue(tx: &mut Tx<'_>, judge: &Judge, asset: AssetId, requests: &[Request
     round.spend(tx)?;
 
     let facts = facts::load(tx, judge, &round)?;
-    round.judge(&facts)?;
-    round.write(tx, judge)
+    round.judge(facts)?;
+    round.write(tx)
 }

@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::access::Role;
 use crate::asset::{Asset, AssetView};
@@ -36,13 +36,20 @@ pub struct Stored {
     pub body: String,
 }
 
+/// The asset after a commit, its own lines included: the same for every request that the commit accepted.
+#[derive(Debug)]
+pub struct After {
+    pub asset: Asset,
+    pub view: AssetView,
+    /// What a dialect renders alike for every caller, rendered once.
+    pub rendered: OnceLock<String>,
+}
+
 /// An accepted request.
 #[derive(Clone, Debug)]
 pub struct Issued {
     pub operation: Operation,
-    /// The asset after the commit, own lines included.
-    pub asset: Arc<Asset>,
-    pub view: Arc<AssetView>,
+    pub after: Arc<After>,
     /// The caller's roles on the asset.
     pub roles: BTreeSet<Role>,
 }

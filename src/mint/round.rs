@@ -1,14 +1,14 @@
 //! One group of requests on its way through a commit: who still waits for a verdict, and what is to be written.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 
 use super::facts::Loaded;
-use super::model::{Issued, MintLine, Request, Stored, Verdict};
-use super::{Judge, rules};
-use crate::access::{Permission, Role, Scope};
+use super::model::{After, Issued, MintLine, Request, Stored, Verdict};
+use super::rules;
+use crate::access::{Held, Permission, Role};
 use crate::asset::{self, Asset};
 use crate::audit::{self, Event, Stream};
 use crate::compliance::Run;
@@ -51,7 +51,11 @@ impl<'r> Round<'r> {
         let now = requests.iter().map(|request| request.ctx.now).max();
         let entries = requests
             .iter()
-            .map(|request| Entry { request, roles: BTreeSet::new(), state: State::Waiting })
+            .map(|request| Entry {
+                request,
+                roles: BTreeSet::new(),
+                state: State::Waiting,
+            })
             .collect();
         Self {
             asset,
@@ -76,7 +80,9 @@ impl<'r> Round<'r> {
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Entry<'r>> {
-        self.entries.iter().filter(|entry| matches!(entry.state, State::Waiting))
+        self.entries
+            .iter()
+            .filter(|entry| matches!(entry.state, State::Waiting))
     }
 
     pub fn waiting_lines(&self) -> impl Iterator<Item = &'r MintLine> + '_ {
@@ -84,7 +90,11 @@ impl<'r> Round<'r> {
     }
 
     pub fn wallets_of_callers(&self) -> Vec<Address> {
-        let wallets: BTreeSet<Address> = self.entries.iter().map(|entry| entry.request.ctx.actor.wallet).collect();
+        let wallets: BTreeSet<Address> = self
+            .entries
+            .iter()
+            .map(|entry| entry.request.ctx.actor.wallet)
+            .collect();
         wallets.into_iter().collect()
     }
 
@@ -94,7 +104,11 @@ impl<'r> Round<'r> {
         for entry in &mut self.entries {
             let ctx = &entry.request.ctx;
             entry.roles = roles.entry(ctx.actor.wallet).or_default().clone();
-            if Permission::Mint.is_given_by_roles(&entry.roles, &BTreeSet::new()) {
+            let held = Held {
+                asset: entry.roles.clone(),
+                ..Held::default()
+            };
+            if Permission::Mint.is_given_by(&held) {
                 continue;
             }
             self.events.push(Event {
@@ -111,7 +125,10 @@ impl<'r> Round<'r> {
     }
 
     pub fn idempotency_keys(&self) -> Vec<&'r IdempotencyKey> {
-        self.waiting().filter_map(|entry| entry.request.idempotency.as_ref()).map(|(key, _)| key).collect()
+        self.waiting()
+            .filter_map(|entry| entry.request.idempotency.as_ref())
+            .map(|(key, _)| key)
+            .collect()
     }
 
     /// Answers requests that were answered before, in another commit or earlier in this group.
@@ -132,14 +149,19 @@ impl<'r> Round<'r> {
     /// Spends the codes of who still waits. A code that verified is spent whether or not the rules then refuse.
     pub fn spend(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let waiting: Vec<usize> = self.waiting_indexes();
-        let proofs: Vec<Proof> =
-            waiting.iter().filter_map(|i| self.entries.get(*i)).map(|entry| entry.request.proof.clone()).collect();
+        let proofs: Vec<Proof> = waiting
+            .iter()
+            .filter_map(|i| self.entries.get(*i))
+            .map(|entry| entry.request.proof.clone())
+            .collect();
         if proofs.is_empty() {
             return Ok(());
         }
         let spent = wallet::spend(tx, &proofs, self.now)?;
         for (index, spend) in waiting.into_iter().zip(spent) {
-            let Some(entry) = self.entries.get_mut(index) else { continue };
+            let Some(entry) = self.entries.get_mut(index) else {
+                continue;
+            };
             match spend {
                 Spend::Spent => {}
                 Spend::Stale => entry.state = State::Stale,
@@ -150,18 +172,29 @@ impl<'r> Round<'r> {
     }
 
     fn waiting_indexes(&self) -> Vec<usize> {
-        let waiting = self.entries.iter().enumerate().filter(|(_, entry)| matches!(entry.state, State::Waiting));
+        let waiting = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| matches!(entry.state, State::Waiting));
         waiting.map(|(index, _)| index).collect()
     }
 
     /// Judges every request that still waits, in its order of arrival, on what the accepted ones before it leave behind.
     pub fn judge(&mut self, loaded: Loaded) -> Result<(), Error> {
-        let Loaded { mut sheet, rules, facts, backing } = loaded;
+        let Loaded {
+            mut sheet,
+            rules,
+            facts,
+            backing,
+        } = loaded;
         let mut run = Run::new(&rules, &facts);
         self.policy_hash = Some(rules.policy_hash());
         let mut accepted_keys: HashMap<IdempotencyKey, usize> = HashMap::new();
         for index in self.waiting_indexes() {
-            let Some(entry) = self.entries.get_mut(index) else { continue };
+            let Some(entry) = self.entries.get_mut(index) else {
+                continue;
+            };
             let request = entry.request;
             if let Some((key, fingerprint)) = &request.idempotency
                 && let Some(first) = accepted_keys.get(key).copied()
@@ -169,7 +202,9 @@ impl<'r> Round<'r> {
                 let same = self.entries.get(first).and_then(|e| e.request.idempotency.as_ref());
                 let state = match same {
                     Some((_, print)) if print == fingerprint => State::SameAs(first),
-                    _ => State::Refused(Error::Conflict("This Idempotency-Key was used with another request".into())),
+                    _ => State::Refused(Error::Conflict(
+                        "This Idempotency-Key was used with another request".into(),
+                    )),
                 };
                 self.set(index, state);
                 continue;
@@ -179,7 +214,14 @@ impl<'r> Round<'r> {
                 self.refuse(index, findings);
                 continue;
             }
-            let operation = accept(&self.asset, &mut sheet, request, &facts.recipients, self.policy_hash, self.now)?;
+            let operation = accept(
+                &self.asset,
+                &mut sheet,
+                request,
+                &facts.recipients,
+                self.policy_hash,
+                self.now,
+            )?;
             if let Some((key, _)) = &request.idempotency {
                 accepted_keys.insert(key.clone(), index);
             }
@@ -201,12 +243,13 @@ impl<'r> Round<'r> {
         for finding in &findings {
             metrics::counter!("refusals_total", "slug" => finding.refusal.slug()).increment(1);
         }
-        self.events.push(refused_event(self.asset.id, entry.request, &findings, self.policy_hash));
+        self.events
+            .push(refused_event(self.asset.id, entry.request, &findings, self.policy_hash));
         self.set(index, State::Refused(Error::Refused(findings)));
     }
 
     /// Writes everything that was decided and answers every request.
-    pub fn write(mut self, tx: &mut Tx<'_>, judge: &Judge) -> Result<Vec<Verdict>, Error> {
+    pub fn write(mut self, tx: &mut Tx<'_>) -> Result<Vec<Verdict>, Error> {
         let operations: Vec<Operation> = self
             .entries
             .iter()
@@ -224,20 +267,29 @@ impl<'r> Round<'r> {
             ledger::save(tx, sheet, self.now)?;
         }
         audit::append(tx, self.now, std::mem::take(&mut self.events))?;
-        self.answer(tx, judge, !operations.is_empty())
+        self.answer(tx, !operations.is_empty())
     }
 
-    fn answer(self, tx: &mut Tx<'_>, _: &Judge, any_accepted: bool) -> Result<Vec<Verdict>, Error> {
-        let asset = Arc::new(self.asset);
-        let view = if any_accepted { Some(Arc::new(asset::view(tx, &asset)?)) } else { None };
+    fn answer(self, tx: &mut Tx<'_>, any_accepted: bool) -> Result<Vec<Verdict>, Error> {
+        let after = match any_accepted {
+            true => Some(Arc::new(After {
+                view: asset::view(tx, &self.asset, self.now)?,
+                asset: self.asset,
+                rendered: OnceLock::new(),
+            })),
+            false => None,
+        };
         let mut stored: HashMap<usize, Stored> = HashMap::new();
         let mut answers = Vec::new();
         let mut verdicts = Vec::with_capacity(self.entries.len());
         for (index, entry) in self.entries.into_iter().enumerate() {
-            let verdict = match (entry.state, &view) {
-                (State::Accepted(operation), Some(view)) => {
-                    let (asset, view) = (Arc::clone(&asset), Arc::clone(view));
-                    let issued = Issued { operation, asset, view, roles: entry.roles };
+            let verdict = match (entry.state, &after) {
+                (State::Accepted(operation), Some(after)) => {
+                    let issued = Issued {
+                        operation,
+                        after: Arc::clone(after),
+                        roles: entry.roles,
+                    };
                     if let Some((key, fingerprint)) = &entry.request.idempotency {
                         let answer = (entry.request.render)(&issued)?;
                         answers.push((key.clone(), remembered(&answer, *fingerprint, &issued, self.now)));
@@ -246,9 +298,11 @@ impl<'r> Round<'r> {
                     Verdict::Accepted(Box::new(issued))
                 }
                 (State::SameAs(first), _) => match stored.get(&first) {
-                    Some(Stored { status, headers, body }) => {
-                        Verdict::Replayed(Replay { status: *status, headers: headers.clone(), body: body.clone() })
-                    }
+                    Some(Stored { status, headers, body }) => Verdict::Replayed(Replay {
+                        status: *status,
+                        headers: headers.clone(),
+                        body: body.clone(),
+                    }),
                     None => Verdict::Refused(Error::internal("the first answer was not stored")),
                 },
                 (State::Replayed(replay), _) => Verdict::Replayed(replay),
@@ -292,7 +346,12 @@ fn accept(
         .filter_map(|line| {
             let known = recipients.get(&line.recipient)?;
             let (identity, country) = (known.identity, known.country);
-            Some(IssueLine { recipient: line.recipient, identity, country, amount: line.amount })
+            Some(IssueLine {
+                recipient: line.recipient,
+                identity,
+                country,
+                amount: line.amount,
+            })
         })
         .collect();
     if lines.len() != request.lines.len() {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::asset::{Asset, ConfiguredModule};
 use crate::compliance::{Attached, Operation, RuleSet, Run};
 use crate::error::{Finding, Line, Refusal};
+use crate::identity::Collateral;
 use crate::ledger::Sheet;
 use crate::policy::{PolicySet, module};
 use crate::types::{Address, Amount, AssetId, Timestamp};
@@ -19,7 +20,10 @@ pub struct Judge {
 
 impl Judge {
     pub fn new(policy: Arc<PolicySet>) -> Self {
-        Self { policy, built: Mutex::new(HashMap::new()) }
+        Self {
+            policy,
+            built: Mutex::new(HashMap::new()),
+        }
     }
 
     pub fn policy(&self) -> &PolicySet {
@@ -42,15 +46,25 @@ impl Judge {
         let mut attached = Vec::new();
         let mut broken = Vec::new();
         for configured in modules {
-            match module::parse(&configured.type_id, &configured.values, decimals, &self.policy.definitions) {
-                Ok(check) => attached.push(Attached { name: configured.type_id.as_str().into(), check }),
+            match module::parse(
+                &configured.type_id,
+                &configured.values,
+                decimals,
+                &self.policy.definitions,
+            ) {
+                Ok(check) => attached.push(Attached {
+                    name: configured.type_id.as_str().into(),
+                    check,
+                }),
                 Err(issues) => broken.extend(issues.iter().map(|issue| format!("{}: {issue}", configured.type_id))),
             }
         }
         let policy = asset.policy.as_deref();
         let mut rules = RuleSet::build(&self.policy, policy, &attached, decimals, Operation::Mint);
         if !broken.is_empty() {
-            rules.refuse(Refusal::ModuleError { reason: broken.join("; ") });
+            rules.refuse(Refusal::ModuleError {
+                reason: broken.join("; "),
+            });
         }
         let rules = Arc::new(rules);
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,24 +73,20 @@ impl Judge {
     }
 }
 
-/// The largest valid claim that stands behind an asset, or the last one that did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backing {
-    pub amount: Amount,
-    /// Exclusive.
-    pub expires: Timestamp,
-}
-
 /// Every rule of a mint that is not a compliance module (dalp.md A9), flat and in the order of the answer's code.
 pub(super) fn base_findings(
     asset: &Asset,
     sheet: &Sheet,
-    backing: Option<Backing>,
+    backing: Collateral,
     lines: &[MintLine],
     now: Timestamp,
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = zero_lines(lines);
-    let whole = |rule: &str, refusal| Finding { line: None, rule: rule.to_owned(), refusal };
+    let whole = |rule: &str, refusal| Finding {
+        line: None,
+        rule: rule.to_owned(),
+        refusal,
+    };
     if let Some(maturity) = asset.maturity.filter(|maturity| *maturity <= now) {
         findings.push(whole("not-matured", Refusal::AssetMatured { maturity }));
     }
@@ -93,7 +103,15 @@ pub(super) fn base_findings(
         return findings;
     };
     if let Some(cap) = asset.cap.filter(|cap| after > *cap) {
-        findings.push(whole("cap", Refusal::CapExceeded { cap, supply, pending, requested }));
+        findings.push(whole(
+            "cap",
+            Refusal::CapExceeded {
+                cap,
+                supply,
+                pending,
+                requested,
+            },
+        ));
     }
     findings.extend(collateral_refusal(asset, backing, after, now).map(|refusal| whole("collateral", refusal)));
     findings
@@ -103,27 +121,43 @@ fn zero_lines(lines: &[MintLine]) -> Vec<Finding> {
     let zeros = lines.iter().enumerate().filter(|(_, line)| line.amount.is_zero());
     zeros
         .map(|(index, line)| Finding {
-            line: Some(Line { index, recipient: line.recipient }),
+            line: Some(Line {
+                index,
+                recipient: line.recipient,
+            }),
             rule: "amount-positive".to_owned(),
             refusal: Refusal::AmountZero,
         })
         .collect()
 }
 
-fn collateral_refusal(asset: &Asset, backing: Option<Backing>, after: Amount, now: Timestamp) -> Option<Refusal> {
+fn collateral_refusal(asset: &Asset, backing: Collateral, after: Amount, now: Timestamp) -> Option<Refusal> {
     let collateral = asset.collateral.as_ref()?;
     let Some(required) = collateral.required_for(after) else {
         return Some(Refusal::AmountOverflow);
     };
     match backing {
-        None => Some(Refusal::CollateralShort { required, available: Amount::ZERO, expires: None }),
-        Some(Backing { expires, .. }) if expires <= now => {
-            Some(Refusal::CollateralStale { required, available: Amount::ZERO, expired: expires })
-        }
-        Some(Backing { amount, expires }) if amount < required => {
-            Some(Refusal::CollateralShort { required, available: amount, expires: Some(expires) })
-        }
-        Some(_) => None,
+        Collateral::None => Some(Refusal::CollateralShort {
+            required,
+            available: Amount::ZERO,
+            expires: None,
+        }),
+        Collateral::Expired { expires_at, .. } => Some(Refusal::CollateralStale {
+            required,
+            available: Amount::ZERO,
+            expired: expires_at,
+        }),
+        Collateral::Valid { amount, expires_at } if expires_at <= now => Some(Refusal::CollateralStale {
+            required,
+            available: amount,
+            expired: expires_at,
+        }),
+        Collateral::Valid { amount, expires_at } if amount < required => Some(Refusal::CollateralShort {
+            required,
+            available: amount,
+            expires: Some(expires_at),
+        }),
+        Collateral::Valid { .. } => None,
     }
 }
 
@@ -131,7 +165,7 @@ fn collateral_refusal(asset: &Asset, backing: Option<Backing>, after: Amount, no
 pub(super) fn judge(
     asset: &Asset,
     sheet: &Sheet,
-    backing: Option<Backing>,
+    backing: Collateral,
     run: &mut Run<'_>,
     lines: &[MintLine],
     now: Timestamp,
@@ -146,7 +180,17 @@ pub(super) fn judge(
 
 pub(super) fn numbered(lines: &[MintLine]) -> Vec<(Line, Amount)> {
     let numbered = lines.iter().enumerate();
-    numbered.map(|(index, line)| (Line { index, recipient: line.recipient }, line.amount)).collect()
+    numbered
+        .map(|(index, line)| {
+            (
+                Line {
+                    index,
+                    recipient: line.recipient,
+                },
+                line.amount,
+            )
+        })
+        .collect()
 }
 
 /// The wallets that facts are needed for, each once.

@@ -77,6 +77,21 @@ impl Verifier {
         }
     }
 
+    /// The proof of a PIN that was right less than a minute ago: no query, no hash. It says nothing about now; spending it
+    /// compares version and lock with the database, and answers [`super::Spend::Stale`] when they moved.
+    pub fn remembered(&self, actor: Actor, now: Timestamp, method: Method, code: &SecretString) -> Option<Proof> {
+        let attempt = Attempt {
+            actor,
+            now,
+            method,
+            stage: Stage::SetUp,
+        };
+        match method {
+            Method::Pincode => self.recall(attempt, code),
+            Method::Otp | Method::SecretCodes => None,
+        }
+    }
+
     /// As [`Self::prove`] without remembered successes: for a proof that turned out stale.
     pub async fn prove_fresh(
         &self,

@@ -26,7 +26,9 @@ impl FromRequest for Body {
     type Future = LocalBoxFuture<'static, Result<Self, DalpError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let max = request.app_data::<web::Data<App>>().map_or(0, |app| app.body_bytes_max());
+        let max = request
+            .app_data::<web::Data<App>>()
+            .map_or(0, |app| app.body_bytes_max());
         let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
         let mut payload = payload.take();
         Box::pin(async move {
@@ -59,7 +61,9 @@ impl Body {
         let mut reader = serde_json::Deserializer::from_slice(text);
         let value: T = serde_path_to_error::deserialize(&mut reader).map_err(issue_of)?;
         reader.end().map_err(|error| Error::invalid("", sentence(&error)))?;
-        value.validate().map_err(|errors| Error::Invalid(issues_of("", &errors)))?;
+        value
+            .validate()
+            .map_err(|errors| Error::Invalid(issues_of("", &errors)))?;
         Ok(value)
     }
 
@@ -75,13 +79,17 @@ impl Body {
 
 fn issue_of(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
     let path = error.path().to_string().replace('[', ".").replace(']', "");
-    let path = if path == "." || path == "?" { String::new() } else { path };
+    let path = if path == "." || path == "?" {
+        String::new()
+    } else {
+        path
+    };
     let inner = error.inner();
     let code = match inner.classify() {
         serde_json::error::Category::Data => "type",
-        serde_json::error::Category::Io
-        | serde_json::error::Category::Syntax
-        | serde_json::error::Category::Eof => "syntax",
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            "syntax"
+        }
     };
     Error::Invalid(vec![Issue::new(&path, code, sentence(inner))])
 }
@@ -93,9 +101,9 @@ fn sentence(error: &serde_json::Error) -> String {
             let text = error.to_string();
             text.split(" at line ").next().unwrap_or(&text).to_owned()
         }
-        serde_json::error::Category::Io
-        | serde_json::error::Category::Syntax
-        | serde_json::error::Category::Eof => format!("the body is not JSON: {error}"),
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            format!("the body is not JSON: {error}")
+        }
     }
 }
 
@@ -104,7 +112,11 @@ fn issues_of(prefix: &str, errors: &ValidationErrors) -> Vec<Issue> {
     let mut issues = Vec::new();
     for (field, kind) in errors.errors() {
         let field = camel(field);
-        let path = if prefix.is_empty() { field } else { format!("{prefix}.{field}") };
+        let path = if prefix.is_empty() {
+            field
+        } else {
+            format!("{prefix}.{field}")
+        };
         match kind {
             ValidationErrorsKind::Field(found) => issues.extend(found.iter().map(|error| {
                 let bounds: Vec<String> = ["min", "max", "equal"]
@@ -113,7 +125,12 @@ fn issues_of(prefix: &str, errors: &ValidationErrors) -> Vec<Issue> {
                     .collect();
                 let text = match &error.message {
                     Some(message) => message.to_string(),
-                    None => format!("fails {}{}{}", error.code, if bounds.is_empty() { "" } else { ": " }, bounds.join(", ")),
+                    None => format!(
+                        "fails {}{}{}",
+                        error.code,
+                        if bounds.is_empty() { "" } else { ": " },
+                        bounds.join(", ")
+                    ),
                 };
                 Issue::new(&path, "range", text)
             })),
@@ -167,7 +184,11 @@ impl Issues {
 
     /// `Err` with everything that was wrong, if anything was.
     pub fn finish(self) -> Result<(), Error> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(self.0))
+        }
     }
 }
 
@@ -187,7 +208,10 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<Sample, Error> {
-        Body { bytes: text.as_bytes().to_vec() }.parse()
+        Body {
+            bytes: text.as_bytes().to_vec(),
+        }
+        .parse()
     }
 
     fn issue(text: &str) -> Issue {
@@ -214,10 +238,18 @@ mod tests {
 
     #[test]
     fn the_fingerprint_leaves_the_verification_out() {
-        let print = |text: &str| Body { bytes: text.as_bytes().to_vec() }.fingerprint();
+        let print = |text: &str| {
+            Body {
+                bytes: text.as_bytes().to_vec(),
+            }
+            .fingerprint()
+        };
 
         let first = print(r#"{"a":1,"walletVerification":{"secretVerificationCode":"1"}}"#);
-        assert_eq!(first, print(r#"{"walletVerification":{"secretVerificationCode":"2"}, "a":1}"#));
+        assert_eq!(
+            first,
+            print(r#"{"walletVerification":{"secretVerificationCode":"2"}, "a":1}"#)
+        );
         assert_ne!(first, print(r#"{"a":2}"#));
     }
 }

@@ -6,9 +6,8 @@ use futures_util::future::LocalBoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::DalpError;
-use crate::access;
+use crate::access::{self, Scope};
 use crate::app::App;
-use crate::audit::{Event, Stream};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
@@ -19,8 +18,6 @@ const API_KEY: &str = "x-api-key";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// dalp.md A10: 1 to 255 visible characters.
 const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
-/// The use of an API key is noted when the last note is older than this.
-const KEY_USE_NOTED_SECONDS: i64 = 60;
 
 /// An authenticated request. As a handler's first argument it makes 401 the first check.
 pub struct Call {
@@ -37,17 +34,31 @@ impl FromRequest for Call {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let app = request.app_data::<web::Data<App>>().cloned();
-        let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("").to_owned());
+        let header = |name: &str| {
+            request
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap_or("").to_owned())
+        };
         let token = header(API_KEY).map(SecretString::from);
         let idempotency_key = header(IDEMPOTENCY_KEY).map(parse_idempotency_key);
         let route = format!("{} {}", request.method(), request.path());
-        let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::generate);
+        let request_id = request
+            .extensions()
+            .get::<RequestId>()
+            .cloned()
+            .unwrap_or_else(RequestId::generate);
         Box::pin(async move {
             let app = app.ok_or_else(|| Error::internal("the application is not configured"))?;
             let app = App::clone(&app);
             let token = token.ok_or(Error::Unauthenticated)?;
             let ctx = authenticate(&app, token, request_id).await?;
-            Ok(Self { app, ctx, route, idempotency_key })
+            Ok(Self {
+                app,
+                ctx,
+                route,
+                idempotency_key,
+            })
         })
     }
 }
@@ -55,10 +66,11 @@ impl FromRequest for Call {
 async fn authenticate(app: &App, token: SecretString, request_id: RequestId) -> Result<Ctx, Error> {
     let now = app.now();
     let vault = std::sync::Arc::clone(app.vault());
-    let key = access::ApiKey::parse(token.expose_secret()).ok_or(Error::Unauthenticated)?;
-    let known = app.db().read(move |tx| access::authenticate(tx, &vault, &key, now)).await?;
-    let noted = known.last_used_at.is_some_and(|at| at.plus_seconds(KEY_USE_NOTED_SECONDS) > now);
-    if !noted {
+    let known = app
+        .db()
+        .read(move |tx| access::authenticate(tx, &vault, token.expose_secret(), now))
+        .await?;
+    if access::is_use_worth_noting(&known, now) {
         let db = app.db().clone();
         let key_id = known.key_id.clone();
         // Outside the request: nobody waits for it, and a note that is lost costs nothing.
@@ -69,7 +81,11 @@ async fn authenticate(app: &App, token: SecretString, request_id: RequestId) -> 
             }
         });
     }
-    Ok(Ctx { actor: known.actor, request_id, now })
+    Ok(Ctx {
+        actor: known.actor,
+        request_id,
+        now,
+    })
 }
 
 fn parse_idempotency_key(text: String) -> Result<String, Error> {
@@ -77,7 +93,10 @@ fn parse_idempotency_key(text: String) -> Result<String, Error> {
     if visible && (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&text.len()) {
         return Ok(text);
     }
-    Err(Error::invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters"))
+    Err(Error::invalid(
+        "Idempotency-Key",
+        "must be 1 to 255 visible ASCII characters",
+    ))
 }
 
 impl Call {
@@ -85,7 +104,10 @@ impl Call {
     pub fn idempotency(&self) -> Result<Option<IdempotencyKey>, Error> {
         match &self.idempotency_key {
             None => Ok(None),
-            Some(Err(_)) => Err(Error::invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters")),
+            Some(Err(_)) => Err(Error::invalid(
+                "Idempotency-Key",
+                "must be 1 to 255 visible ASCII characters",
+            )),
             Some(Ok(key)) => {
                 let (user, route, key) = (self.ctx.actor.user, self.route.clone(), key.clone());
                 Ok(Some(IdempotencyKey { user, route, key }))
@@ -108,16 +130,15 @@ impl Call {
     pub(super) async fn note_refusal<T>(&self, result: Result<T, Error>) -> Result<T, DalpError> {
         if let Err(Error::Forbidden { .. } | Error::NotAllowed(_)) = &result {
             let (ctx, route) = (self.ctx.clone(), self.route.clone());
-            let event = Event {
-                stream: Stream::of_subject(&ctx.actor.wallet),
-                actor: ctx.actor.name(),
-                action: "access.refused",
-                asset: None,
-                operation: None,
-                subjects: vec![ctx.actor.wallet],
-                data: serde_json::json!({ "route": route, "requestId": ctx.request_id.as_str() }),
+            let required = match &result {
+                Err(Error::Forbidden { required }) => required.clone(),
+                _ => Vec::new(),
             };
-            self.app.db().write(move |tx| crate::audit::append(tx, ctx.now, vec![event.clone()])).await?;
+            let noted = self
+                .app
+                .db()
+                .write(move |tx| access::note_forbidden(tx, &ctx, Scope::System, &route, &required));
+            noted.await?;
         }
         result.map_err(DalpError::from)
     }

@@ -33,11 +33,19 @@ struct Rendered {
 
 impl Rendered {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), data: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            data: None,
+        }
     }
 
     fn with(self, data: Value) -> Self {
-        Self { data: Some(data), ..self }
+        Self {
+            data: Some(data),
+            ..self
+        }
     }
 }
 
@@ -65,7 +73,11 @@ impl DalpError {
 }
 
 fn internal() -> Rendered {
-    Rendered::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", "Internal server error")
+    Rendered::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "INTERNAL_SERVER_ERROR",
+        "Internal server error",
+    )
 }
 
 fn render_domain(error: &Error) -> Rendered {
@@ -76,17 +88,28 @@ fn render_domain(error: &Error) -> Rendered {
                 .map(|issue| json!({ "path": issue.path, "message": issue.message, "code": issue.code }))
                 .collect();
             let message = match issues.as_slice() {
-                [only] => only.get("message").and_then(Value::as_str).unwrap_or("Bad request").to_owned(),
+                [only] => only
+                    .get("message")
+                    .and_then(Value::as_str)
+                    .unwrap_or("Bad request")
+                    .to_owned(),
                 _ => "Input validation failed".to_owned(),
             };
             Rendered::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message).with(json!({ "issues": issues }))
         }
-        Error::Unauthenticated => {
-            Rendered::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "API key is missing, invalid, expired or disabled")
-        }
+        Error::Unauthenticated => Rendered::new(
+            StatusCode::UNAUTHORIZED,
+            "UNAUTHORIZED",
+            "API key is missing, invalid, expired or disabled",
+        ),
         Error::ChallengeFailed { method, attempts_left } => {
             let data = json!({ "verificationType": method, "attemptsLeft": attempts_left });
-            Rendered::new(StatusCode::UNAUTHORIZED, "CHALLENGE_FAILED", "Wallet verification failed").with(data)
+            Rendered::new(
+                StatusCode::UNAUTHORIZED,
+                "CHALLENGE_FAILED",
+                "Wallet verification failed",
+            )
+            .with(data)
         }
         Error::VerificationMissing { method } => Rendered::new(
             StatusCode::NOT_FOUND,
@@ -101,7 +124,9 @@ fn render_domain(error: &Error) -> Rendered {
         )
         .with(json!({ "requiredRoles": required_roles(required) })),
         Error::NotAllowed(reason) => Rendered::new(StatusCode::FORBIDDEN, "FORBIDDEN", reason),
-        Error::NotFound(what) => Rendered::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("{} not found", upper(what))),
+        Error::NotFound(what) => {
+            Rendered::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("{} not found", upper(what)))
+        }
         Error::Conflict(reason) => Rendered::new(StatusCode::CONFLICT, "CONFLICT", reason),
         Error::AlreadyExists(reason) => Rendered::new(StatusCode::CONFLICT, "RESOURCE_ALREADY_EXISTS", reason),
         Error::FeatureMissing(feature) => Rendered::new(
@@ -111,9 +136,17 @@ fn render_domain(error: &Error) -> Rendered {
         )
         .with(json!({ "requiredInterfaces": [feature] })),
         Error::Refused(findings) => render_refusal(findings),
-        Error::Limited { retry_after_seconds, method } => {
+        Error::Limited {
+            retry_after_seconds,
+            method,
+        } => {
             let data = json!({ "retryAfter": retry_after_seconds, "verificationType": method });
-            Rendered::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT_EXCEEDED", "Too many attempts").with(data)
+            Rendered::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "RATE_LIMIT_EXCEEDED",
+                "Too many attempts",
+            )
+            .with(data)
         }
         Error::Unavailable(reason) => Rendered::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -134,7 +167,10 @@ fn required_roles(required: &[&'static str]) -> Value {
 
 fn upper(what: &str) -> String {
     let mut characters = what.chars();
-    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+    characters
+        .next()
+        .map(|first| first.to_uppercase().chain(characters).collect())
+        .unwrap_or_default()
 }
 
 /// The code is that of the first kind in the order of A7; the data has every finding.
@@ -184,14 +220,21 @@ impl ResponseError for DalpError {
         if let Self::Domain(Error::Internal(cause)) = self {
             tracing::error!(cause, "a request failed for a reason of our own");
         }
-        let Rendered { status, code, message, data } = self.render();
+        let Rendered {
+            status,
+            code,
+            message,
+            data,
+        } = self.render();
         let mut body = json!({ "defined": true, "code": code, "status": status.as_u16(), "message": message });
         if let (Some(data), Value::Object(fields)) = (data, &mut body) {
             fields.insert("data".into(), data);
         }
         let mut response = HttpResponse::build(status);
         match self {
-            Self::Domain(Error::Limited { retry_after_seconds, .. }) => {
+            Self::Domain(Error::Limited {
+                retry_after_seconds, ..
+            }) => {
                 response.insert_header((header::RETRY_AFTER, *retry_after_seconds));
             }
             Self::Domain(Error::Unavailable(_)) => {
@@ -218,8 +261,15 @@ mod tests {
     use crate::types::{Address, Amount};
 
     fn finding(refusal: Refusal) -> Finding {
-        let line = Line { index: 0, recipient: Address::from_bytes([1; 20]) };
-        Finding { line: Some(line), rule: "r".into(), refusal }
+        let line = Line {
+            index: 0,
+            recipient: Address::from_bytes([1; 20]),
+        };
+        Finding {
+            line: Some(line),
+            rule: "r".into(),
+            refusal,
+        }
     }
 
     #[test]
@@ -228,16 +278,27 @@ mod tests {
 
         let rendered = DalpError::from(error).render();
 
-        assert_eq!((rendered.status.as_u16(), rendered.code), (422, "INPUT_VALIDATION_FAILED"));
+        assert_eq!(
+            (rendered.status.as_u16(), rendered.code),
+            (422, "INPUT_VALIDATION_FAILED")
+        );
         assert_eq!(rendered.data.unwrap()["findings"].as_array().unwrap().len(), 2);
     }
 
     #[test]
     fn a_cap_refusal_carries_its_numbers() {
         let one = Amount::from(1);
-        let refusal = Refusal::CapExceeded { cap: one, supply: one, pending: one, requested: one };
+        let refusal = Refusal::CapExceeded {
+            cap: one,
+            supply: one,
+            pending: one,
+            requested: one,
+        };
 
-        let data = DalpError::from(Error::Refused(vec![finding(refusal)])).render().data.unwrap();
+        let data = DalpError::from(Error::Refused(vec![finding(refusal)]))
+            .render()
+            .data
+            .unwrap();
 
         assert_eq!(data["cap"], "1");
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Body, Call, DalpError};
+use crate::asset;
 use crate::audit::{self, Event, Stream};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -45,14 +46,23 @@ impl WalletVerification {
     pub fn parse(&self) -> Result<Code, Issue> {
         let text = self.verification_type.as_deref().unwrap_or("PINCODE");
         let method = Method::parse(text).map_err(|_| {
-            Issue::new("walletVerification.verificationType", "enum", "must be PINCODE, OTP or SECRET_CODES")
+            Issue::new(
+                "walletVerification.verificationType",
+                "enum",
+                "must be PINCODE, OTP or SECRET_CODES",
+            )
         })?;
-        Ok(Code { method, code: self.secret_verification_code.clone() })
+        Ok(Code {
+            method,
+            code: self.secret_verification_code.clone(),
+        })
     }
 
     /// The verification that a body must have.
     pub fn required(given: Option<&Self>) -> Result<Code, Issue> {
-        given.ok_or_else(|| Issue::new("walletVerification", "required", "is required"))?.parse()
+        given
+            .ok_or_else(|| Issue::new("walletVerification", "required", "is required"))?
+            .parse()
     }
 }
 
@@ -72,7 +82,12 @@ impl Answer {
 
     pub fn with_status(status: StatusCode, body: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_string(body).map_err(Error::internal)?;
-        Ok(Self { status, headers: Vec::new(), body, replay: None })
+        Ok(Self {
+            status,
+            headers: Vec::new(),
+            body,
+            replay: None,
+        })
     }
 
     #[must_use]
@@ -91,13 +106,13 @@ impl Answer {
         Ok(self)
     }
 
-    fn remembered(&self, body: &Body, now: Timestamp) -> Remembered {
+    fn remembered(&self, fingerprint: operation::Fingerprint, now: Timestamp) -> Remembered {
         let (status, text) = match &self.replay {
             Some((status, text)) => (*status, text.clone()),
             None => (self.status, self.body.clone()),
         };
         Remembered {
-            fingerprint: body.fingerprint(),
+            fingerprint,
             status: status.as_u16(),
             headers: self.headers.clone(),
             body: text,
@@ -113,7 +128,7 @@ impl Answer {
 pub struct Terms {
     /// The code of the caller; none where the route asks for none.
     pub code: Option<Code>,
-    /// Where refusals by rules are recorded; none is the stream of the caller.
+    /// The asset that changes: it is locked first, and refusals are recorded in its stream.
     pub asset: Option<AssetId>,
 }
 
@@ -144,9 +159,11 @@ impl Call {
         if let Some(replay) = before {
             return replayed(&replay);
         }
-        for _ in 0..PROOFS_MAX {
-            let proof = self.proof(terms.code.as_ref()).await?;
-            let outcome = self.commit(body, key.clone(), proof, terms.asset, allowed.clone(), change.clone()).await?;
+        for attempt in 0..PROOFS_MAX {
+            let proof = self.proof(terms.code.as_ref(), attempt).await?;
+            let outcome = self
+                .commit(body, key.clone(), proof, terms.asset, allowed.clone(), change.clone())
+                .await?;
             match outcome {
                 Outcome::Done(answer) => return respond(&answer),
                 Outcome::Replayed(replay) => return replayed(&replay),
@@ -169,10 +186,15 @@ impl Call {
         .await
     }
 
-    async fn proof(&self, code: Option<&Code>) -> Result<Option<Proof>, DalpError> {
-        let Some(Code { method, code }) = code else { return Ok(None) };
-        let (app, ctx) = (&self.app, &self.ctx);
-        let proof = app.verifier().prove(app.db(), ctx.actor, ctx.now, *method, code).await?;
+    async fn proof(&self, code: Option<&Code>, attempt: usize) -> Result<Option<Proof>, DalpError> {
+        let Some(Code { method, code }) = code else {
+            return Ok(None);
+        };
+        let (verifier, db, ctx) = (self.app.verifier(), self.app.db(), &self.ctx);
+        let proof = match attempt {
+            0 => verifier.prove(db, ctx.actor, ctx.now, *method, code).await?,
+            _ => verifier.prove_fresh(db, ctx.actor, ctx.now, *method, code).await?,
+        };
         Ok(Some(proof))
     }
 
@@ -191,11 +213,14 @@ impl Call {
     {
         let ctx = self.ctx.clone();
         let fingerprint = body.fingerprint();
-        let body = Body::of_fingerprint(fingerprint);
         let result = self.app.db().write(move |tx| {
             allowed(tx, &ctx)?;
             if let Some(replay) = replay_of(tx, key.as_ref(), &fingerprint, ctx.now)? {
                 return Ok(Outcome::Replayed(replay));
+            }
+            if let Some(asset) = asset {
+                // The first lock of every transaction that changes an asset, also before the rows of the verification.
+                asset::lock(tx, asset)?;
             }
             if let Some(proof) = &proof {
                 match spend(tx, proof, ctx.now)? {
@@ -207,7 +232,7 @@ impl Call {
             match tx.nested(|tx| change(tx, &ctx)) {
                 Ok(answer) => {
                     if let Some(key) = &key {
-                        operation::remember(tx, &[(key.clone(), answer.remembered(&body, ctx.now))], ctx.now)?;
+                        operation::remember(tx, &[(key.clone(), answer.remembered(fingerprint, ctx.now))], ctx.now)?;
                     }
                     Ok(Outcome::Done(answer))
                 }
@@ -237,7 +262,10 @@ fn replay_of(
 ) -> Result<Option<Replay>, Error> {
     let Some(key) = key else { return Ok(None) };
     let found = operation::remembered(tx, &[key], now)?;
-    found.get(key).map(|remembered| remembered.replay(fingerprint)).transpose()
+    found
+        .get(key)
+        .map(|remembered| remembered.replay(fingerprint))
+        .transpose()
 }
 
 fn refusal_event(ctx: &Ctx, asset: Option<AssetId>, findings: &[Finding]) -> Event {

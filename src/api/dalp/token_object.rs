@@ -235,9 +235,13 @@ fn object(asset: &Asset, view: &AssetView) -> TokenObject {
         implements_erc3643: on_chain,
         implements_smart: on_chain,
         identity: identity(asset, view, on_chain),
-        pausable: Pausable { paused: asset.is_paused() },
+        pausable: Pausable {
+            paused: asset.is_paused(),
+        },
         collateral: asset.collateral.as_ref().map(|_| collateral(asset, view.collateral)),
-        capped: asset.cap.map(|cap| Capped { cap: scaled(asset, cap) }),
+        capped: asset.cap.map(|cap| Capped {
+            cap: scaled(asset, cap),
+        }),
         created_by: Reference { id: view.links.creator },
         redeemable: None,
         yield_: None,
@@ -246,7 +250,10 @@ fn object(asset: &Asset, view: &AssetView) -> TokenObject {
         access_control: AccessControl::of(asset.address, &view.grants),
         compliance_module_configs: modules(asset, view),
         user_permissions: None,
-        stats: Stats { balances_count: asset.holders, total_value_in_base_currency: None },
+        stats: Stats {
+            balances_count: asset.holders,
+            total_value_in_base_currency: None,
+        },
     }
 }
 
@@ -264,7 +271,10 @@ fn scaled(asset: &Asset, amount: Amount) -> Dnum {
 fn identity(asset: &Asset, view: &AssetView, is_contract: bool) -> IdentityObject {
     IdentityObject {
         id: view.links.identity,
-        account: AccountObject { id: asset.address, contract_name: None },
+        account: AccountObject {
+            id: asset.address,
+            contract_name: None,
+        },
         is_contract,
         registered: false,
         claims: view.claims.iter().map(claim).collect(),
@@ -272,7 +282,10 @@ fn identity(asset: &Asset, view: &AssetView, is_contract: bool) -> IdentityObjec
 }
 
 fn claim(claim: &Claim) -> ClaimObject {
-    let values = claim.values.iter().map(|v| ClaimValueObject { key: v.key.clone(), value: v.value.clone() });
+    let values = claim.values.iter().map(|v| ClaimValueObject {
+        key: v.key.clone(),
+        value: v.value.clone(),
+    });
     ClaimObject {
         id: claim.id.to_string(),
         name: claim.topic.to_string(),
@@ -288,12 +301,18 @@ fn collateral(asset: &Asset, collateral: Collateral) -> CollateralObject {
         Collateral::Expired { expires_at, .. } => (Amount::ZERO, Some(expires_at)),
         Collateral::None => (Amount::ZERO, None),
     };
-    CollateralObject { collateral: scaled(asset, amount), expiry_timestamp }
+    CollateralObject {
+        collateral: scaled(asset, amount),
+        expiry_timestamp,
+    }
 }
 
 fn bond(asset: &Asset, view: &AssetView) -> Option<Bond> {
     let is_bond = asset.kind == AssetKind::Bond;
-    let decimals = view.denomination.as_ref().map_or(asset.decimals, |denomination| denomination.decimals);
+    let decimals = view
+        .denomination
+        .as_ref()
+        .map_or(asset.decimals, |denomination| denomination.decimals);
     is_bond.then(|| Bond {
         face_value: Dnum::new(asset.face_value.unwrap_or(Amount::ZERO), decimals.get()),
         is_matured: asset.is_matured(view.at),
@@ -303,11 +322,17 @@ fn bond(asset: &Asset, view: &AssetView) -> Option<Bond> {
 }
 
 fn denomination(asset: &Denomination) -> DenominationObject {
-    DenominationObject { id: asset.address, decimals: asset.decimals.get(), symbol: asset.symbol.to_string() }
+    DenominationObject {
+        id: asset.address,
+        decimals: asset.decimals.get(),
+        symbol: asset.symbol.to_string(),
+    }
 }
 
 fn fund(fee: BasisPoints) -> Fund {
-    Fund { management_fee_bps: Dnum::new(Amount::from(u64::from(fee.get())), 0) }
+    Fund {
+        management_fee_bps: Dnum::new(Amount::from(u64::from(fee.get())), 0),
+    }
 }
 
 fn modules(asset: &Asset, view: &AssetView) -> Vec<ModuleConfig> {
@@ -316,7 +341,9 @@ fn modules(asset: &Asset, view: &AssetView) -> Vec<ModuleConfig> {
             || format!("{}-{}", asset.address, module.position),
             |address| address.to_string(),
         ),
-        compliance_module: ModuleName { type_id: module.type_id.clone() },
+        compliance_module: ModuleName {
+            type_id: module.type_id.clone(),
+        },
     });
     configs.collect()
 }
@@ -329,6 +356,8 @@ pub fn render(asset: &Asset, view: &AssetView) -> Result<String, Error> {
 /// The rendered object with the caller's permissions.
 pub fn for_caller(rendered: &str, held: &Held) -> Result<String, Error> {
     let permissions = serde_json::to_string(&UserPermissions::of(held)).map_err(Error::internal)?;
-    let open = rendered.strip_suffix('}').ok_or_else(|| Error::internal("an asset was not rendered as an object"))?;
+    let open = rendered
+        .strip_suffix('}')
+        .ok_or_else(|| Error::internal("an asset was not rendered as an object"))?;
     Ok(format!("{open},\"userPermissions\":{permissions}}}"))
 }

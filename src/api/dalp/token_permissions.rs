@@ -81,7 +81,12 @@ access_control! {
 
 fn holders_of(name: &str, grants: &[(Role, Address)]) -> Vec<RoleHolder> {
     let holders = grants.iter().filter(|(role, _)| role.as_str() == name);
-    holders.map(|(_, id)| RoleHolder { id: *id, is_contract: false }).collect()
+    holders
+        .map(|(_, id)| RoleHolder {
+            id: *id,
+            is_contract: false,
+        })
+        .collect()
 }
 
 fn role_admin(asset: Address, role: Role) -> RoleAdmin {
@@ -206,13 +211,20 @@ mod tests {
     use super::*;
 
     fn permissions(roles: &[Role]) -> Value {
-        let held = Held { asset: roles.iter().copied().collect(), system: BTreeSet::new() };
+        let held = Held {
+            asset: roles.iter().copied().collect(),
+            system: BTreeSet::new(),
+        };
         serde_json::to_value(UserPermissions::of(&held)).unwrap()
     }
 
     fn allowed(permissions: &Value) -> Vec<&str> {
         let actions = permissions["actions"].as_object().unwrap();
-        actions.iter().filter(|(_, is)| **is == json!(true)).map(|(name, _)| name.as_str()).collect()
+        actions
+            .iter()
+            .filter(|(_, is)| **is == json!(true))
+            .map(|(name, _)| name.as_str())
+            .collect()
     }
 
     #[test]
@@ -230,7 +242,13 @@ mod tests {
 
     #[test]
     fn nobody_in_particular_may_do_what_needs_no_role() {
-        let nobody = ["approve", "redeem", "topUpDenominationAsset", "transfer", "updateCollateral"];
+        let nobody = [
+            "approve",
+            "redeem",
+            "topUpDenominationAsset",
+            "transfer",
+            "updateCollateral",
+        ];
 
         assert_eq!(allowed(&permissions(&[])), nobody);
         assert_eq!(allowed(&permissions(&[Role::Auditor])), nobody);
@@ -241,7 +259,11 @@ mod tests {
         let permissions = permissions(&[Role::SupplyManagement]);
 
         let allowed = allowed(&permissions);
-        assert!(["burn", "mint", "setCap", "withdrawDenominationAsset"].iter().all(|a| allowed.contains(a)));
+        assert!(
+            ["burn", "mint", "setCap", "withdrawDenominationAsset"]
+                .iter()
+                .all(|a| allowed.contains(a))
+        );
         assert_eq!(allowed.len(), 5 + 4);
     }
 

@@ -1,0 +1,229 @@
+//! `POST /api/token/{contract}/mint` and its dry run: the seed "Mint assets".
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, post, web};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::amount::{amounts_of, recipients_of};
+use super::body::Issues;
+use super::error::render_findings;
+use super::mutate::{Code, WalletVerification, build, replayed};
+use super::token_object::{self, TokenObject};
+use super::{Body, Call, DalpError, asset_in_path};
+use crate::access::{self, Held, Permission, Scope};
+use crate::asset::Asset;
+use crate::error::Error;
+use crate::mint::{Issued, MintLine, Request, Stored, Verdict, check};
+use crate::operation;
+use crate::types::Hash32;
+
+/// A remembered success may turn out stale once; then the code is proven at full cost.
+const PROOFS_MAX: usize = 2;
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "recipients": ["0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"],
+    "amounts": [["500000000000000000000", 18], ["300000000000000000000", 18]],
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
+}))]
+pub struct MintBody {
+    /// One address, or a list of 1 to 100.
+    #[schema(value_type = Object)]
+    #[serde(default)]
+    recipients: Value,
+    /// One amount or a list of as many: base units as a digit string, or a dnum `[digits, decimals]`.
+    #[schema(value_type = Object)]
+    #[serde(default)]
+    amounts: Value,
+    wallet_verification: Option<WalletVerification>,
+}
+
+impl MintBody {
+    fn lines(&self, asset: &Asset, issues: &mut Issues) -> Vec<MintLine> {
+        let recipients = recipients_of("recipients", &self.recipients, issues);
+        let amounts = amounts_of("amounts", &self.amounts, asset.decimals.get(), issues);
+        if let (Some(recipients), Some(amounts)) = (&recipients, &amounts)
+            && recipients.len() != amounts.len()
+        {
+            issues.add("amounts", "length", "Recipients and amounts mismatch");
+        }
+        let pairs = recipients
+            .unwrap_or_default()
+            .into_iter()
+            .zip(amounts.unwrap_or_default());
+        pairs
+            .map(|(recipient, amount)| MintLine { recipient, amount })
+            .collect()
+    }
+}
+
+/// Mint units to one or many recipients.
+///
+/// All or nothing: when any line is refused nothing is minted, and every failing line is in `data.findings`.
+#[utoipa::path(tag = "Token", operation_id = "tokenMint",
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 s) or `respond-async`")),
+    request_body = MintBody,
+    responses(
+        (status = 200, description = "Minted: the asset with its new supply", body = TokenObject,
+            headers(("X-Operation-Id" = String, description = "The operation of this mint"))),
+        (status = 202, description = "Accepted and not final yet", headers(("Location" = String, description = "The operation")))))]
+#[post("/token/{contract}/mint")]
+pub async fn mint(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    let asset = asset_in_path(&call, &path).await?;
+    let parsed: MintBody = body.parse()?;
+    let mut issues = Issues::default();
+    let lines = parsed.lines(&asset, &mut issues);
+    let code = take_code(parsed.wallet_verification.as_ref(), &mut issues);
+    issues.finish()?;
+    let code = code.ok_or_else(|| Error::internal("a verification without an issue is there"))?;
+    let idempotency = call.idempotency()?.map(|key| (key, body.fingerprint()));
+
+    for attempt in 0..PROOFS_MAX {
+        let proof = prove(&call, &asset, &code, idempotency.as_ref(), attempt).await?;
+        let proof = match proof {
+            Proven::Proof(proof) => proof,
+            Proven::Replayed(answer) => return Ok(answer),
+        };
+        let request = Request {
+            ctx: call.ctx.clone(),
+            asset: asset.id,
+            lines: lines.clone(),
+            proof,
+            idempotency: idempotency.clone(),
+            render: render_stored,
+        };
+        match call.app.lanes().submit(request).await? {
+            Verdict::Accepted(issued) => return respond(&issued),
+            Verdict::Replayed(replay) => return replayed(&replay),
+            Verdict::Refused(error) => return Err(error.into()),
+            Verdict::Stale => {}
+        }
+    }
+    Err(Error::Conflict("The wallet verification changed meanwhile".into()).into())
+}
+
+fn take_code(given: Option<&WalletVerification>, issues: &mut Issues) -> Option<Code> {
+    match WalletVerification::required(given) {
+        Ok(code) => Some(code),
+        Err(issue) => {
+            issues.extend([issue]);
+            None
+        }
+    }
+}
+
+enum Proven {
+    Proof(crate::wallet::Proof),
+    Replayed(HttpResponse),
+}
+
+/// A remembered success makes a proof without any query: the lane checks role, replay and credential. Otherwise role and
+/// replay come first, so that somebody without the role learns nothing about codes.
+async fn prove(
+    call: &Call,
+    asset: &Asset,
+    code: &Code,
+    idempotency: Option<&(operation::IdempotencyKey, Hash32)>,
+    attempt: usize,
+) -> Result<Proven, DalpError> {
+    let (app, ctx) = (&call.app, &call.ctx);
+    if attempt == 0
+        && let Some(proof) = app.verifier().remembered(ctx.actor, ctx.now, code.method, &code.code)
+    {
+        return Ok(Proven::Proof(proof));
+    }
+    let (scope, key) = (Scope::Asset(asset.id), idempotency.cloned());
+    let replay = call
+        .read(move |tx, ctx| {
+            access::require(tx, ctx, Permission::Mint, scope)?;
+            let Some((key, fingerprint)) = key else { return Ok(None) };
+            let known = operation::remembered(tx, &[&key], ctx.now)?;
+            known.get(&key).map(|answer| answer.replay(&fingerprint)).transpose()
+        })
+        .await?;
+    if let Some(replay) = replay {
+        return Ok(Proven::Replayed(replayed(&replay)?));
+    }
+    let (verifier, db) = (app.verifier(), app.db());
+    let proof = match attempt {
+        0 => verifier.prove(db, ctx.actor, ctx.now, code.method, &code.code).await?,
+        _ => {
+            verifier
+                .prove_fresh(db, ctx.actor, ctx.now, code.method, &code.code)
+                .await?
+        }
+    };
+    Ok(Proven::Proof(proof))
+}
+
+fn render_stored(issued: &Issued) -> Result<Stored, Error> {
+    let after = &issued.after;
+    let rendered = match after.rendered.get() {
+        Some(rendered) => rendered,
+        None => {
+            let rendered = token_object::render(&after.asset, &after.view)?;
+            after.rendered.get_or_init(|| rendered)
+        }
+    };
+    let held = Held {
+        asset: issued.roles.clone(),
+        ..Held::default()
+    };
+    let body = token_object::for_caller(rendered, &held)?;
+    let headers = vec![("X-Operation-Id".to_owned(), issued.operation.id.to_string())];
+    Ok(Stored {
+        status: StatusCode::OK.as_u16(),
+        headers,
+        body,
+    })
+}
+
+fn respond(issued: &Issued) -> Result<HttpResponse, DalpError> {
+    let stored = render_stored(issued)?;
+    Ok(build(StatusCode::OK, &stored.headers, stored.body))
+}
+
+/// What a mint would be told now.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MintCheck {
+    allowed: bool,
+    /// One per failing rule and line: index, recipient, rule, slug, message, params.
+    #[schema(value_type = Vec<Object>)]
+    findings: Value,
+    /// Hash of the policy that judged.
+    #[schema(value_type = String)]
+    policy_hash: Hash32,
+}
+
+/// Check a mint without making it.
+///
+/// The same body without wallet verification, the same role; changes nothing.
+#[utoipa::path(tag = "Token", operation_id = "tokenMintCheck",
+    params(("contract" = String, Path, description = "Address of the asset")),
+    request_body = MintBody,
+    responses((status = 200, description = "What the rules say", body = MintCheck,
+        example = json!({ "allowed": true, "findings": [], "policyHash": "0x00" }))))]
+#[post("/token/{contract}/mint/check")]
+pub async fn mint_check(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    let asset = asset_in_path(&call, &path).await?;
+    let parsed: MintBody = body.parse()?;
+    let mut issues = Issues::default();
+    let lines = parsed.lines(&asset, &mut issues);
+    issues.finish()?;
+    let lanes = call.app.lanes().clone();
+    let report = call
+        .read(move |tx, ctx| check(tx, lanes.judge(), ctx, &asset, &lines))
+        .await?;
+    Ok(HttpResponse::Ok().json(MintCheck {
+        allowed: report.is_allowed(),
+        findings: render_findings(&report.findings),
+        policy_hash: report.policy_hash,
+    }))
+}

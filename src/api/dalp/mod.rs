@@ -1,0 +1,44 @@
+//! The asset API (DALP style): `/api/…`, JSON, dnum amounts, wallet verification in the body (dalp.md).
+//!
+//! A new route is: a handler in the file of its resource (`#[utoipa::path]` above `#[post("/…")]`, [`Call`] as the first
+//! argument, `path`, then [`Body`]), a line in [`routes`], a line in `tests/authorization/routes.rs`, and
+//! `bin/test openapi` to see the document change. A read goes through [`Call::read`], a change through [`Call::mutate`],
+//! which handle 403 events, replay, wallet verification and the commit. Parsing collects what is wrong in
+//! [`body::Issues`], so that all of it is reported at once.
+
+mod amount;
+mod body;
+mod call;
+mod error;
+mod mint;
+mod mutate;
+mod token_object;
+mod token_permissions;
+
+pub use body::{Body, Issues};
+pub use call::Call;
+pub use error::{DalpError, render_findings};
+pub use mutate::{Answer, Code, Terms, WalletVerification};
+
+use utoipa_actix_web::scope;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::asset::{self, Asset};
+use crate::error::Error;
+use crate::types::Address;
+
+/// Every route of this dialect. Fixed paths come before those with a parameter in the same place.
+pub fn routes(config: &mut ServiceConfig<'_>) {
+    let api = scope::scope("/api").service(mint::mint_check).service(mint::mint);
+    config.service(api);
+}
+
+/// The asset that the path names: 400 for what is no address, 404 for what is no asset.
+pub(crate) async fn asset_in_path(call: &Call, text: &str) -> Result<Asset, DalpError> {
+    let address = address_in_path("contract", text)?;
+    call.read(move |tx, _| asset::find_by_address(tx, &address)).await
+}
+
+pub(crate) fn address_in_path(name: &str, text: &str) -> Result<Address, Error> {
+    Address::parse(text).map_err(|error| Error::invalid(name, error.to_string()))
+}

@@ -1,0 +1,221 @@
+//! The OpenAPI 3.1 document: what the handlers say, plus what every route has in common.
+
+use serde_json::{Value, json};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
+};
+
+/// One error status that routes share: status, code, message, description.
+struct Shared {
+    status: u16,
+    code: &'static str,
+    message: &'static str,
+    description: &'static str,
+    on: On,
+}
+
+#[derive(PartialEq, Eq)]
+enum On {
+    Every,
+    Changes,
+    Bodies,
+}
+
+const SHARED: &[Shared] = &[
+    Shared {
+        status: 400,
+        code: "BAD_REQUEST",
+        message: "Input validation failed",
+        description: "Malformed path, query or body: every issue with its path",
+        on: On::Every,
+    },
+    Shared {
+        status: 401,
+        code: "UNAUTHORIZED",
+        message: "API key is missing, invalid, expired or disabled",
+        description: "No valid API key, or (CHALLENGE_FAILED) a wrong, replayed or used-up code",
+        on: On::Every,
+    },
+    Shared {
+        status: 403,
+        code: "USER_NOT_AUTHORIZED",
+        message: "User does not have the required role to execute this action",
+        description: "The role is missing: data.requiredRoles",
+        on: On::Every,
+    },
+    Shared {
+        status: 404,
+        code: "NOT_FOUND",
+        message: "Asset not found",
+        description: "What the path names is unknown, or (VERIFICATION_ID_NOT_FOUND) the method is not set up",
+        on: On::Every,
+    },
+    Shared {
+        status: 405,
+        code: "METHOD_NOT_SUPPORTED",
+        message: "This route does not have this method",
+        description: "Another method: header Allow",
+        on: On::Every,
+    },
+    Shared {
+        status: 409,
+        code: "CONFLICT",
+        message: "Asset is already paused",
+        description: "The state is not what the request assumes, or the idempotency key was used with another request",
+        on: On::Changes,
+    },
+    Shared {
+        status: 413,
+        code: "PAYLOAD_TOO_LARGE",
+        message: "the body is larger than 1048576 bytes",
+        description: "The body is too large",
+        on: On::Bodies,
+    },
+    Shared {
+        status: 415,
+        code: "UNSUPPORTED_MEDIA_TYPE",
+        message: "The body must be application/json",
+        description: "The body is not JSON",
+        on: On::Bodies,
+    },
+    Shared {
+        status: 422,
+        code: "RECIPIENT_NOT_COMPLIANT",
+        message: "Recipient not compliant",
+        description: "The rules refuse: data.findings has every failing rule and line",
+        on: On::Changes,
+    },
+    Shared {
+        status: 429,
+        code: "RATE_LIMIT_EXCEEDED",
+        message: "Too many attempts",
+        description: "The verification method is locked: data.retryAfter, header Retry-After",
+        on: On::Changes,
+    },
+    Shared {
+        status: 500,
+        code: "INTERNAL_SERVER_ERROR",
+        message: "Internal server error",
+        description: "A defect of ours; quote X-Request-Id",
+        on: On::Every,
+    },
+    Shared {
+        status: 503,
+        code: "SERVICE_UNAVAILABLE",
+        message: "Temporarily unavailable. Nothing was done; try again",
+        description: "Database away or queue full: header Retry-After",
+        on: On::Every,
+    },
+];
+
+/// The document without its paths.
+pub fn base() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Moneyer")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Issues units of tokenized assets, only to recipients who may hold them, only on the word of somebody who \
+             may issue them. Amounts are base units; a dnum in an answer is a string of compact JSON, `[\"1000\",18]`.",
+        ))
+        .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
+        .build();
+    OpenApiBuilder::new().info(info).build()
+}
+
+/// Adds the key, the error envelope, and the error statuses that routes have in common.
+pub fn finish(mut document: OpenApi) -> OpenApi {
+    let scheme = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+        "X-Api-Key",
+        "A key of a user, shown once when it is created",
+    )));
+    let mut components = document
+        .components
+        .take()
+        .unwrap_or_else(|| ComponentsBuilder::new().build());
+    components.add_security_scheme("apiKey", scheme);
+    components.schemas.insert("Error".to_owned(), error_schema());
+    document.components = Some(components);
+    document.security = Some(vec![SecurityRequirement::new("apiKey", Vec::<String>::new())]);
+    for (path, item) in &mut document.paths.paths {
+        if path.starts_with("/api/") {
+            add_shared(item);
+        }
+    }
+    document
+}
+
+fn error_schema() -> RefOr<utoipa::openapi::Schema> {
+    let schema = json!({
+        "type": "object",
+        "required": ["defined", "code", "status", "message"],
+        "properties": {
+            "defined": { "type": "boolean" },
+            "code": { "type": "string" },
+            "status": { "type": "integer" },
+            "message": { "type": "string" },
+            "data": { "type": "object", "additionalProperties": true },
+        },
+    });
+    serde_json::from_value(schema).map_or_else(|_| RefOr::Ref(Ref::new("#/components/schemas/Error")), RefOr::T)
+}
+
+fn add_shared(item: &mut PathItem) {
+    let changes = [&mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
+    for operation in changes.into_iter().flatten() {
+        let has_body = operation.request_body.is_some();
+        let shared = SHARED.iter().filter(|shared| has_body || shared.on != On::Bodies);
+        shared.for_each(|shared| add(operation, shared));
+    }
+    if let Some(operation) = &mut item.get {
+        SHARED
+            .iter()
+            .filter(|shared| shared.on == On::Every)
+            .for_each(|shared| add(operation, shared));
+    }
+}
+
+fn add(operation: &mut Operation, shared: &Shared) {
+    let status = shared.status.to_string();
+    if operation.responses.responses.contains_key(&status) {
+        return;
+    }
+    let example = json!({
+        "defined": true, "code": shared.code, "status": shared.status, "message": shared.message,
+    });
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::new("#/components/schemas/Error")))
+        .example(Some(example))
+        .build();
+    let response = ResponseBuilder::new()
+        .description(shared.description)
+        .content("application/json", content)
+        .build();
+    operation.responses.responses.insert(status, RefOr::T(response));
+}
+
+/// The document as it is served and committed: keys in order, so that a change shows as a change.
+pub fn render(document: &OpenApi) -> Result<String, serde_json::Error> {
+    let value: Value = serde_json::to_value(document)?;
+    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+}
+
+/// Every method and path of the document, sorted: `GET /api/token`.
+pub fn route_list(document: &OpenApi) -> Vec<(String, String)> {
+    let mut routes = Vec::new();
+    for (path, item) in &document.paths.paths {
+        let methods = [
+            ("GET", item.get.is_some()),
+            ("PUT", item.put.is_some()),
+            ("POST", item.post.is_some()),
+            ("DELETE", item.delete.is_some()),
+            ("PATCH", item.patch.is_some()),
+        ];
+        let present = methods.into_iter().filter(|(_, is_there)| *is_there);
+        routes.extend(present.map(|(method, _)| (method.to_owned(), path.clone())));
+    }
+    routes.sort_unstable();
+    routes
+}

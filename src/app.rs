@@ -1,0 +1,129 @@
+//! What every request needs, built once. Nothing else may grow here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::access::Vault;
+use crate::config::Config;
+use crate::ctx::{Actor, Ctx};
+use crate::db::{Db, Settings};
+use crate::error::Error;
+use crate::mint::Lanes;
+use crate::policy::PolicySet;
+use crate::types::{Currency, RequestId, Timestamp};
+use crate::wallet::Verifier;
+
+/// Where the time comes from: the only place that reads the wall clock.
+#[derive(Debug)]
+pub enum Clock {
+    System,
+    /// Stands still until a test moves it; microseconds since 1970.
+    Movable(AtomicI64),
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "the one clock of the program")]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => Timestamp::from_micros(chrono::Utc::now().timestamp_micros()),
+            Self::Movable(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// A clock for tests that begins at the present.
+    pub fn movable() -> Self {
+        Self::Movable(AtomicI64::new(Self::System.now().micros()))
+    }
+
+    /// Moves a movable clock; the system's clock is nobody's to move.
+    pub fn advance(&self, seconds: i64) {
+        if let Self::Movable(micros) = self {
+            micros.fetch_add(seconds.saturating_mul(Timestamp::SECOND), Ordering::SeqCst);
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    vault: Arc<Vault>,
+    verifier: Verifier,
+    policy: Arc<PolicySet>,
+    lanes: Lanes,
+    clock: Clock,
+    body_bytes_max: usize,
+    base_currency: Option<Currency>,
+}
+
+impl App {
+    pub fn new(config: &Config, policy: PolicySet, clock: Clock) -> Result<Self, Error> {
+        let db = Db::connect(&Settings {
+            url: config.database.url.clone(),
+            connections_max: config.database.connections_max,
+            wait: config.database.wait,
+        })?;
+        let vault = Arc::new(Vault::new(&config.secrets.pepper, &config.secrets.data_key));
+        let policy = Arc::new(policy);
+        let inner = Inner {
+            verifier: Verifier::new(Arc::clone(&vault))?,
+            lanes: Lanes::new(db.clone(), Arc::clone(&policy), &config.lanes),
+            db,
+            vault,
+            policy,
+            clock,
+            body_bytes_max: config.server.body_bytes_max,
+            base_currency: config.base_currency,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.inner.vault
+    }
+
+    pub fn verifier(&self) -> &Verifier {
+        &self.inner.verifier
+    }
+
+    pub fn policy(&self) -> &Arc<PolicySet> {
+        &self.inner.policy
+    }
+
+    pub fn lanes(&self) -> &Lanes {
+        &self.inner.lanes
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// A larger body is refused before it is read.
+    pub fn body_bytes_max(&self) -> usize {
+        self.inner.body_bytes_max
+    }
+
+    pub fn base_currency(&self) -> Option<Currency> {
+        self.inner.base_currency
+    }
+
+    /// The context of a request that arrives now.
+    pub fn ctx(&self, actor: Actor, request_id: RequestId) -> Ctx {
+        Ctx {
+            actor,
+            request_id,
+            now: self.now(),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! What an operator does on the database directly, so that nobody is ever locked out of their own server. Every change is
+//! an audit event by `admin`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::{Failure, open, settings};
+use crate::access::{self, By, KeyKind, NewKey, NewUser};
+use crate::app::App;
+use crate::compliance::{SanctionsFile, Shrink};
+use crate::config::Sources;
+use crate::db::Page;
+use crate::error::Error;
+use crate::types::{Address, KeyId, Timestamp, UserId};
+use crate::wallet;
+use crate::{compliance, identity};
+
+#[derive(Subcommand)]
+pub(super) enum Admin {
+    /// Create the first administrator and show its API key once.
+    Bootstrap {
+        #[arg(long)]
+        name: String,
+        /// The administrator's wallet address.
+        #[arg(long)]
+        wallet: String,
+    },
+    #[command(subcommand)]
+    User(UserCommand),
+    #[command(subcommand)]
+    Key(KeyCommand),
+    #[command(subcommand)]
+    Sanctions(SanctionsCommand),
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+#[derive(Subcommand)]
+pub(super) enum UserCommand {
+    /// List the users.
+    List,
+    /// Create a user and show its API key once.
+    Create {
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        wallet: String,
+    },
+    /// End the locks of a user's verification methods.
+    Unlock { user: String },
+    /// Remove all verification methods of a user, who then sets up the first one with the API key alone.
+    ResetVerification { user: String },
+}
+
+#[derive(Subcommand)]
+pub(super) enum KeyCommand {
+    /// List the API keys of a user.
+    List { user: String },
+    /// Create an API key for a user and show it once.
+    Create { user: String },
+    /// Disable an API key.
+    Disable { user: String, key: String },
+}
+
+#[derive(Subcommand)]
+pub(super) enum SanctionsCommand {
+    /// Import a sanctions list (CSV with a column `address`); the newest import counts.
+    Import {
+        file: PathBuf,
+        /// The list's own name.
+        #[arg(long)]
+        name: String,
+        /// When the list was published (RFC 3339); today without it.
+        #[arg(long)]
+        as_of: Option<String>,
+        /// Accept a list that is more than 10 % shorter than the one before.
+        #[arg(long)]
+        accept_shrink: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Put the policies in the configured folder in force.
+    Activate,
+    /// Show which policy is loaded and which is in force.
+    Show,
+}
+
+pub(super) async fn run(command: Admin, sources: &Sources) -> Result<(), Failure> {
+    let app = open(&settings(sources)?)?;
+    let now = app.now();
+    match command {
+        Admin::Bootstrap { name, wallet } => bootstrap(&app, now, name, &wallet).await,
+        Admin::User(command) => user(&app, now, command).await,
+        Admin::Key(command) => key(&app, now, command).await,
+        Admin::Sanctions(SanctionsCommand::Import {
+            file,
+            name,
+            as_of,
+            accept_shrink,
+        }) => {
+            let as_of = match as_of {
+                None => now,
+                Some(text) => Timestamp::parse(&text).map_err(|error| Failure::usage(format!("--as-of {error}")))?,
+            };
+            let shrink = if accept_shrink { Shrink::Accept } else { Shrink::Refuse };
+            import(&app, now, &file, name, as_of, shrink).await
+        }
+        Admin::Policy(command) => policy(&app, now, command).await,
+    }
+}
+
+async fn bootstrap(app: &App, now: Timestamp, name: String, wallet: &str) -> Result<(), Failure> {
+    let wallet = parse_wallet(wallet)?;
+    let vault = std::sync::Arc::clone(app.vault());
+    let db = app.db().clone();
+    tokio::task::spawn_blocking(move || db.migrate(false))
+        .await
+        .map_err(Error::internal)??;
+    let issued = app
+        .db()
+        .write(move |tx| {
+            identity::seed_topics(tx, now)?;
+            let user = access::bootstrap_admin(tx, now, &name, wallet)?;
+            access::create_key(tx, &vault, By::command_line(now), new_key(user.id))
+        })
+        .await?;
+    println!("API key (shown once): {}", issued.key.reveal());
+    println!("Next: set a PIN with POST /api/auth/pincode/enable");
+    Ok(())
+}
+
+async fn user(app: &App, now: Timestamp, command: UserCommand) -> Result<(), Failure> {
+    match command {
+        UserCommand::List => {
+            let mut page = Page {
+                limit: Page::LIMIT_MAX,
+                ..Page::default()
+            };
+            loop {
+                let asked = page.clone();
+                let (users, next) = app.db().read(move |tx| access::list_users(tx, &asked)).await?;
+                for user in users {
+                    println!("{}  {}  {}", user.id, user.wallet, user.name);
+                }
+                match next {
+                    Some(cursor) => page.cursor = Some(cursor),
+                    None => return Ok(()),
+                }
+            }
+        }
+        UserCommand::Create { name, wallet } => {
+            let wallet = parse_wallet(&wallet)?;
+            let vault = std::sync::Arc::clone(app.vault());
+            let issued = app
+                .db()
+                .write(move |tx| {
+                    let user = access::create_user(
+                        tx,
+                        By::command_line(now),
+                        NewUser {
+                            name: name.clone(),
+                            wallet,
+                        },
+                    )?;
+                    access::create_key(tx, &vault, By::command_line(now), new_key(user.id))
+                })
+                .await?;
+            println!("API key (shown once): {}", issued.key.reveal());
+            Ok(())
+        }
+        UserCommand::Unlock { user } => {
+            let user = parse_user(&user)?;
+            let unlocked = app
+                .db()
+                .write(move |tx| {
+                    let user = access::find_user(tx, user)?;
+                    wallet::unlock(tx, By::command_line(now), &user)
+                })
+                .await?;
+            let names: Vec<&str> = unlocked.iter().map(|method| method.as_str()).collect();
+            println!(
+                "unlocked: {}",
+                if names.is_empty() {
+                    "nothing was locked".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            );
+            Ok(())
+        }
+        UserCommand::ResetVerification { user } => {
+            let user = parse_user(&user)?;
+            app.db()
+                .write(move |tx| {
+                    let user = access::find_user(tx, user)?;
+                    wallet::reset(tx, By::command_line(now), &user)
+                })
+                .await?;
+            println!("verification reset: the user sets up a first method with the API key alone");
+            Ok(())
+        }
+    }
+}
+
+async fn key(app: &App, now: Timestamp, command: KeyCommand) -> Result<(), Failure> {
+    match command {
+        KeyCommand::List { user } => {
+            let user = parse_user(&user)?;
+            let page = Page {
+                limit: Page::LIMIT_MAX,
+                ..Page::default()
+            };
+            let (keys, _) = app.db().read(move |tx| access::list_keys(tx, user, &page)).await?;
+            for key in keys {
+                let state = if key.enabled { "enabled" } else { "disabled" };
+                println!("{}  {}  {state}  created {}", key.id, key.start, key.created_at);
+            }
+            Ok(())
+        }
+        KeyCommand::Create { user } => {
+            let user = parse_user(&user)?;
+            let vault = std::sync::Arc::clone(app.vault());
+            let issued = app
+                .db()
+                .write(move |tx| access::create_key(tx, &vault, By::command_line(now), new_key(user)))
+                .await?;
+            println!("API key (shown once): {}", issued.key.reveal());
+            Ok(())
+        }
+        KeyCommand::Disable { user, key } => {
+            let user = parse_user(&user)?;
+            let key = KeyId::parse(&key).map_err(|error| Failure::usage(format!("key {error}")))?;
+            let change = access::KeyChange {
+                enabled: Some(false),
+                ..access::KeyChange::default()
+            };
+            app.db()
+                .write(move |tx| access::update_key(tx, By::command_line(now), user, &key, &change))
+                .await?;
+            println!("disabled");
+            Ok(())
+        }
+    }
+}
+
+async fn import(
+    app: &App,
+    now: Timestamp,
+    file: &std::path::Path,
+    name: String,
+    as_of: Timestamp,
+    shrink: Shrink,
+) -> Result<(), Failure> {
+    let bytes =
+        std::fs::read(file).map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    let imported = app
+        .db()
+        .write(move |tx| {
+            let file = SanctionsFile {
+                name: &name,
+                as_of,
+                bytes: &bytes,
+                shrink,
+            };
+            compliance::import_sanctions(tx, now, &file)
+        })
+        .await?;
+    println!("imported {} addresses, sha256 {}", imported.entries, imported.sha256);
+    Ok(())
+}
+
+async fn policy(app: &App, now: Timestamp, command: PolicyCommand) -> Result<(), Failure> {
+    let set = std::sync::Arc::clone(app.policy());
+    match command {
+        PolicyCommand::Activate => {
+            let hash = set.hash;
+            let changed = app
+                .db()
+                .write(move |tx| compliance::activate_policy(tx, &set, "admin", now))
+                .await?;
+            println!("{hash} {}", if changed { "is in force now" } else { "was in force" });
+        }
+        PolicyCommand::Show => {
+            let active = app.db().read(compliance::active_policy).await?;
+            println!("loaded   {}", set.hash);
+            println!(
+                "in force {}",
+                active.map_or_else(|| "none".to_owned(), |hash| hash.to_string())
+            );
+        }
+    }
+    Ok(())
+}
+
+fn new_key(user: UserId) -> NewKey {
+    NewKey {
+        user,
+        name: Some("command line".to_owned()),
+        kind: KeyKind::Live,
+        expires_at: None,
+    }
+}
+
+fn parse_wallet(text: &str) -> Result<Address, Failure> {
+    Address::parse(text).map_err(|error| Failure::usage(format!("--wallet {error}")))
+}
+
+fn parse_user(text: &str) -> Result<UserId, Failure> {
+    UserId::parse(text).map_err(|error| Failure::usage(format!("user {text} {error}")))
+}

@@ -1,0 +1,5 @@
+//! The read side across domains.
+
+mod integrity;
+
+pub use integrity::{Integrity, verify};
