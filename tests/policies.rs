@@ -1,5 +1,7 @@
 //! The policies as they are shipped, and what a person sees who makes a mistake in them.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
