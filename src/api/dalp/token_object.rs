@@ -1,6 +1,6 @@
 //! The asset object of the asset API (dalp.md section 8 with A13), rendered from an asset and its [`AssetView`].
 //!
-//! What every caller sees alike is rendered once per change ([`render`]); what depends on the caller is two small parts
+//! What every caller sees alike is rendered once per change ([`render`]); what depends on the caller is one small part,
 //! added afterwards ([`for_caller`]).
 
 use serde::Serialize;
@@ -360,4 +360,193 @@ pub fn for_caller(rendered: &str, held: &Held) -> Result<String, Error> {
         .strip_suffix('}')
         .ok_or_else(|| Error::internal("an asset was not rendered as an object"))?;
     Ok(format!("{open},\"userPermissions\":{permissions}}}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::access::Role;
+    use crate::asset::{AssetName, ConfiguredModule, Decimals, Lifecycle, Links, Symbol, sample};
+    use crate::chain::ClaimValue;
+    use crate::types::{ClaimId, IdentityId, TopicName};
+
+    fn address(byte: u8) -> Address {
+        Address::from_bytes([byte; 20])
+    }
+
+    fn time(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    fn collateral_claim() -> Claim {
+        let value = |key: &str, value: &str| ClaimValue {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        };
+        Claim {
+            id: ClaimId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap(),
+            identity: IdentityId::generate(),
+            topic: TopicName::parse("collateral").unwrap(),
+            issuer: address(0x15),
+            scheme: 3,
+            data: Vec::new(),
+            values: vec![value("amount", "1000000000000"), value("expiryTimestamp", "1800000000")],
+            amount: Some(Amount::from(1_000_000_000_000)),
+            uri: String::new(),
+            signature: None,
+            signer: None,
+            issued_by: None,
+            issued_at: time("2026-01-01T00:00:00Z"),
+            not_before: time("2026-01-01T00:00:00Z"),
+            expires_at: time("2027-01-15T08:00:00Z"),
+            status: ClaimStatus::Active,
+            ended_at: None,
+            ended_by: None,
+            retain_until: None,
+        }
+    }
+
+    fn view() -> AssetView {
+        AssetView {
+            at: time("2026-11-21T10:00:00Z"),
+            links: Links {
+                identity: address(0x1d),
+                creator: address(0xc0),
+            },
+            claims: vec![collateral_claim()],
+            collateral: Collateral::Valid {
+                amount: Amount::from(1_000_000_000_000),
+                expires_at: time("2027-01-15T08:00:00Z"),
+            },
+            denomination: None,
+            grants: vec![
+                (Role::Admin, address(0xc0)),
+                (Role::Governance, address(0xc0)),
+                (Role::SupplyManagement, address(0x55)),
+            ],
+            modules: vec![ConfiguredModule {
+                position: 0,
+                type_id: "CountryBlockListComplianceModule".to_owned(),
+                module: None,
+                values: serde_json::json!([408]),
+            }],
+        }
+    }
+
+    fn asset() -> Asset {
+        Asset {
+            supply: Amount::parse("1000000000000000000000").unwrap(),
+            cap: Amount::parse("1000000000000000000000000").ok(),
+            collateral: crate::asset::Collateral::one_to_one(),
+            lifecycle: Lifecycle::Active,
+            holders: 3,
+            policy: Some("demo-equity".to_owned()),
+            ..sample()
+        }
+    }
+
+    fn rendered(asset: &Asset, view: &AssetView) -> Value {
+        let held = Held {
+            asset: BTreeSet::from([Role::SupplyManagement]),
+            system: BTreeSet::new(),
+        };
+        serde_json::from_str(&for_caller(&render(asset, view).unwrap(), &held).unwrap()).unwrap()
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's switch, not a setting of the server")]
+    fn the_object_is_the_one_that_was_reviewed() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/token_object.json");
+        let text = serde_json::to_string_pretty(&rendered(&asset(), &view())).unwrap() + "\n";
+        if std::env::var("UPDATE_GOLDEN").is_ok() {
+            std::fs::write(path, &text).unwrap();
+        }
+
+        let reviewed = std::fs::read_to_string(path).unwrap_or_default();
+
+        assert_eq!(
+            text, reviewed,
+            "run the test with UPDATE_GOLDEN=1 and review the change"
+        );
+    }
+
+    #[test]
+    fn features_that_are_not_attached_are_null() {
+        let bare = rendered(
+            &sample(),
+            &AssetView {
+                collateral: Collateral::None,
+                ..view()
+            },
+        );
+
+        for field in ["collateral", "capped", "bond", "fund", "redeemable", "yield"] {
+            assert_eq!(bare[field], Value::Null, "{field}");
+        }
+        assert_eq!(bare["pausable"]["paused"], true);
+        assert_eq!(bare["basePrice"], r#"["10000",2]"#);
+        assert_eq!(bare["basePriceCurrencyCode"], "USD");
+    }
+
+    #[test]
+    fn collateral_that_expired_covers_nothing_and_says_when() {
+        let expired = AssetView {
+            collateral: Collateral::Expired {
+                amount: Amount::from(5),
+                expires_at: time("2026-01-01T00:00:00Z"),
+            },
+            ..view()
+        };
+
+        let collateral = &rendered(&asset(), &expired)["collateral"];
+
+        assert_eq!(collateral["collateral"], r#"["0",18]"#);
+        assert_eq!(collateral["expiryTimestamp"], "2026-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_bond_is_matured_from_its_date_on_and_counts_in_its_denomination() {
+        let bond = |maturity: &str| Asset {
+            kind: AssetKind::Bond,
+            face_value: Some(Amount::from(1_000_000)),
+            maturity: Some(time(maturity)),
+            ..sample()
+        };
+        let denomination = Denomination {
+            address: address(0xde),
+            symbol: Symbol::parse("ACMEUSD").unwrap(),
+            decimals: Decimals::parse(6).unwrap(),
+        };
+        let view = AssetView {
+            denomination: Some(denomination),
+            ..view()
+        };
+
+        let due = rendered(&bond("2026-11-21T10:00:00Z"), &view);
+        let open = rendered(&bond("2026-11-21T10:00:00.000001Z"), &view);
+
+        assert_eq!(due["bond"]["isMatured"], true);
+        assert_eq!(open["bond"]["isMatured"], false);
+        assert_eq!(due["bond"]["faceValue"], r#"["1000000",6]"#);
+        assert_eq!(due["bond"]["denominationAsset"]["symbol"], "ACMEUSD");
+    }
+
+    #[test]
+    fn a_fund_tells_its_fee() {
+        let fund = Asset {
+            kind: AssetKind::Fund,
+            name: AssetName::parse("Fund").unwrap(),
+            management_fee: BasisPoints::parse(150, BasisPoints::FEE_MAX).ok(),
+            ..sample()
+        };
+
+        let object = rendered(&fund, &view());
+
+        assert_eq!(object["fund"]["managementFeeBps"], r#"["150",0]"#);
+        assert_eq!(object["extensions"][3], "FUND");
+    }
 }

@@ -204,8 +204,6 @@ fn needs_nothing_or(permission: Option<Permission>, held: &Held) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use serde_json::{Value, json};
 
     use super::*;
@@ -213,7 +211,7 @@ mod tests {
     fn permissions(roles: &[Role]) -> Value {
         let held = Held {
             asset: roles.iter().copied().collect(),
-            system: BTreeSet::new(),
+            ..Held::default()
         };
         serde_json::to_value(UserPermissions::of(&held)).unwrap()
     }
