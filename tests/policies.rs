@@ -55,7 +55,7 @@ review_by = 2027-06-30
 /// The errors of a folder with `assets/acme.toml` made of the heading and `rules`, which begin at line 7.
 fn errors_of(rules: &str) -> Vec<PolicyError> {
     let dir = with("assets/acme.toml", &format!("{HEADING}{rules}"));
-    policy::load(dir.path()).expect_err("the file is broken")
+    policy::load(dir.path()).unwrap_err()
 }
 
 #[test]
