@@ -47,7 +47,7 @@ pub fn asset_claims(
     Ok(facts.into_iter().map(|owned| (owned.fact, owned.amount)).collect())
 }
 
-/// The collateral behind an asset now. Two queries.
+/// The collateral behind an asset now, in claims of this topic. Two queries.
 pub fn collateral_of(
     tx: &mut Tx<'_>,
     identity: IdentityId,

@@ -29,6 +29,8 @@ mod model;
 mod people;
 mod rules;
 mod store;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 pub use claims::{

@@ -61,7 +61,7 @@ pub(super) fn amount_with_expiry(topic: &ClaimTopic, values: &[ClaimValue]) -> O
     Some((number(0)?, Timestamp::from_seconds(seconds)))
 }
 
-/// What stands behind an asset: the largest claim that counts now. When none does, the one that expired last.
+/// What stands behind an asset: the largest claim that counts now; when none does, the one that expired last.
 pub(super) fn collateral(claims: &[(ClaimFact, Option<Amount>)], now: Timestamp) -> Collateral {
     let sound = claims
         .iter()
@@ -269,21 +269,29 @@ mod tests {
             later(fact(94, hour)),
         ];
 
-        let amount = Amount::from(20);
-        let expires_at = hour;
-        assert_eq!(collateral(&claims, NOW), Collateral::Valid { amount, expires_at });
+        assert_eq!(collateral(&claims, NOW), valid(20, hour));
+    }
+
+    fn valid(amount: u64, expires_at: Timestamp) -> Collateral {
+        let amount = Amount::from(amount);
+        Collateral::Valid { amount, expires_at }
     }
 
     #[test]
     fn a_collateral_claim_counts_until_the_instant_of_its_expiry() {
-        let claims = [fact(5, NOW), fact(7, after(NOW, -1))];
-        let (amount, expires_at) = (Amount::from(5), NOW);
+        let (before, end) = (after(NOW, -1), after(NOW, 1));
+        let claims = [fact(5, end), fact(7, NOW)];
+        let amount = Amount::from(5);
 
+        assert_eq!(collateral(&claims, before), valid(7, NOW));
+        assert_eq!(collateral(&claims, NOW), valid(5, end));
         assert_eq!(
-            collateral(&claims, after(NOW, -1)),
-            Collateral::Valid { amount, expires_at }
+            collateral(&claims, end),
+            Collateral::Expired {
+                amount,
+                expires_at: end
+            }
         );
-        assert_eq!(collateral(&claims, NOW), Collateral::Expired { amount, expires_at });
         assert_eq!(collateral(&[], NOW), Collateral::None);
     }
 
