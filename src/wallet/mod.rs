@@ -32,7 +32,7 @@ mod verifier;
 use serde_json::{Value, json};
 
 pub use codes::SecretCodes;
-pub use model::{Algorithm, AlgorithmError, Method, MethodError, MethodStatus, Proof, Spend};
+pub use model::{Algorithm, AlgorithmError, Method, MethodError, MethodStatus, Proof, Shown, Spend};
 pub use otp::Enrolment;
 pub use pin::{Pin, PinError, PinHash};
 pub use verifier::Verifier;
@@ -70,12 +70,11 @@ pub fn secret_codes_left(tx: &mut Tx<'_>, user: UserId) -> Result<i64, Error> {
 
 // --- PIN ------------------------------------------------------------------------------------------------------------
 
-/// Sets the first PIN. `proof` was spent in this transaction; it may be left out by a user who has no method yet (this
-/// holds for every set-up below).
+/// Sets the first PIN. A user who has no method yet needs nothing but the API key; this holds for every set-up below.
 ///
-/// Errors: `Conflict` when there is a PIN; `Invalid` when a proof is needed and missing.
-pub fn enable_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, proof: Option<&Proof>) -> Result<(), Error> {
-    authorize(tx, ctx, proof)?;
+/// Errors: `Conflict` when there is a PIN; `Invalid` when a code is needed and was not shown.
+pub fn enable_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, shown: Shown) -> Result<(), Error> {
+    authorize(tx, ctx, shown)?;
     if store::credential_of(tx, ctx.actor.user, Method::Pincode)?.is_some() {
         return Err(Error::Conflict("PINCODE is set up already: update it".to_owned()));
     }
@@ -85,10 +84,10 @@ pub fn enable_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, proof: Option<&Proo
 
 /// Replaces the PIN; its lock ends, because the guesses were at the old one.
 ///
-/// Errors: `VerificationMissing` when there is no PIN; `Invalid` when the proof is missing.
-pub fn change_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, proof: Option<&Proof>) -> Result<(), Error> {
+/// Errors: `VerificationMissing` when there is no PIN; `Invalid` when no code was shown.
+pub fn change_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, shown: Shown) -> Result<(), Error> {
     let before = store::credential_of(tx, ctx.actor.user, Method::Pincode)?.ok_or(missing(Method::Pincode))?;
-    authorize(tx, ctx, proof)?;
+    authorize(tx, ctx, shown)?;
     put_pin(tx, ctx, pin, Some(before.version))?;
     record(tx, ctx, "verification.changed", Method::Pincode)
 }
@@ -106,15 +105,9 @@ fn put_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, before: Option<i64>) -> Re
 
 /// Begins (or begins anew) the set-up of a one-time password; it counts from [`confirm_otp`] on.
 ///
-/// Errors: `Conflict` when one is set up; `Invalid` when a proof is needed and missing.
-pub fn begin_otp(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    ctx: &Ctx,
-    enrolment: &Enrolment,
-    proof: Option<&Proof>,
-) -> Result<(), Error> {
-    authorize(tx, ctx, proof)?;
+/// Errors: `Conflict` when one is set up; `Invalid` when a code is needed and was not shown.
+pub fn begin_otp(tx: &mut Tx<'_>, vault: &Vault, ctx: &Ctx, enrolment: &Enrolment, shown: Shown) -> Result<(), Error> {
+    authorize(tx, ctx, shown)?;
     let before = store::credential_of(tx, ctx.actor.user, Method::Otp)?;
     if before.as_ref().is_some_and(|credential| credential.confirmed) {
         return Err(Error::Conflict("OTP is set up already: disable it first".to_owned()));
@@ -148,16 +141,10 @@ pub fn confirm_otp(tx: &mut Tx<'_>, ctx: &Ctx, first: &Proof) -> Result<(), Erro
 
 /// Stores a new set and deletes the old one. The new one counts from [`confirm_codes`] on.
 ///
-/// Errors: `Invalid` when a proof is needed and missing.
-pub fn put_codes(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    ctx: &Ctx,
-    set: &SecretCodes,
-    proof: Option<&Proof>,
-) -> Result<(), Error> {
+/// Errors: `Invalid` when a code is needed and was not shown.
+pub fn put_codes(tx: &mut Tx<'_>, vault: &Vault, ctx: &Ctx, set: &SecretCodes, shown: Shown) -> Result<(), Error> {
     use secrecy::ExposeSecret as _;
-    authorize(tx, ctx, proof)?;
+    authorize(tx, ctx, shown)?;
     let user = ctx.actor.user;
     let before = store::credential_of(tx, user, Method::SecretCodes)?;
     let version = rules::next_version(before.map(|credential| credential.version), ctx.now);
@@ -204,10 +191,10 @@ pub fn spend(tx: &mut Tx<'_>, proofs: &[Proof], now: Timestamp) -> Result<Vec<Sp
 
 // --- end ------------------------------------------------------------------------------------------------------------
 
-/// Removes a method. Errors: `VerificationMissing` when it is not there; `Invalid` when the proof is missing.
-pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, method: Method, proof: Option<&Proof>) -> Result<(), Error> {
+/// Removes a method. Errors: `VerificationMissing` when it is not there; `Invalid` when no code was shown.
+pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, method: Method, shown: Shown) -> Result<(), Error> {
     store::credential_of(tx, ctx.actor.user, method)?.ok_or(missing(method))?;
-    authorize(tx, ctx, proof)?;
+    authorize(tx, ctx, shown)?;
     store::remove(tx, ctx.actor.user, method)?;
     record(tx, ctx, "verification.removed", method)
 }
@@ -252,12 +239,9 @@ pub fn unlock(tx: &mut Tx<'_>, by: impl Into<By>, user: &User) -> Result<Vec<Met
 
 // --- details --------------------------------------------------------------------------------------------------------
 
-fn authorize(tx: &mut Tx<'_>, ctx: &Ctx, proof: Option<&Proof>) -> Result<(), Error> {
-    if proof.is_some_and(|proof| proof.user != ctx.actor.user) {
-        return Err(Error::internal("a proof of another user"));
-    }
+fn authorize(tx: &mut Tx<'_>, ctx: &Ctx, shown: Shown) -> Result<(), Error> {
     let is_set_up = set_up_methods(tx, ctx.actor.user)?;
-    rules::needs_proof(&is_set_up, proof)
+    rules::may_change(&is_set_up, shown)
 }
 
 enum Confirmed {

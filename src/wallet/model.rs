@@ -105,6 +105,13 @@ impl Proof {
     }
 }
 
+/// Whether the caller showed a code for the change at hand: a proof of it was spent in the same transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Code,
+    KeyAlone,
+}
+
 /// What became of a proof when it was spent.
 #[derive(Debug)]
 pub enum Spend {

@@ -1,4 +1,4 @@
-use super::{Credential, Evidence, Method, Proof};
+use super::{Credential, Evidence, Method, Proof, Shown};
 use crate::error::{Error, Issue};
 use crate::types::Timestamp;
 
@@ -99,9 +99,9 @@ pub(super) fn failed(method: Method, attempts: Attempts) -> Error {
     }
 }
 
-/// The first method is set up with the API key alone; whatever comes later needs a proof.
-pub(super) fn needs_proof(is_set_up: &[Method], proof: Option<&Proof>) -> Result<(), Error> {
-    if is_set_up.is_empty() || proof.is_some() {
+/// The first method is set up with the API key alone; whatever comes later needs a code.
+pub(super) fn may_change(is_set_up: &[Method], shown: Shown) -> Result<(), Error> {
+    if is_set_up.is_empty() || shown == Shown::Code {
         return Ok(());
     }
     let names: Vec<&str> = is_set_up.iter().map(|method| method.as_str()).collect();
@@ -247,12 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_method_needs_no_proof() {
-        let known = proof(1, Evidence::Pin);
-
-        assert!(needs_proof(&[], None).is_ok());
-        assert!(needs_proof(&[Method::Otp], Some(&known)).is_ok());
-        assert!(matches!(needs_proof(&[Method::Otp], None), Err(Error::Invalid(_))));
+    fn only_the_first_method_needs_no_code() {
+        assert!(may_change(&[], Shown::KeyAlone).is_ok());
+        assert!(may_change(&[Method::Otp], Shown::Code).is_ok());
+        let refused = may_change(&[Method::Otp], Shown::KeyAlone);
+        assert!(matches!(refused, Err(Error::Invalid(_))));
     }
 
     #[test]

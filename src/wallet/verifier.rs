@@ -10,7 +10,7 @@ use super::memory::Memory;
 use super::model::Evidence;
 use super::pin::{self, Pin, PinHash};
 use super::pool::{HashPool, Seat};
-use super::rules::{self, Stage};
+use super::rules::Stage;
 use super::{Method, Proof};
 use crate::access::Vault;
 use crate::ctx::{Actor, Ctx};
@@ -103,28 +103,6 @@ impl Verifier {
     ) -> Result<Proof, Error> {
         self.inner.memory.forget(actor.user);
         self.prove(db, actor, now, method, code).await
-    }
-
-    /// The proof that a change of methods or keys needs: none for a user who has no method yet (what is given is then not
-    /// looked at), else one with the method given.
-    ///
-    /// Errors: those of [`Self::prove`]; `Invalid` when nothing is given and something is set up.
-    pub async fn step_up(
-        &self,
-        db: &Db,
-        ctx: &Ctx,
-        given: Option<(Method, &SecretString)>,
-    ) -> Result<Option<Proof>, Error> {
-        let user = ctx.actor.user;
-        let is_set_up = db.read(move |tx| super::set_up_methods(tx, user)).await?;
-        if is_set_up.is_empty() {
-            return Ok(None);
-        }
-        let Some((method, code)) = given else {
-            rules::needs_proof(&is_set_up, None)?;
-            return Ok(None);
-        };
-        self.prove(db, ctx.actor, ctx.now, method, code).await.map(Some)
     }
 
     /// Shows the first code of a one-time password that is being set up; [`super::confirm_otp`] ends the set-up with it.
