@@ -303,6 +303,7 @@ async fn a_caller_who_hangs_up_does_not_lose_an_attempt() {
 #[tokio::test]
 async fn a_remembered_success_is_stale_once_the_pin_changed() {
     let fixture = Fixture::with_pin().await;
+    fixture.prove_pin(PIN, NOW).await.unwrap();
     let hash = fixture
         .verifier
         .hash_pin(fixture.user.id, Pin::parse("654321").unwrap())
