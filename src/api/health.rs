@@ -51,7 +51,7 @@ pub async fn healthz(app: web::Data<App>, stopping: web::Data<Stopping>) -> Http
 
 async fn answer(app: &App, stopping: &Stopping) -> HttpResponse {
     let hash = app.policy().hash;
-    let policy = app.db().read(move |tx| compliance::active_policy(tx)).await;
+    let policy = app.db().read(compliance::active_policy).await;
     let database = match &policy {
         Ok(_) => "ok".to_owned(),
         Err(Error::Unavailable(reason)) => (*reason).to_owned(),

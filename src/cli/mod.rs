@@ -123,7 +123,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
 }
 
 fn print_openapi() -> Result<(), Failure> {
-    let text = openapi::render(&server::document()).map_err(|error| Error::internal(error))?;
+    let text = openapi::render(&server::document()).map_err(Error::internal)?;
     print!("{text}");
     Ok(())
 }

@@ -213,7 +213,9 @@ pub(super) fn prune(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
 }
 
 /// (asset, symbol, next number, operations, highest number)
-pub(super) fn numbers(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, String, i64, i64, i64)>, Error> {
+pub(super) type Numbers = (AssetId, String, i64, i64, i64);
+
+pub(super) fn numbers(tx: &mut Tx<'_>) -> Result<Vec<Numbers>, Error> {
     let all = assets::table.select((assets::id, assets::symbol, assets::next_operation));
     let assets: Vec<(AssetId, String, i64)> = on!(tx, c => all.load(c))?;
     let mut numbers = Vec::new();

@@ -1,5 +1,105 @@
-//! The read side across domains.
+//! The read side across domains: requires the right first, then reads.
 
 mod integrity;
 
+use std::collections::HashMap;
+
 pub use integrity::{Integrity, verify};
+
+use crate::access::{self, Permission, Scope};
+use crate::asset;
+use crate::audit::{self, EventFilter, Recorded};
+use crate::ctx::Ctx;
+use crate::db::{Page, Tx};
+use crate::error::Error;
+use crate::ledger::{self, HolderLine};
+use crate::operation::{self, Of, Operation};
+use crate::types::{Address, AssetId, OperationId, Timestamp};
+
+/// An operation with what belongs to it.
+#[derive(Clone, Debug)]
+pub struct OperationReport {
+    pub operation: Operation,
+    pub asset: Address,
+    pub decimals: u8,
+    pub lines: Vec<HolderLine>,
+}
+
+/// An operation, for its requester and for who may read the asset's records.
+pub fn operation(tx: &mut Tx<'_>, ctx: &Ctx, id: OperationId) -> Result<OperationReport, Error> {
+    let operation = operation::find(tx, id)?;
+    if operation.requested_by != ctx.actor.user {
+        access::require(tx, ctx, Permission::ReadRecords, Scope::Asset(operation.asset))?;
+    }
+    let asset = asset::find(tx, operation.asset)?;
+    let lines = ledger::lines_of(tx, operation.asset, operation.sequence)?;
+    Ok(OperationReport {
+        operation,
+        asset: asset.address,
+        decimals: asset.decimals.get(),
+        lines,
+    })
+}
+
+/// What the caller requested, newest first, without the lines of each.
+pub fn own_operations(tx: &mut Tx<'_>, ctx: &Ctx, page: &Page) -> Result<Vec<OperationReport>, Error> {
+    let mut known: HashMap<AssetId, (Address, u8)> = HashMap::new();
+    let operations = operation::list(tx, Of::Requester(ctx.actor.user), page)?;
+    let mut reports = Vec::with_capacity(operations.len());
+    for operation in operations {
+        let (asset, decimals) = match known.get(&operation.asset) {
+            Some(found) => *found,
+            None => {
+                let asset = asset::find(tx, operation.asset)?;
+                *known.entry(asset.id).or_insert((asset.address, asset.decimals.get()))
+            }
+        };
+        reports.push(OperationReport {
+            operation,
+            asset,
+            decimals,
+            lines: Vec::new(),
+        });
+    }
+    Ok(reports)
+}
+
+/// What is asked of the audit log.
+#[derive(Clone, Debug, Default)]
+pub struct AuditQuestion {
+    pub asset: Option<Address>,
+    pub action: Option<String>,
+    pub actor: Option<String>,
+    pub recipient: Option<Address>,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+}
+
+/// Events, newest first. One asset's for who may read its records; everything for the system's auditor.
+pub fn audit_events(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    question: &AuditQuestion,
+    page: &Page,
+) -> Result<(Vec<Recorded>, Option<String>), Error> {
+    let asset = match question.asset {
+        None => {
+            access::require(tx, ctx, Permission::ReadRecords, Scope::System)?;
+            None
+        }
+        Some(address) => {
+            let asset = asset::find_by_address(tx, &address)?;
+            access::require(tx, ctx, Permission::ReadRecords, Scope::Asset(asset.id))?;
+            Some(asset.id)
+        }
+    };
+    let filter = EventFilter {
+        asset,
+        action: question.action.clone(),
+        actor: question.actor.clone(),
+        recipient: question.recipient,
+        from: question.from,
+        to: question.to,
+    };
+    audit::list(tx, &filter, page)
+}

@@ -11,6 +11,7 @@ use super::amount::{amounts_of, recipients_of};
 use super::body::Issues;
 use super::error::render_findings;
 use super::mutate::{Code, WalletVerification, build, replayed};
+use super::prefer::Prefer;
 use super::token_object::{self, TokenObject};
 use super::{Body, Call, DalpError, asset_in_path};
 use crate::access::{self, Held, Permission, Scope};
@@ -74,7 +75,7 @@ impl MintBody {
             headers(("X-Operation-Id" = String, description = "The operation of this mint"))),
         (status = 202, description = "Accepted and not final yet", headers(("Location" = String, description = "The operation")))))]
 #[post("/token/{contract}/mint")]
-pub async fn mint(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Body) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, &path).await?;
     let parsed: MintBody = body.parse()?;
     let mut issues = Issues::default();
@@ -99,7 +100,7 @@ pub async fn mint(call: Call, path: web::Path<String>, body: Body) -> Result<Htt
             render: render_stored,
         };
         match call.app.lanes().submit(request).await? {
-            Verdict::Accepted(issued) => return respond(&issued),
+            Verdict::Accepted(issued) => return respond(&issued, &prefer),
             Verdict::Replayed(replay) => return replayed(&replay),
             Verdict::Refused(error) => return Err(error.into()),
             Verdict::Stale => {}
@@ -184,8 +185,13 @@ fn render_stored(issued: &Issued) -> Result<Stored, Error> {
     })
 }
 
-fn respond(issued: &Issued) -> Result<HttpResponse, DalpError> {
-    let stored = render_stored(issued)?;
+fn respond(issued: &Issued, prefer: &Prefer) -> Result<HttpResponse, DalpError> {
+    let mut stored = render_stored(issued)?;
+    stored.headers.extend(
+        prefer
+            .applied()
+            .map(|applied| ("Preference-Applied".to_owned(), applied)),
+    );
     Ok(build(StatusCode::OK, &stored.headers, stored.body))
 }
 

@@ -7,11 +7,15 @@
 //! [`body::Issues`], so that all of it is reported at once.
 
 mod amount;
+mod audit;
 mod body;
 mod call;
 mod error;
 mod mint;
 mod mutate;
+mod operation;
+mod page;
+mod prefer;
 mod token_object;
 mod token_permissions;
 
@@ -19,6 +23,7 @@ pub use body::{Body, Issues};
 pub use call::Call;
 pub use error::{DalpError, render_findings};
 pub use mutate::{Answer, Code, Terms, WalletVerification};
+pub use page::{page_of, query};
 
 use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -29,7 +34,14 @@ use crate::types::Address;
 
 /// Every route of this dialect. Fixed paths come before those with a parameter in the same place.
 pub fn routes(config: &mut ServiceConfig<'_>) {
-    let api = scope::scope("/api").service(mint::mint_check).service(mint::mint);
+    let api = scope::scope("/api")
+        // mint
+        .service(mint::mint_check)
+        .service(mint::mint)
+        // operations and evidence
+        .service(operation::list)
+        .service(operation::read)
+        .service(audit::list);
     config.service(api);
 }
 

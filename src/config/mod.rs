@@ -4,8 +4,9 @@
 //! A setting `section.key` is `MONEYER_SECTION__KEY` in the environment. A secret may also be given as the path of a file
 //! that holds it (`section.key_file`, `MONEYER_SECTION__KEY_FILE`). Secrets are kept in types that do not print.
 
+mod reader;
+
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use toml::{Table, Value};
 
 use crate::types::Currency;
+use reader::Reader;
 
 /// Prefix of every environment variable that is a setting.
 const PREFIX: &str = "MONEYER_";
@@ -198,214 +200,6 @@ fn set(table: &mut Table, setting: &str, value: Value) {
             }
         }
     }
-}
-
-struct Reader {
-    table: Table,
-    problems: Vec<Problem>,
-}
-
-impl Reader {
-    fn config(&mut self) -> Config {
-        let mode = match self.text("mode").as_deref() {
-            None | Some("development") => Mode::Development,
-            Some("production") => Mode::Production,
-            Some(_) => {
-                self.problem("mode", "must be development or production");
-                Mode::Production
-            }
-        };
-        Config {
-            mode,
-            server: Server {
-                listen: self.parsed("server.listen", "127.0.0.1:8080", "an address and port"),
-                workers: self.size("server.workers", 2, 1..=256),
-                body_bytes_max: self.size("server.body_bytes_max", 1_048_576, 1_024..=67_108_864),
-                stop: self.seconds("server.stop_seconds", 30, 0..=600),
-            },
-            metrics_listen: self.parsed("metrics.listen", "127.0.0.1:9464", "an address and port"),
-            database: self.database(mode),
-            secrets: Secrets {
-                pepper: self.key("secrets.pepper", mode, DEVELOPMENT_PEPPER),
-                data_key: self.key("secrets.data_key", mode, DEVELOPMENT_DATA_KEY),
-            },
-            policies: PathBuf::from(self.text("policies.dir").unwrap_or_else(|| "policies".to_owned())),
-            log: self.log(mode),
-            base_currency: self
-                .text("base_currency")
-                .and_then(|text| match Currency::parse(&text) {
-                    Ok(currency) => Some(currency),
-                    Err(error) => {
-                        self.problem("base_currency", &error.to_string());
-                        None
-                    }
-                }),
-            lanes: Lanes {
-                waiting_max: self.size("lanes.waiting_max", 50_000, 100..=1_000_000),
-                commit_max: self.size("lanes.commit_max", 5_000, 100..=20_000),
-            },
-        }
-    }
-
-    fn database(&mut self, mode: Mode) -> Database {
-        let default = "sqlite:data/moneyer.db".to_owned();
-        let url = self.secret_text("database.url");
-        if url.is_none() && mode == Mode::Production {
-            self.problem("database.url", "is missing");
-        }
-        Database {
-            url: SecretString::from(url.unwrap_or(default)),
-            connections_max: self.number("database.connections_max", 16, 1..=1_000),
-            wait: self.seconds("database.wait_seconds", 5, 1..=60),
-        }
-    }
-
-    fn log(&mut self, mode: Mode) -> Log {
-        let default = if mode == Mode::Production { "json" } else { "pretty" };
-        let format = match self.text("log.format").as_deref().unwrap_or(default) {
-            "json" => LogFormat::Json,
-            "pretty" => LogFormat::Pretty,
-            _ => {
-                self.problem("log.format", "must be json or pretty");
-                LogFormat::Json
-            }
-        };
-        Log {
-            format,
-            filter: self.text("log.filter").unwrap_or_else(|| "info".to_owned()),
-        }
-    }
-
-    /// Thirty-two bytes as 64 hex digits or base64, given directly or in a file.
-    fn key(&mut self, setting: &str, mode: Mode, development: [u8; 32]) -> SecretBox<[u8; 32]> {
-        let text = self.secret_text(setting);
-        let bytes = match (&text, mode) {
-            (None, Mode::Development) => Some(development),
-            (None, Mode::Production) => {
-                self.problem(setting, "is missing: give 32 random bytes as 64 hex digits or base64");
-                None
-            }
-            (Some(text), _) => {
-                let bytes = key_bytes(text);
-                if bytes.is_none() {
-                    self.problem(setting, "must be 32 bytes as 64 hex digits or base64");
-                }
-                bytes
-            }
-        };
-        if mode == Mode::Production && bytes == Some(development) {
-            self.problem(setting, "is the development key, which everybody knows");
-        }
-        SecretBox::new(Box::new(bytes.unwrap_or(development)))
-    }
-
-    fn secret_text(&mut self, setting: &str) -> Option<String> {
-        let file = self.text(&format!("{setting}_file"));
-        let direct = self.text(setting);
-        match (direct, file) {
-            (Some(_), Some(_)) => {
-                self.problem(setting, "is given twice: directly and as a file");
-                None
-            }
-            (Some(text), None) => Some(text),
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(text) => Some(text.trim_end_matches(['\n', '\r']).to_owned()),
-                Err(error) => {
-                    self.problem(&format!("{setting}_file"), &format!("cannot be read: {error}"));
-                    None
-                }
-            },
-            (None, None) => None,
-        }
-    }
-
-    fn parsed<T: std::str::FromStr>(&mut self, setting: &str, default: &'static str, what: &str) -> T
-    where
-        T::Err: std::fmt::Debug,
-    {
-        let text = self.text(setting);
-        if let Some(value) = text.as_deref().and_then(|text| text.parse().ok()) {
-            return value;
-        }
-        if text.is_some() {
-            self.problem(setting, &format!("must be {what} such as {default}"));
-        }
-        #[expect(
-            clippy::unwrap_used,
-            reason = "defaults are constants of this file, read by every test"
-        )]
-        default.parse().unwrap()
-    }
-
-    fn size(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> usize {
-        usize::try_from(self.number(setting, default, bounds)).unwrap_or(usize::MAX)
-    }
-
-    fn seconds(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> Duration {
-        Duration::from_secs(self.number(setting, default, bounds).into())
-    }
-
-    fn number(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> u32 {
-        let Some(text) = self.text(setting) else { return default };
-        match text.parse() {
-            Ok(number) if bounds.contains(&number) => number,
-            _ => {
-                self.problem(
-                    setting,
-                    &format!("must be a number from {} to {}", bounds.start(), bounds.end()),
-                );
-                default
-            }
-        }
-    }
-
-    /// Takes the setting out of the table, so that what is left over was misspelt.
-    fn text(&mut self, setting: &str) -> Option<String> {
-        let (section, key) = setting.rsplit_once('.').unwrap_or(("", setting));
-        let table = match section {
-            "" => Some(&mut self.table),
-            _ => self.table.get_mut(section).and_then(Value::as_table_mut),
-        };
-        match table.and_then(|table| table.remove(key)) {
-            None => None,
-            Some(Value::String(text)) => Some(text),
-            Some(Value::Integer(number)) => Some(number.to_string()),
-            Some(Value::Boolean(flag)) => Some(flag.to_string()),
-            Some(_) => {
-                self.problem(setting, "must be text or a whole number");
-                None
-            }
-        }
-    }
-
-    fn refuse_leftovers(&mut self) {
-        let table = std::mem::take(&mut self.table);
-        for (section, value) in table {
-            match value {
-                Value::Table(inner) => {
-                    let keys: Vec<String> = inner.keys().map(|key| format!("{section}.{key}")).collect();
-                    keys.iter()
-                        .for_each(|setting| self.problem(setting, "is not a setting"));
-                }
-                _ => self.problem(&section, "is not a setting"),
-            }
-        }
-    }
-
-    fn problem(&mut self, setting: &str, reason: &str) {
-        self.problems.push(Problem {
-            setting: setting.to_owned(),
-            reason: reason.to_owned(),
-        });
-    }
-}
-
-fn key_bytes(text: &str) -> Option<[u8; 32]> {
-    let decoded = match text.len() {
-        64 => data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()),
-        _ => data_encoding::BASE64.decode(text.as_bytes()),
-    };
-    decoded.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
 }
 
 impl Config {

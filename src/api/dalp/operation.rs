@@ -1,0 +1,179 @@
+//! `GET /api/operations`: what became of a requested change.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::body::Issues;
+use super::page::{page_of, query};
+use super::{Call, DalpError};
+use crate::error::Error;
+use crate::ledger::HolderLine;
+use crate::operation::{Operation, Status};
+use crate::reports::{self, OperationReport};
+use crate::types::{Address, Amount, Dnum, OperationId, Timestamp};
+
+/// One requested change.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationObject {
+    #[schema(value_type = String)]
+    id: OperationId,
+    /// `mint`, `pause`, `unpause`, `set-cap` or `freeze-address`.
+    kind: &'static str,
+    /// `pending`, `submitted`, `mined`, `succeeded` or `failed`.
+    status: &'static str,
+    /// The asset's address.
+    #[schema(value_type = String)]
+    asset: Address,
+    /// The number of this operation on its asset, from 1 and without a gap.
+    number: i64,
+    #[schema(value_type = String)]
+    requested_by: String,
+    request_id: String,
+    /// Sum of the lines, a dnum.
+    #[schema(value_type = String, example = "[\"1000\",18]")]
+    total: Dnum,
+    lines: Vec<LineObject>,
+    transaction_hashes: Vec<String>,
+    block_number: Option<u64>,
+    confirmations: Option<u64>,
+    error: Option<String>,
+    /// What needs a person.
+    attention: Option<Attention>,
+    policy_hash: Option<String>,
+    #[schema(value_type = String)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>)]
+    finished_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct LineObject {
+    index: i32,
+    #[schema(value_type = String)]
+    recipient: Address,
+    #[schema(value_type = String, example = "[\"1000\",18]")]
+    amount: Dnum,
+    /// `pending`, `posted` or `voided`.
+    status: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Attention {
+    reason: String,
+    #[schema(value_type = String)]
+    since: Timestamp,
+}
+
+/// The statuses of this dialect (architecture, section 6).
+fn status_of(status: Status) -> &'static str {
+    match status {
+        Status::Queued | Status::Signed => "pending",
+        Status::Sent => "submitted",
+        Status::Mined => "mined",
+        Status::Succeeded => "succeeded",
+        Status::Failed | Status::Cancelled => "failed",
+    }
+}
+
+impl From<OperationReport> for OperationObject {
+    fn from(report: OperationReport) -> Self {
+        let OperationReport {
+            operation,
+            asset,
+            decimals,
+            lines,
+        } = report;
+        let Operation {
+            id,
+            sequence,
+            kind,
+            status,
+            total,
+            requested_by,
+            request_id,
+            ..
+        } = operation;
+        Self {
+            id,
+            kind: kind.text(),
+            status: status_of(status),
+            asset,
+            number: sequence,
+            requested_by: requested_by.to_string(),
+            request_id,
+            total: Dnum::new(total, decimals),
+            lines: lines.into_iter().map(|line| line_of(line, decimals)).collect(),
+            transaction_hashes: Vec::new(),
+            block_number: None,
+            confirmations: None,
+            error: operation.error,
+            attention: operation.attention.map(|(reason, since)| Attention { reason, since }),
+            policy_hash: operation.policy_hash.map(|hash| hash.to_string()),
+            created_at: operation.created_at,
+            finished_at: operation.finished_at,
+        }
+    }
+}
+
+fn line_of(line: HolderLine, decimals: u8) -> LineObject {
+    let HolderLine {
+        line,
+        recipient,
+        amount,
+        phase,
+    } = line;
+    LineObject {
+        index: line,
+        recipient,
+        amount: dnum(amount, decimals),
+        status: phase.text(),
+    }
+}
+
+const fn dnum(amount: Amount, decimals: u8) -> Dnum {
+    Dnum::new(amount, decimals)
+}
+
+/// Read an operation.
+///
+/// For its requester, for everybody with a role on its asset, and for the system auditor.
+#[utoipa::path(tag = "Operations", operation_id = "operationRead",
+    params(("id" = String, Path, description = "Id of the operation, from `X-Operation-Id`")),
+    responses((status = 200, description = "The operation with its lines", body = OperationObject)))]
+#[get("/operations/{id}")]
+pub async fn read(call: Call, path: web::Path<String>) -> Result<HttpResponse, DalpError> {
+    let id = OperationId::parse(&path).map_err(|error| Error::invalid("id", error.to_string()))?;
+    let report = call.read(move |tx, ctx| reports::operation(tx, ctx, id)).await?;
+    Ok(HttpResponse::Ok().json(OperationObject::from(report)))
+}
+
+#[derive(Deserialize)]
+struct ListQuery {
+    limit: Option<String>,
+    offset: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct OperationList {
+    operations: Vec<OperationObject>,
+}
+
+/// List one's own operations, the newest first.
+#[utoipa::path(tag = "Operations", operation_id = "operationList",
+    params(("limit" = Option<i64>, Query, description = "1 to 200, 100 without it"),
+        ("offset" = Option<i64>, Query, description = "Rows to skip")),
+    responses((status = 200, description = "Operations that the caller requested", body = OperationList)))]
+#[get("/operations")]
+pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, DalpError> {
+    let asked: ListQuery = query(request.query_string())?;
+    let mut issues = Issues::default();
+    let page = page_of(asked.limit.as_deref(), asked.offset.as_deref(), None, &mut issues);
+    issues.finish()?;
+    let found = call
+        .read(move |tx, ctx| reports::own_operations(tx, ctx, &page))
+        .await?;
+    let operations = found.into_iter().map(OperationObject::from).collect();
+    Ok(HttpResponse::Ok().json(OperationList { operations }))
+}
