@@ -4,7 +4,7 @@
 //! Folders are domains. A module imports only modules listed before it here; `tests/architecture.rs` checks it:
 //! `types`, `error`, `policy`, `config`, `telemetry`, `ctx`, `db`, `job`, `chain`, `audit`, `ledger`, `operation`,
 //! `access`, `identity`, `wallet`, `compliance`, `asset`, `settlement`, `servicing`, `mint`, `reports`, `app`, `api`,
-//! `server`, `cli`, `demo`. The path of a mint is told in [`mint`] and in the README.
+//! `server`, `start`, `demo`, `cli`. The path of a mint is told in [`mint`] and in the README.
 
 pub mod access;
 pub mod api;
@@ -29,6 +29,7 @@ pub mod reports;
 pub mod server;
 pub mod servicing;
 pub mod settlement;
+pub mod start;
 pub mod telemetry;
 pub mod types;
 pub mod wallet;

@@ -42,8 +42,9 @@ const ORDER: &[&str] = &[
     "api",
     "console",
     "server",
-    "cli",
+    "start",
     "demo",
+    "cli",
     "main",
 ];
 /// Exported macros: Rust puts them at the crate's root, we count them to the module that defines them.

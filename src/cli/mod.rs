@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::api::openapi;
-use crate::app::{App, Clock};
-use crate::config::{Config, Sources};
+use crate::config::Sources;
 use crate::error::Error;
-use crate::policy::PolicySet;
-use crate::{compliance, policy, server};
+use crate::server;
+pub use crate::start::Failure;
+use crate::start::{open, settings};
 
 #[derive(Parser)]
 #[command(
@@ -76,32 +76,6 @@ pub(crate) struct ServeArgs {
     no_workers: bool,
 }
 
-/// Why a subcommand ended, and with which exit code.
-#[derive(Debug)]
-pub struct Failure {
-    pub code: u8,
-    pub message: String,
-}
-
-impl Failure {
-    /// Nothing was done: settings, arguments or the place are wrong.
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self {
-            code: 2,
-            message: message.into(),
-        }
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self {
-            code: 1,
-            message: error.to_string(),
-        }
-    }
-}
-
 pub async fn run(cli: Cli) -> Result<(), Failure> {
     let mut sources = Sources {
         file: cli.config,
@@ -141,42 +115,4 @@ fn migrate(sources: &Sources, dry_run: bool) -> Result<(), Failure> {
         println!("the schema is up to date");
     }
     Ok(())
-}
-
-/// The settings, or all that is wrong with them.
-pub(crate) fn settings(sources: &Sources) -> Result<Config, Failure> {
-    Config::load(sources).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::usage(format!("settings are wrong or missing:\n  {}", lines.join("\n  ")))
-    })
-}
-
-/// Loads the policies and opens the database; a broken policy file stops the start.
-pub(crate) fn open(config: &Config) -> Result<App, Failure> {
-    let policies = load_policies(config)?;
-    create_folder_of_database(config)?;
-    Ok(App::new(config, policies, Clock::System)?)
-}
-
-fn load_policies(config: &Config) -> Result<PolicySet, Failure> {
-    let told = |errors: Vec<policy::PolicyError>| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        Failure::usage(format!(
-            "the policies in {} do not load:\n{}",
-            config.policies.display(),
-            lines.join("\n")
-        ))
-    };
-    let set = policy::load(&config.policies).map_err(told)?;
-    compliance::admit(&set).map_err(told)?;
-    Ok(set)
-}
-
-/// SQLite makes its file but not the folder.
-fn create_folder_of_database(config: &Config) -> Result<(), Failure> {
-    let Some(folder) = config.database.sqlite_folder() else {
-        return Ok(());
-    };
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Failure::usage(format!("cannot create {}: {error}", folder.display())))
 }

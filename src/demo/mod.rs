@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::cli::Failure;
 use crate::config::Sources;
+use crate::start::Failure;
 
 #[derive(Args)]
 pub struct DemoArgs {

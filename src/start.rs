@@ -1,0 +1,186 @@
+//! From settings to a running server: what every subcommand that serves has in common.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Clock};
+use crate::config::{Config, Mode, Sources};
+use crate::error::Error;
+use crate::job::Job;
+use crate::policy::PolicySet;
+use crate::server::{self, Shape};
+use crate::{compliance, identity, job, operation, policy, telemetry};
+
+/// The background work.
+const JOBS: &[Job] = &[Job {
+    name: "prune-idempotency-keys",
+    run: operation::prune,
+}];
+
+/// Why a subcommand ended, and with which exit code.
+#[derive(Debug)]
+pub struct Failure {
+    pub code: u8,
+    pub message: String,
+}
+
+impl Failure {
+    /// Nothing was done: settings, arguments or the place are wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self {
+            code: 2,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            code: 1,
+            message: error.to_string(),
+        }
+    }
+}
+
+/// The settings, or all that is wrong with them.
+pub(crate) fn settings(sources: &Sources) -> Result<Config, Failure> {
+    Config::load(sources).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::usage(format!("settings are wrong or missing:\n  {}", lines.join("\n  ")))
+    })
+}
+
+/// Loads the policies and opens the database; a broken policy file stops the start.
+pub(crate) fn open(config: &Config) -> Result<App, Failure> {
+    let policies = load_policies(config)?;
+    create_folder_of_database(config)?;
+    Ok(App::new(config, policies, Clock::System)?)
+}
+
+fn load_policies(config: &Config) -> Result<PolicySet, Failure> {
+    let told = |errors: Vec<policy::PolicyError>| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Failure::usage(format!(
+            "the policies in {} do not load:\n{}",
+            config.policies.display(),
+            lines.join("\n")
+        ))
+    };
+    let set = policy::load(&config.policies).map_err(told)?;
+    compliance::admit(&set).map_err(told)?;
+    Ok(set)
+}
+
+/// SQLite makes its file but not the folder.
+fn create_folder_of_database(config: &Config) -> Result<(), Failure> {
+    let Some(folder) = config.database.sqlite_folder() else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Failure::usage(format!("cannot create {}: {error}", folder.display())))
+}
+/// Starts the background work of this process; it ends with the token.
+pub(crate) fn work(app: &App, cancel: CancellationToken) {
+    let clock = app.clone();
+    job::start(app.db().clone(), cancel, move || clock.now(), JOBS);
+}
+
+/// Brings schema, topics and policy into the state that serving needs.
+///
+/// In development the loaded policy is put in force. In production another policy than the one in force stays out of
+/// force until an operator says so (`moneyer admin policy activate`): until then mints are refused.
+pub(crate) async fn prepare(app: &App, mode: Mode, migrate: bool) -> Result<(), Failure> {
+    if migrate {
+        let db = app.db().clone();
+        let report = tokio::task::spawn_blocking(move || db.migrate(false))
+            .await
+            .map_err(Error::internal)??;
+        tracing::info!(
+            applied = report.applied.len(),
+            database = app.db().kind(),
+            "the schema is up to date"
+        );
+    }
+    let policy = std::sync::Arc::clone(app.policy());
+    let now = app.now();
+    let in_force = app
+        .db()
+        .write(move |tx| {
+            identity::seed_topics(tx, now)?;
+            compliance::record_policy(tx, &policy, now)?;
+            let active = compliance::active_policy(tx)?;
+            if mode == Mode::Development || active.is_none() {
+                compliance::activate_policy(tx, &policy, "system", now)?;
+            }
+            Ok(compliance::active_policy(tx)? == Some(policy.hash))
+        })
+        .await?;
+    metrics::gauge!("policy_active").set(if in_force { 1.0 } else { 0.0 });
+    if !in_force {
+        tracing::error!(
+            loaded = %app.policy().hash,
+            "another policy is in force: mints are refused until `moneyer admin policy activate`"
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| Failure::usage(format!("cannot listen on {address}: {error}")))
+}
+
+/// Serves until a signal, then stops without losing a request.
+pub(crate) async fn run(
+    app: App,
+    config: &Config,
+    listener: TcpListener,
+    metrics: TcpListener,
+    cancel: CancellationToken,
+) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::usage(format!("cannot serve: {error}"));
+    let recorder = telemetry::start_metrics().map_err(Failure::usage)?;
+    let shape = Shape {
+        workers: config.server.workers,
+        stop: config.server.stop,
+    };
+    let address = listener.local_addr().map_err(failed)?;
+    let (metrics_handle, metrics_server) = server::start_metrics(app.clone(), recorder, metrics).map_err(failed)?;
+    let (running, serving) = server::start(app, listener, shape).map_err(failed)?;
+    tracing::info!(%address, "serving");
+    tokio::spawn(metrics_server);
+    let mut serving = tokio::spawn(serving);
+    tokio::select! {
+        stopped = &mut serving => {
+            stopped.map_err(Error::internal)?.map_err(failed)?;
+        }
+        signal = stop_signal() => {
+            signal?;
+            tracing::info!("stopping: requests in progress are answered first");
+            cancel.cancel();
+            running.stop().await;
+            metrics_handle.stop(false).await;
+        }
+    }
+    tracing::info!("stopped");
+    // Whatever was logged last reaches the terminal.
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    Ok(())
+}
+
+pub(crate) async fn stop_signal() -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure {
+        code: 1,
+        message: format!("cannot wait for signals: {error}"),
+    };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
