@@ -23,7 +23,7 @@ pub use body::{Body, Issues};
 pub use call::Call;
 pub use error::{DalpError, render_findings};
 pub use mutate::{Answer, Code, Terms, WalletVerification};
-pub use page::{page_of, query};
+pub use page::{next_link, page_of, query};
 
 use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;

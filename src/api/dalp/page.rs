@@ -1,5 +1,7 @@
 //! What a list is asked for: `limit`, and `offset` or `cursor`.
 
+use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 
 use super::body::Issues;
@@ -43,9 +45,50 @@ pub fn page_of(limit: Option<&str>, offset: Option<&str>, cursor: Option<&str>, 
     }
 }
 
+/// The header of an answer that is a bare list (dalp.md A14): `Link: <…>; rel="next"`, the same question after the last
+/// row of this page. None on the last page.
+pub fn next_link(request: &HttpRequest, cursor: Option<&str>) -> Option<(HeaderName, HeaderValue)> {
+    let asked = query::<Vec<(String, String)>>(request.query_string()).unwrap_or_default();
+    let mut link = format!("<{}?", request.path());
+    for (name, value) in asked {
+        if !matches!(name.as_str(), "cursor" | "offset") {
+            link.push_str(&format!("{}={}&", escaped(&name), escaped(&value)));
+        }
+    }
+    link.push_str(&format!("cursor={}>; rel=\"next\"", escaped(cursor?)));
+    let value = HeaderValue::from_str(&link).ok()?;
+    Some((HeaderName::from_static("link"), value))
+}
+
+/// Percent-encoded but for what RFC 3986 calls unreserved.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_link_keeps_the_filters_and_replaces_the_position() {
+        let request = actix_web::test::TestRequest::with_uri("/api/user/list?name=a%26b&offset=3&limit=2");
+        let request = request.to_http_request();
+
+        let (name, value) = next_link(&request, Some("Zm9v")).unwrap();
+
+        assert_eq!(name.as_str(), "link");
+        let link = "</api/user/list?name=a%26b&limit=2&cursor=Zm9v>; rel=\"next\"";
+        assert_eq!(value.to_str().unwrap(), link);
+        assert_eq!(next_link(&request, None), None);
+    }
 
     #[test]
     fn a_limit_is_taken_inside_its_bounds_only() {
