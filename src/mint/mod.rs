@@ -9,6 +9,7 @@
 //! A request is all or nothing. After a crash every request whose answer was sent is there once, and nothing else is.
 
 mod check;
+mod events;
 mod facts;
 mod lane;
 mod model;

@@ -3,14 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use serde_json::json;
-
 use super::facts::Loaded;
 use super::model::{After, Issued, MintLine, Request, Stored, Verdict};
-use super::rules;
+use super::{events, rules};
 use crate::access::{Held, Permission, Role};
 use crate::asset::{self, Asset};
-use crate::audit::{self, Event, Stream};
+use crate::audit::{self, Event};
 use crate::compliance::Run;
 use crate::db::Tx;
 use crate::error::{Error, Finding};
@@ -111,15 +109,7 @@ impl<'r> Round<'r> {
             if Permission::Mint.is_given_by(&held) {
                 continue;
             }
-            self.events.push(Event {
-                stream: Stream::Asset(asset),
-                actor: ctx.actor.name(),
-                action: "access.refused",
-                asset: Some(asset),
-                operation: None,
-                subjects: vec![ctx.actor.wallet],
-                data: json!({ "attempt": "mint", "requestId": ctx.request_id.as_str() }),
-            });
+            self.events.push(events::forbidden(asset, ctx));
             entry.state = State::Refused(Permission::Mint.refusal());
         }
     }
@@ -225,7 +215,7 @@ impl<'r> Round<'r> {
             if let Some((key, _)) = &request.idempotency {
                 accepted_keys.insert(key.clone(), index);
             }
-            self.events.push(accepted_event(&operation, request));
+            self.events.push(events::accepted(&operation, request));
             self.set(index, State::Accepted(operation));
         }
         self.sheet = Some(sheet);
@@ -243,8 +233,12 @@ impl<'r> Round<'r> {
         for finding in &findings {
             metrics::counter!("refusals_total", "slug" => finding.refusal.slug()).increment(1);
         }
-        self.events
-            .push(refused_event(self.asset.id, entry.request, &findings, self.policy_hash));
+        self.events.push(events::refused(
+            self.asset.id,
+            entry.request,
+            &findings,
+            self.policy_hash,
+        ));
         self.set(index, State::Refused(Error::Refused(findings)));
     }
 
@@ -372,63 +366,4 @@ fn accept(
         now,
     });
     settlement::accept(asset.settlement, sheet, operation, now)
-}
-
-fn accepted_event(operation: &Operation, request: &Request) -> Event {
-    let lines: Vec<_> = request
-        .lines
-        .iter()
-        .map(|line| json!({ "recipient": line.recipient, "amount": line.amount }))
-        .collect();
-    Event {
-        stream: Stream::Asset(operation.asset),
-        actor: request.ctx.actor.name(),
-        action: "mint.accepted",
-        asset: Some(operation.asset),
-        operation: Some(operation.id),
-        // The postings of the operation tell whom it is about.
-        subjects: Vec::new(),
-        data: json!({
-            "lines": lines,
-            "number": operation.sequence,
-            "policyHash": operation.policy_hash,
-            "requestId": operation.request_id,
-            "total": operation.total,
-            "verification": request.proof.method().as_str(),
-        }),
-    }
-}
-
-fn refused_event(asset: AssetId, request: &Request, findings: &[Finding], policy_hash: Option<Hash32>) -> Event {
-    let rendered: Vec<_> = findings
-        .iter()
-        .map(|finding| {
-            json!({
-                "index": finding.line.map(|line| line.index),
-                "recipient": finding.line.map(|line| line.recipient),
-                "rule": finding.rule,
-                "slug": finding.refusal.slug(),
-                "params": finding.refusal.params(),
-            })
-        })
-        .collect();
-    let lines: Vec<_> = request
-        .lines
-        .iter()
-        .map(|line| json!({ "recipient": line.recipient, "amount": line.amount }))
-        .collect();
-    Event {
-        stream: Stream::Asset(asset),
-        actor: request.ctx.actor.name(),
-        action: "mint.refused",
-        asset: Some(asset),
-        operation: None,
-        subjects: rules::recipients(request.lines.iter()),
-        data: json!({
-            "findings": rendered,
-            "lines": lines,
-            "policyHash": policy_hash,
-            "requestId": request.ctx.request_id.as_str(),
-        }),
-    }
 }
