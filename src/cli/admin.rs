@@ -134,23 +134,7 @@ async fn bootstrap(app: &App, now: Timestamp, name: String, wallet: &str) -> Res
 
 async fn user(app: &App, now: Timestamp, command: UserCommand) -> Result<(), Failure> {
     match command {
-        UserCommand::List => {
-            let mut page = Page {
-                limit: Page::LIMIT_MAX,
-                ..Page::default()
-            };
-            loop {
-                let asked = page.clone();
-                let (users, next) = app.db().read(move |tx| access::list_users(tx, &asked)).await?;
-                for user in users {
-                    println!("{}  {}  {}", user.id, user.wallet, user.name);
-                }
-                match next {
-                    Some(cursor) => page.cursor = Some(cursor),
-                    None => return Ok(()),
-                }
-            }
-        }
+        UserCommand::List => list_users(app).await,
         UserCommand::Create { name, wallet } => {
             let wallet = parse_wallet(&wallet)?;
             let vault = std::sync::Arc::clone(app.vault());
@@ -201,6 +185,24 @@ async fn user(app: &App, now: Timestamp, command: UserCommand) -> Result<(), Fai
                 .await?;
             println!("verification reset: the user sets up a first method with the API key alone");
             Ok(())
+        }
+    }
+}
+
+async fn list_users(app: &App) -> Result<(), Failure> {
+    let mut page = Page {
+        limit: Page::LIMIT_MAX,
+        ..Page::default()
+    };
+    loop {
+        let asked = page.clone();
+        let (users, next) = app.db().read(move |tx| access::list_users(tx, &asked)).await?;
+        for user in users {
+            println!("{}  {}  {}", user.id, user.wallet, user.name);
+        }
+        match next {
+            Some(cursor) => page.cursor = Some(cursor),
+            None => return Ok(()),
         }
     }
 }

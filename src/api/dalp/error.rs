@@ -5,7 +5,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, Finding, RefusalKind};
+use crate::error::{Error, Finding, Issue, RefusalKind};
 
 /// What a route of this dialect fails with: an error of the domain, or one of the framework.
 #[derive(Debug, thiserror::Error)]
@@ -82,21 +82,7 @@ fn internal() -> Rendered {
 
 fn render_domain(error: &Error) -> Rendered {
     match error {
-        Error::Invalid(issues) => {
-            let issues: Vec<Value> = issues
-                .iter()
-                .map(|issue| json!({ "path": issue.path, "message": issue.message, "code": issue.code }))
-                .collect();
-            let message = match issues.as_slice() {
-                [only] => only
-                    .get("message")
-                    .and_then(Value::as_str)
-                    .unwrap_or("Bad request")
-                    .to_owned(),
-                _ => "Input validation failed".to_owned(),
-            };
-            Rendered::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message).with(json!({ "issues": issues }))
-        }
+        Error::Invalid(issues) => render_invalid(issues),
         Error::Unauthenticated => Rendered::new(
             StatusCode::UNAUTHORIZED,
             "UNAUTHORIZED",
@@ -155,6 +141,18 @@ fn render_domain(error: &Error) -> Rendered {
         ),
         Error::Internal(_) => internal(),
     }
+}
+
+fn render_invalid(issues: &[Issue]) -> Rendered {
+    let rendered: Vec<Value> = issues
+        .iter()
+        .map(|issue| json!({ "path": issue.path, "message": issue.message, "code": issue.code }))
+        .collect();
+    let message = match issues {
+        [only] => only.message.as_str(),
+        _ => "Input validation failed",
+    };
+    Rendered::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message).with(json!({ "issues": rendered }))
 }
 
 /// A role, or any of several (dalp.md section 4, "Role requirement language").
