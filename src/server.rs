@@ -17,7 +17,8 @@ use crate::api::health::Stopping;
 use crate::api::{edge, health, openapi};
 use crate::app::App;
 
-/// Between `/readyz` saying no and the listener closing, so that a balancer notices first.
+/// Between `/readyz` saying no and the listener closing, so that a balancer notices first. A stop that may not wait gives
+/// no notice.
 const NOTICE: Duration = Duration::from_millis(500);
 
 fn routes(config: &mut ServiceConfig<'_>) {
@@ -86,13 +87,14 @@ struct DocumentText(String);
 pub struct Running {
     handle: ServerHandle,
     stopping: web::Data<Stopping>,
+    notice: Duration,
 }
 
 impl Running {
     /// Says "not ready", gives the balancer a moment, then answers what is in progress and closes.
     pub async fn stop(&self) {
         self.stopping.begin();
-        tokio::time::sleep(NOTICE).await;
+        tokio::time::sleep(self.notice).await;
         self.handle.stop(true).await;
     }
 }
@@ -150,6 +152,7 @@ pub fn start(
         Running {
             handle: server.handle(),
             stopping,
+            notice: NOTICE.min(shape.stop),
         },
         server,
     ))
