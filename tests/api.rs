@@ -1,0 +1,15 @@
+//! Behaviour from the outside, over HTTP, on both databases. One binary, because linking one costs more than its tests.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "tests fail by panicking"
+)]
+
+mod support;
+
+#[path = "api/mint.rs"]
+mod mint;
