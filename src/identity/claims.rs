@@ -27,6 +27,17 @@ pub fn issue_claim(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewClaim) -> Result<Claim, 
     issue_as_trusted(tx, ctx, new)
 }
 
+/// Whether the caller may issue this claim: the right and the trust that [`issue_claim`] asks for, before anything is
+/// written. `Invalid` for an unregistered topic, for which nobody can be trusted.
+pub fn may_issue(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewClaim) -> Result<(), Error> {
+    access::require(tx, ctx, Permission::IssueClaim, Scope::System)?;
+    registered(tx, &new.topic)?;
+    match &new.attestation {
+        Attestation::Caller => require_trusted(tx, ctx, &new.topic),
+        Attestation::Signed { issuer, .. } => require_trust(tx, Some(issuer), &new.topic).map(|_| ()),
+    }
+}
+
 /// [`issue_claim`] for routes that need no role beside the trust (an update of collateral, dalp.md 1.4).
 ///
 /// `Invalid` for an unregistered topic, data of another shape, a signature that no key of the issuer made, an expiry that
@@ -64,19 +75,21 @@ pub fn issue_many(
     write_claims(tx, ctx, &targets, &content, &proof, terms)
 }
 
-/// The claims of an identity, ended ones too, newest first, and the cursor of the next page.
+/// The identity of a wallet and its claims, ended ones too, newest first, and the cursor of the next page.
 ///
-/// One's own need no right, others `Permission::ListClaims`.
-pub fn claims_of(
+/// One's own need no right, others `Permission::ListClaims`. `NotFound` when the wallet has no identity.
+pub fn claims_by_wallet(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
-    identity: &Identity,
+    wallet: &Address,
     page: &Page,
-) -> Result<(Vec<Claim>, Option<String>), Error> {
-    if identity.account != ctx.actor.wallet {
+) -> Result<(Identity, Vec<Claim>, Option<String>), Error> {
+    if *wallet != ctx.actor.wallet {
         access::require(tx, ctx, Permission::ListClaims, Scope::System)?;
     }
-    store::claims_of(tx, identity.id, page)
+    let identity = people::by_wallet(tx, wallet)?;
+    let (claims, cursor) = store::claims_of(tx, identity.id, page)?;
+    Ok((identity, claims, cursor))
 }
 
 /// The newest claims of an asset's identity, revoked ones too, superseded ones not, newest first. What is claimed of an
@@ -97,22 +110,10 @@ pub fn require_trusted(tx: &mut Tx<'_>, ctx: &Ctx, topic: &TopicName) -> Result<
 /// `NotFound` when there is no such claim; `Conflict` when it is revoked; `Invalid` when two issuers have one and none is
 /// named; `NotAllowed` without trust for the topic.
 pub fn revoke_claim(tx: &mut Tx<'_>, ctx: &Ctx, revocation: &Revocation) -> Result<Claim, Error> {
-    let own = own_identity(tx, ctx)?.map(|identity| identity.address);
-    let target = store::by_addresses(tx, &[revocation.target])?.into_iter().next();
-    let claims = match &target {
-        Some(target) => {
-            store::lock_many(tx, &[target.id])?;
-            store::claims_of_topic(tx, target.id, &revocation.topic)?
-        }
-        None => Vec::new(),
-    };
-    let own_claim = own.filter(|own| claims.iter().any(|claim| claim.issuer == *own));
-    let issuer = revocation.issuer.or(own_claim);
-    if own_claim.is_none() || own_claim != issuer {
-        access::require(tx, ctx, Permission::RevokeClaim, Scope::System)?;
-        require_trust(tx, own.as_ref(), &revocation.topic)?;
-    }
-    let target = target.ok_or(Error::NotFound("identity"))?;
+    let issuer = issuer_to_revoke(tx, ctx, revocation)?;
+    let target = people::by_address(tx, &revocation.target)?;
+    store::lock_many(tx, &[target.id])?;
+    let claims = store::claims_of_topic(tx, target.id, &revocation.topic)?;
     let claim = rules::claim_to_revoke(claims, issuer)?;
     store::revoke(tx, claim.id, ctx.actor.user, ctx.now)?;
     let change = Change {
@@ -132,6 +133,28 @@ pub fn revoke_claim(tx: &mut Tx<'_>, ctx: &Ctx, revocation: &Revocation) -> Resu
     })
 }
 
+/// Whether the caller may revoke this claim: the right that [`revoke_claim`] asks for.
+pub fn may_revoke(tx: &mut Tx<'_>, ctx: &Ctx, revocation: &Revocation) -> Result<(), Error> {
+    issuer_to_revoke(tx, ctx, revocation).map(|_| ())
+}
+
+/// Whose claim it is about: who is named, else the caller when there is a claim of theirs.
+fn issuer_to_revoke(tx: &mut Tx<'_>, ctx: &Ctx, revocation: &Revocation) -> Result<Option<Address>, Error> {
+    let own = own_identity(tx, ctx)?.map(|identity| identity.address);
+    let target = store::by_addresses(tx, &[revocation.target])?.into_iter().next();
+    let claims = match target {
+        Some(target) => store::claims_of_topic(tx, target.id, &revocation.topic)?,
+        None => Vec::new(),
+    };
+    let own_claim = own.filter(|own| claims.iter().any(|claim| claim.issuer == *own));
+    let issuer = revocation.issuer.or(own_claim);
+    if own_claim.is_none() || own_claim != issuer {
+        access::require(tx, ctx, Permission::RevokeClaim, Scope::System)?;
+        require_trust(tx, own.as_ref(), &revocation.topic)?;
+    }
+    Ok(issuer)
+}
+
 /// A topic and data that fit it.
 struct Content {
     topic: ClaimTopic,
@@ -141,10 +164,7 @@ struct Content {
 
 impl Content {
     fn read(tx: &mut Tx<'_>, topic: &TopicName, data: &ClaimData) -> Result<Self, Error> {
-        let topic = store::topic(tx, topic)?.ok_or_else(|| {
-            let message = format!("{topic} is not a registered claim topic");
-            Error::invalid("claim.topic", message)
-        })?;
+        let topic = registered(tx, topic)?;
         let data = match data {
             ClaimData::Values(values) => topic.shape.encode(values).map_err(wrong_data)?,
             ClaimData::Encoded(bytes) => bytes.clone(),
@@ -152,6 +172,11 @@ impl Content {
         let values = topic.shape.decode(&data).map_err(wrong_data)?;
         Ok(Self { topic, data, values })
     }
+}
+
+fn registered(tx: &mut Tx<'_>, topic: &TopicName) -> Result<ClaimTopic, Error> {
+    let known = store::topic(tx, topic)?;
+    known.ok_or_else(|| Error::invalid("claim.topic", format!("{topic} is not a registered claim topic")))
 }
 
 fn wrong_data(error: ValueError) -> Error {

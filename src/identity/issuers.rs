@@ -61,17 +61,16 @@ pub fn update_trusted_issuer(
     trusted(tx, issuer)
 }
 
-/// Trusts the issuer for nothing any more: all its claims stop counting at once.
+/// Trusts the issuer for nothing any more: all its claims stop counting at once. Tells what it was trusted for.
 ///
 /// `Forbidden` without `Permission::ManageTrustedIssuers`; `NotFound` when it was not trusted.
-pub fn remove_trusted_issuer(tx: &mut Tx<'_>, ctx: &Ctx, issuer: &Address) -> Result<(), Error> {
+pub fn remove_trusted_issuer(tx: &mut Tx<'_>, ctx: &Ctx, issuer: &Address) -> Result<TrustedIssuer, Error> {
     access::require(tx, ctx, Permission::ManageTrustedIssuers, Scope::System)?;
-    let before = store::delete_issuer(tx, issuer)?;
-    if before.is_empty() {
-        return Err(UNKNOWN);
-    }
+    let before = trusted(tx, issuer)?;
+    store::delete_issuer(tx, issuer)?;
     let identity = people::by_address(tx, issuer)?;
-    record_issuer(tx, ctx, &identity, "trusted_issuer.removed", &before, &[])
+    record_issuer(tx, ctx, &identity, "trusted_issuer.removed", &before.topics, &[])?;
+    Ok(before)
 }
 
 fn trusted(tx: &mut Tx<'_>, issuer: &Address) -> Result<TrustedIssuer, Error> {

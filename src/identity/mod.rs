@@ -34,17 +34,18 @@ mod tests;
 mod topics;
 
 pub use claims::{
-    claims_of, issue_as_trusted, issue_claim, issue_many, require_trusted, revoke_claim, standing_claims,
+    claims_by_wallet, issue_as_trusted, issue_claim, issue_many, may_issue, may_revoke, require_trusted, revoke_claim,
+    standing_claims,
 };
 pub use facts::{asset_claims, collateral_of, recipients, trusted_topics};
 pub use issuers::{add_trusted_issuer, list_trusted_issuers, remove_trusted_issuer, update_trusted_issuer};
 pub use model::{
     Attestation, Claim, ClaimData, ClaimFact, ClaimScheme, ClaimStatus, ClaimTerms, ClaimTopic, Collateral, Identity,
-    IdentityFilter, KeyPurpose, Kind, NewClaim, NewTopic, Recipient, Revocation, TrustedIssuer,
+    IdentityFilter, KeyPurpose, Kind, NewClaim, NewTopic, Recipient, Revocation, TopicChange, TrustedIssuer,
 };
 pub use people::{
-    add_key, by_address, by_wallet, create, create_for_asset, list, mine, read_by_address, read_by_wallet, register,
-    register_many, remove_key,
+    add_key, by_address, by_wallet, create, create_for_asset, list, may_create, mine, read_by_address, read_by_wallet,
+    register, register_many, remove_key,
 };
 pub use topics::{create_topic, delete_topic, find_topics, list_topics, seed_topics, update_topic};
 

@@ -90,7 +90,7 @@ impl ClaimTopic {
     }
 }
 
-/// A topic to create, or what to change of one.
+/// A topic to create.
 #[derive(Clone, Debug)]
 pub struct NewTopic {
     pub name: TopicName,
@@ -107,6 +107,13 @@ impl NewTopic {
             validity_seconds_max: ClaimTopic::VALIDITY_SECONDS_DEFAULT,
         })
     }
+}
+
+/// What to change of a topic.
+#[derive(Clone, Debug, Default)]
+pub struct TopicChange {
+    pub shape: Option<ClaimShape>,
+    pub validity_seconds_max: Option<i64>,
 }
 
 /// An identity whose claims of some topics count.

@@ -21,9 +21,7 @@ const UNKNOWN: Error = Error::NotFound("identity");
 ///
 /// One's own wallet needs no right, another one `Permission::CreateIdentity`. `Conflict` when the wallet has an identity.
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, wallet: Address) -> Result<Identity, Error> {
-    if wallet != ctx.actor.wallet {
-        access::require(tx, ctx, Permission::CreateIdentity, Scope::System)?;
-    }
+    may_create(tx, ctx, &wallet)?;
     refuse_zero(&wallet)?;
     if !store::by_wallets(tx, &[wallet])?.is_empty() {
         return Err(Error::Conflict("The wallet has an identity".to_owned()));
@@ -42,6 +40,14 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, wallet: Address) -> Result<Identity, E
         },
     )?;
     Ok(identity)
+}
+
+/// Whether the caller may create the identity of this wallet: the right that [`create`] asks for.
+pub fn may_create(tx: &mut Tx<'_>, ctx: &Ctx, wallet: &Address) -> Result<(), Error> {
+    if *wallet == ctx.actor.wallet {
+        return Ok(());
+    }
+    access::require(tx, ctx, Permission::CreateIdentity, Scope::System)
 }
 
 /// The identity of an asset that is being created in this transaction; the asset's own event tells of it.

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::access::{self, By, NewUser, Role, Scope};
 use crate::audit::EventFilter;
+use crate::chain::ClaimShape;
 use crate::chain::testing::ClaimSigner;
 use crate::db::{Db, Page, Settings};
 use crate::types::{Amount, CountryCode, RequestId, Timestamp, TopicName};
@@ -90,8 +91,8 @@ impl Fixture {
     }
 
     fn claims(&self, officer: &Ctx, identity: &Identity) -> Vec<Claim> {
-        let list = |tx: &mut Tx<'_>| claims_of(tx, officer, identity, &Page::default());
-        self.db.read_blocking(list).unwrap().0
+        let list = |tx: &mut Tx<'_>| claims_by_wallet(tx, officer, &identity.account, &Page::default());
+        self.db.read_blocking(list).unwrap().1
     }
 
     fn actions(&self) -> Vec<String> {
@@ -131,7 +132,7 @@ fn kyc(target: &Identity) -> NewClaim {
 }
 
 fn signed(target: &Identity, issuer: &Identity, signer: &ClaimSigner) -> NewClaim {
-    let topics_data = crate::chain::ClaimShape::parse("string claim").unwrap();
+    let topics_data = ClaimShape::parse("string claim").unwrap();
     let data = topics_data.encode(&json!(["verified"])).unwrap();
     let signature = signer.sign(&target.address, topic("knowYourCustomer").number(), &data);
     NewClaim {
@@ -282,16 +283,24 @@ fn the_built_in_topics_are_there_once_and_keep_their_meaning() {
     fixture.write(|tx| seed_topics(tx, NOW)).unwrap();
 
     let topics = fixture.db.read_blocking(list_topics).unwrap();
-    let change = |signature| NewTopic::parse(topic("collateral"), signature).unwrap();
-    let refused = fixture.write(|tx| update_topic(tx, &officer, change("string claim")));
-    let longer = NewTopic {
-        validity_seconds_max: 2 * DAY,
-        ..change("uint256 amount, uint256 expiryTimestamp")
+    let update = |change: &TopicChange| fixture.write(|tx| update_topic(tx, &officer, &topic("collateral"), change));
+    let refused = update(&TopicChange {
+        shape: ClaimShape::parse("string claim").ok(),
+        ..TopicChange::default()
+    });
+    let longer = TopicChange {
+        validity_seconds_max: Some(2 * DAY),
+        ..TopicChange::default()
+    };
+    let too_long = TopicChange {
+        validity_seconds_max: Some(ClaimTopic::VALIDITY_SECONDS_MAX + 1),
+        ..TopicChange::default()
     };
 
     assert_eq!(topics.len(), 18);
     assert!(matches!(refused, Err(Error::Conflict(_))));
-    let updated = fixture.write(|tx| update_topic(tx, &officer, longer.clone())).unwrap();
+    assert_eq!(paths(update(&too_long).unwrap_err()), ["validitySecondsMax"]);
+    let updated = update(&longer).unwrap();
     assert_eq!(updated.validity_seconds_max, 2 * DAY);
     let deleted = fixture.write(|tx| delete_topic(tx, &officer, &topic("collateral")));
     assert!(matches!(deleted, Err(Error::Conflict(_))));
@@ -367,7 +376,7 @@ fn trust_is_given_replaced_and_taken_away_topic_by_topic() {
     };
     assert_eq!(
         update(identity.address, std::slice::from_ref(&kyc)).unwrap().topics,
-        [kyc.clone()]
+        std::slice::from_ref(&kyc)
     );
     assert!(matches!(
         update(wallet(9), std::slice::from_ref(&kyc)),

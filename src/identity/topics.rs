@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::store::{self, Existing};
-use super::{Change, ClaimTopic, NewTopic, record};
+use super::{Change, ClaimTopic, NewTopic, TopicChange, record};
 use crate::access::{self, Permission, Scope};
 use crate::audit::{self, Stream};
 use crate::ctx::Ctx;
@@ -95,14 +95,19 @@ pub fn create_topic(tx: &mut Tx<'_>, ctx: &Ctx, topic: NewTopic) -> Result<Claim
     known(tx, &topic.name)
 }
 
-/// Another validity for claims to come; another shape as long as there is no claim of it.
+/// Another validity for claims to come; another shape as long as there is no claim of it. What is not given stays.
 ///
 /// `Forbidden` without `Permission::ManageClaimTopics`; `Conflict` when claims were made with the shape, or the topic is
 /// built in.
-pub fn update_topic(tx: &mut Tx<'_>, ctx: &Ctx, topic: NewTopic) -> Result<ClaimTopic, Error> {
+pub fn update_topic(tx: &mut Tx<'_>, ctx: &Ctx, name: &TopicName, change: &TopicChange) -> Result<ClaimTopic, Error> {
     access::require(tx, ctx, Permission::ManageClaimTopics, Scope::System)?;
+    let before = known(tx, name)?;
+    let topic = NewTopic {
+        name: before.name,
+        shape: change.shape.clone().unwrap_or_else(|| before.shape.clone()),
+        validity_seconds_max: change.validity_seconds_max.unwrap_or(before.validity_seconds_max),
+    };
     check_validity(&topic)?;
-    let before = known(tx, &topic.name)?;
     if before.shape != topic.shape {
         refuse_change(tx, &topic.name)?;
     }
