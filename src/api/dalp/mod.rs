@@ -8,9 +8,13 @@
 
 mod amount;
 mod audit;
+mod bare_list;
 mod body;
 mod call;
+mod claim;
+mod claim_topic;
 mod error;
+mod identity;
 mod mint;
 mod mutate;
 mod operation;
@@ -18,6 +22,7 @@ mod page;
 mod prefer;
 mod token_object;
 mod token_permissions;
+mod trusted_issuer;
 
 pub use body::{Body, Issues};
 pub use call::Call;
@@ -41,8 +46,31 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         // operations and evidence
         .service(operation::list)
         .service(operation::read)
-        .service(audit::list);
+        .service(audit::list)
+        .configure(identity_routes);
     config.service(api);
+}
+
+/// Identities, claims, claim topics and trusted issuers.
+fn identity_routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(identity::create)
+        .service(identity::register)
+        .service(identity::list)
+        .service(identity::me)
+        .service(identity::by_wallet)
+        .service(identity::by_id)
+        .service(claim::list)
+        .service(claim::issue)
+        .service(claim::revoke)
+        .service(claim_topic::list)
+        .service(claim_topic::create)
+        .service(claim_topic::update)
+        .service(claim_topic::delete)
+        .service(trusted_issuer::list)
+        .service(trusted_issuer::create)
+        .service(trusted_issuer::update)
+        .service(trusted_issuer::delete);
 }
 
 /// The asset that the path names: 400 for what is no address, 404 for what is no asset.
