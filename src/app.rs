@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::access::Vault;
+use crate::access::{RateLimit, Vault};
 use crate::config::Config;
 use crate::ctx::{Actor, Ctx};
 use crate::db::{Db, Settings};
@@ -52,6 +52,7 @@ struct Inner {
     db: Db,
     vault: Arc<Vault>,
     verifier: Verifier,
+    rate: RateLimit,
     policy: Arc<PolicySet>,
     lanes: Lanes,
     clock: Clock,
@@ -69,6 +70,7 @@ impl App {
         let vault = Arc::new(Vault::new(&config.secrets.pepper, &config.secrets.data_key));
         let policy = Arc::new(policy);
         let inner = Inner {
+            rate: RateLimit::per_minute(config.rate_api_key),
             verifier: Verifier::new(Arc::clone(&vault))?,
             lanes: Lanes::new(db.clone(), Arc::clone(&policy), &config.lanes),
             db,
@@ -91,6 +93,10 @@ impl App {
 
     pub fn verifier(&self) -> &Verifier {
         &self.inner.verifier
+    }
+
+    pub fn rate(&self) -> &RateLimit {
+        &self.inner.rate
     }
 
     pub fn policy(&self) -> &Arc<PolicySet> {

@@ -14,6 +14,7 @@
 mod key;
 mod model;
 mod permission;
+mod rate;
 mod role;
 mod rules;
 mod store;
@@ -28,6 +29,7 @@ use serde_json::json;
 pub use key::{ApiKey, KeyKind};
 pub use model::{Authenticated, By, Grant, IssuedKey, KeyChange, NewKey, NewUser, StoredKey, User};
 pub use permission::{Givers, Permission, roles};
+pub use rate::RateLimit;
 pub use role::{Held, Role, RoleError, Scope};
 pub use vault::Vault;
 pub(crate) use vault::{random_bytes, random_text};

@@ -7,6 +7,7 @@
 mod reader;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub struct Config {
     /// What `totalValueInBaseCurrency` is counted in; without it that field is null.
     pub base_currency: Option<Currency>,
     pub lanes: Lanes,
+    /// Requests of one API key per minute; none is no limit.
+    pub rate_api_key: Option<NonZeroU32>,
 }
 
 #[derive(Debug)]
@@ -211,7 +214,7 @@ impl Config {
             "mode = {:?}\nserver.listen = {}\nserver.workers = {}\nserver.body_bytes_max = {}\nserver.stop_seconds = {}\n\
              metrics.listen = {}\ndatabase.url = ***@{host}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
              secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {:?}\nlog.filter = {}\n\
-             lanes.waiting_max = {}\nlanes.commit_max = {}\n",
+             lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n",
             self.mode,
             self.server.listen,
             self.server.workers,
@@ -225,6 +228,7 @@ impl Config {
             self.log.filter,
             self.lanes.waiting_max,
             self.lanes.commit_max,
+            self.rate_api_key.map_or(0, NonZeroU32::get),
         )
     }
 }

@@ -1,5 +1,6 @@
 //! Takes settings out of the merged table, one by one, and collects what is wrong with them.
 
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,6 +57,7 @@ impl Reader {
                 waiting_max: self.size("lanes.waiting_max", 50_000, 100..=1_000_000),
                 commit_max: self.size("lanes.commit_max", 5_000, 100..=20_000),
             },
+            rate_api_key: NonZeroU32::new(self.number("rate.api_key", 0, 0..=1_000_000)),
         }
     }
 

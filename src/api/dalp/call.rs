@@ -70,6 +70,7 @@ async fn authenticate(app: &App, token: SecretString, request_id: RequestId) -> 
         .db()
         .read(move |tx| access::authenticate(tx, &vault, token.expose_secret(), now))
         .await?;
+    app.rate().count(&known.key_id)?;
     if access::is_use_worth_noting(&known, now) {
         let db = app.db().clone();
         let key_id = known.key_id.clone();
