@@ -14,7 +14,7 @@ use moneyer::error::Error;
 use moneyer::identity::{self, ClaimData, ClaimTerms};
 use moneyer::servicing::{self, CollateralUpdate};
 use moneyer::types::{Address, Amount, CountryCode, Currency, Dnum, Isin, RequestId, Timestamp, TopicName, UserId};
-use moneyer::wallet::{self, Pin};
+use moneyer::wallet::{self, Pin, Shown};
 use serde_json::json;
 
 use super::server::{Options, open};
@@ -178,7 +178,7 @@ async fn set_pins(app: &App, people: &[Person]) {
     let write = move |tx: &mut Tx<'_>| {
         hashes
             .iter()
-            .try_for_each(|(person, hash)| wallet::enable_pin(tx, &person.ctx(START), hash, None))
+            .try_for_each(|(person, hash)| wallet::enable_pin(tx, &person.ctx(START), hash, Shown::KeyAlone))
     };
     app.db().write(write).await.unwrap();
 }
