@@ -73,6 +73,9 @@ fn from_database(kind: DatabaseErrorKind, constraint: Option<&str>, message: &st
     match kind {
         DatabaseErrorKind::SerializationFailure => Error::Unavailable(BUSY),
         DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => Error::Unavailable(LOST),
+        // What a row refers to was there when the transaction looked: another one took it away, or began to refer to what
+        // this one takes away. Looking again tells the caller which.
+        DatabaseErrorKind::ForeignKeyViolation => Error::Unavailable(BUSY),
         DatabaseErrorKind::UniqueViolation => unique(constraint, message),
         _ if is_busy(message) => Error::Unavailable(BUSY),
         _ if is_lost(message) => Error::Unavailable(LOST),
