@@ -35,7 +35,7 @@ pub fn add_trusted_issuer(
             "The identity {issuer} is a trusted issuer"
         )));
     }
-    store::insert_issuer(tx, issuer, &topics, ctx.now)?;
+    store::insert_trust(tx, issuer, &topics, ctx.now)?;
     record_issuer(tx, ctx, &identity, "trusted_issuer.added", &[], &topics)?;
     trusted(tx, issuer)
 }
@@ -51,12 +51,14 @@ pub fn update_trusted_issuer(
 ) -> Result<TrustedIssuer, Error> {
     access::require(tx, ctx, Permission::ManageTrustedIssuers, Scope::System)?;
     let topics = distinct(topics)?;
-    let before = store::delete_issuer(tx, issuer)?;
-    if before.is_empty() {
-        return Err(UNKNOWN);
-    }
+    let before = trusted(tx, issuer)?.topics;
+    let without = |all: &[TopicName], others: &[TopicName]| {
+        let left = all.iter().filter(|topic| !others.contains(topic));
+        left.cloned().collect::<Vec<_>>()
+    };
+    store::delete_trust(tx, issuer, &without(&before, &topics))?;
+    store::insert_trust(tx, issuer, &without(&topics, &before), ctx.now)?;
     let identity = people::by_address(tx, issuer)?;
-    store::insert_issuer(tx, issuer, &topics, ctx.now)?;
     record_issuer(tx, ctx, &identity, "trusted_issuer.updated", &before, &topics)?;
     trusted(tx, issuer)
 }
@@ -67,7 +69,7 @@ pub fn update_trusted_issuer(
 pub fn remove_trusted_issuer(tx: &mut Tx<'_>, ctx: &Ctx, issuer: &Address) -> Result<TrustedIssuer, Error> {
     access::require(tx, ctx, Permission::ManageTrustedIssuers, Scope::System)?;
     let before = trusted(tx, issuer)?;
-    store::delete_issuer(tx, issuer)?;
+    store::delete_trust(tx, issuer, &before.topics)?;
     let identity = people::by_address(tx, issuer)?;
     record_issuer(tx, ctx, &identity, "trusted_issuer.removed", &before.topics, &[])?;
     Ok(before)

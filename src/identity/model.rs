@@ -124,6 +124,7 @@ pub struct TrustedIssuer {
     /// The wallet that the identity was created for.
     pub account: Address,
     pub topics: Vec<TopicName>,
+    /// When it was first trusted for one of these.
     pub added_at: Timestamp,
 }
 

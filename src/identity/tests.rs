@@ -372,12 +372,19 @@ fn trust_is_given_replaced_and_taken_away_topic_by_topic() {
 
     let update = |issuer, topics: &[TopicName]| {
         let topics = topics.to_vec();
-        fixture.write(|tx| update_trusted_issuer(tx, &officer, &issuer, &topics))
+        fixture.write(|tx| update_trusted_issuer(tx, &later(&officer, 60), &issuer, &topics))
     };
     assert_eq!(
         update(identity.address, std::slice::from_ref(&kyc)).unwrap().topics,
         std::slice::from_ref(&kyc)
     );
+    let [kept] = fixture
+        .db
+        .read_blocking(list_trusted_issuers)
+        .unwrap()
+        .try_into()
+        .unwrap();
+    assert_eq!(kept.added_at, NOW);
     assert!(matches!(
         update(wallet(9), std::slice::from_ref(&kyc)),
         Err(Error::NotFound("trusted issuer"))

@@ -11,4 +11,4 @@ pub(super) use claims::{
 pub(super) use identities::{NewIdentity, insert_identities, insert_key, lock_many, register_many, remove_key};
 pub(super) use identities::{by_addresses, by_wallets, count, has_key, list, recipients};
 pub(super) use registry::{Existing, delete_topic, insert_topics, is_topic_used, topic, topics, update_topic};
-pub(super) use registry::{delete_issuer, insert_issuer, is_trusted, issuers, trust, trusted_topics};
+pub(super) use registry::{delete_trust, insert_trust, is_trusted, issuers, trust, trusted_topics};

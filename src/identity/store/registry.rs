@@ -111,7 +111,10 @@ pub(in super::super) fn issuers(tx: &mut Tx<'_>) -> Result<Vec<TrustedIssuer>, E
     for (issuer, account, topic, added_at) in rows {
         let topic = topic_name(&topic)?;
         match found.last_mut().filter(|last| last.issuer == issuer) {
-            Some(last) => last.topics.push(topic),
+            Some(last) => {
+                last.topics.push(topic);
+                last.added_at = last.added_at.min(added_at);
+            }
             None => found.push(TrustedIssuer {
                 issuer,
                 account,
@@ -123,7 +126,7 @@ pub(in super::super) fn issuers(tx: &mut Tx<'_>) -> Result<Vec<TrustedIssuer>, E
     Ok(found)
 }
 
-pub(in super::super) fn insert_issuer(
+pub(in super::super) fn insert_trust(
     tx: &mut Tx<'_>,
     issuer: &Address,
     topics: &[TopicName],
@@ -137,13 +140,13 @@ pub(in super::super) fn insert_issuer(
     Ok(())
 }
 
-/// The topics that the issuer was trusted for; none when it was not trusted.
-pub(in super::super) fn delete_issuer(tx: &mut Tx<'_>, issuer: &Address) -> Result<Vec<TopicName>, Error> {
-    let rows = trusted_issuers::table.filter(trusted_issuers::issuer.eq(issuer));
-    let removed: Vec<String> = on!(tx, c => diesel::delete(rows).returning(trusted_issuers::topic).get_results(c))?;
-    let mut topics: Vec<TopicName> = removed.iter().map(|name| topic_name(name)).collect::<Result<_, _>>()?;
-    topics.sort();
-    Ok(topics)
+pub(in super::super) fn delete_trust(tx: &mut Tx<'_>, issuer: &Address, topics: &[TopicName]) -> Result<(), Error> {
+    let names = topics.iter().map(TopicName::as_str);
+    let rows = trusted_issuers::table
+        .filter(trusted_issuers::issuer.eq(issuer))
+        .filter(trusted_issuers::topic.eq_any(names));
+    on!(tx, c => diesel::delete(rows).execute(c))?;
+    Ok(())
 }
 
 pub(in super::super) fn is_trusted(tx: &mut Tx<'_>, issuer: &Address, topic: &TopicName) -> Result<bool, Error> {
