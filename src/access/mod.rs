@@ -94,6 +94,11 @@ pub fn find_user(tx: &mut Tx<'_>, id: UserId) -> Result<User, Error> {
     store::user_by_id(tx, id)?.ok_or(Error::NotFound("user"))
 }
 
+/// The wallets of these users; an unknown one is absent. One query.
+pub fn wallets_of(tx: &mut Tx<'_>, users: &[UserId]) -> Result<HashMap<UserId, Address>, Error> {
+    store::wallets_of(tx, users)
+}
+
 pub fn user_by_wallet(tx: &mut Tx<'_>, wallet: &Address) -> Result<User, Error> {
     store::user_by_wallet(tx, wallet)?.ok_or(Error::NotFound("user"))
 }

@@ -101,6 +101,14 @@ pub(super) fn user_by_id(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Er
     Ok(row.map(user))
 }
 
+pub(super) fn wallets_of(tx: &mut Tx<'_>, users: &[UserId]) -> Result<HashMap<UserId, Address>, Error> {
+    let query = users::table
+        .filter(users::id.eq_any(users))
+        .select((users::id, users::wallet));
+    let rows: Vec<(UserId, Address)> = on!(tx, c => query.load(c))?;
+    Ok(rows.into_iter().collect())
+}
+
 pub(super) fn user_by_wallet(tx: &mut Tx<'_>, wallet: &Address) -> Result<Option<User>, Error> {
     let query = users::table.filter(users::wallet.eq(wallet));
     let row: Option<UserRow> = on!(tx, c => query.first(c).optional())?;

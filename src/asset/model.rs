@@ -158,7 +158,7 @@ pub struct Asset {
     pub supply: Amount,
     /// Units on their way in; they count for the cap.
     pub pending: Amount,
-    /// Accounts with a balance, kept and never counted.
+    /// Identities that hold something, posted or pending: kept and never counted.
     pub holders: i64,
     pub next_operation: i64,
     /// Moves with every change of what rules look at.

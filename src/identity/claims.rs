@@ -98,6 +98,11 @@ pub fn standing_claims(tx: &mut Tx<'_>, asset_identity: IdentityId) -> Result<Ve
     store::standing_claims(tx, asset_identity, STANDING_CLAIMS_MAX)
 }
 
+/// The active claims of the identities of assets, newest first: one query for a list of assets, no right needed.
+pub fn active_claims(tx: &mut Tx<'_>, asset_identities: &[IdentityId]) -> Result<Vec<Claim>, Error> {
+    store::active_claims(tx, asset_identities)
+}
+
 /// The caller's identity is trusted for the topic; `NotAllowed`, naming the topic, when it is not.
 pub fn require_trusted(tx: &mut Tx<'_>, ctx: &Ctx, topic: &TopicName) -> Result<(), Error> {
     let own = own_identity(tx, ctx)?.map(|identity| identity.address);

@@ -34,8 +34,8 @@ mod tests;
 mod topics;
 
 pub use claims::{
-    claims_by_wallet, issue_as_trusted, issue_claim, issue_many, may_issue, may_revoke, require_trusted, revoke_claim,
-    standing_claims,
+    active_claims, claims_by_wallet, issue_as_trusted, issue_claim, issue_many, may_issue, may_revoke, require_trusted,
+    revoke_claim, standing_claims,
 };
 pub use facts::{asset_claims, collateral_of, recipients, trusted_topics};
 pub use issuers::{add_trusted_issuer, list_trusted_issuers, remove_trusted_issuer, update_trusted_issuer};

@@ -42,9 +42,10 @@ pub fn account(tx: &mut Tx<'_>, asset: AssetId, wallet: Address) -> Result<Optio
     store::account(tx, asset, wallet)
 }
 
-/// Accounts with a posted balance, the last changed first, and how many there are.
-pub fn holders(tx: &mut Tx<'_>, asset: AssetId, page: &Page) -> Result<(Vec<Account>, i64), Error> {
-    Ok((store::holders(tx, asset, page)?, store::holder_count(tx, asset)?))
+/// Accounts with a posted balance, the last changed first, how many there are, and the cursor of the next page.
+pub fn holders(tx: &mut Tx<'_>, asset: AssetId, page: &Page) -> Result<(Vec<Account>, i64, Option<String>), Error> {
+    let (accounts, cursor) = store::holders(tx, asset, page)?;
+    Ok((accounts, store::holder_count(tx, asset)?, cursor))
 }
 
 /// Freezes or thaws a wallet on an asset; false when it was so already.

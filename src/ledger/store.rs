@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::{Account, HolderLine, Phase, Posting, Sheet};
 use crate::db::schema::{accounts, assets, holder_countries, postings};
-use crate::db::{Bulk, Page, Tx};
+use crate::db::{Bulk, Cursor, Page, Tx};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, AssetId, CountryCode, IdentityId, Timestamp};
@@ -55,15 +55,37 @@ pub(super) fn account(tx: &mut Tx<'_>, asset: AssetId, wallet: Address) -> Resul
     Ok(row.map(account_of))
 }
 
-pub(super) fn holders(tx: &mut Tx<'_>, asset: AssetId, page: &Page) -> Result<Vec<Account>, Error> {
-    let query = accounts::table
-        .filter(accounts::asset_id.eq(asset))
-        .filter(accounts::posted.gt(Amount::ZERO))
-        .order((accounts::updated_at.desc(), accounts::account))
-        .limit(page.limit)
-        .offset(page.offset);
-    let rows: Vec<AccountRow> = on!(tx, c => query.load(c))?;
-    Ok(rows.into_iter().map(account_of).collect())
+/// The last changed first; the cursor is (time of the change, account) of the last row of the page before.
+pub(super) fn holders(tx: &mut Tx<'_>, asset: AssetId, page: &Page) -> Result<(Vec<Account>, Option<String>), Error> {
+    let after = page.cursor.as_deref().map(read_cursor).transpose()?;
+    let rows: Vec<AccountRow> = on!(tx, c => {
+        let mut query = accounts::table
+            .filter(accounts::asset_id.eq(asset))
+            .filter(accounts::posted.gt(Amount::ZERO))
+            .into_boxed();
+        if let Some((at, account)) = after {
+            let later = accounts::updated_at.eq(at).and(accounts::account.gt(account));
+            query = query.filter(accounts::updated_at.lt(at).or(later));
+        }
+        query
+            .order((accounts::updated_at.desc(), accounts::account))
+            .limit(page.limit.saturating_add(1))
+            .offset(page.offset)
+            .load(c)
+    })?;
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    let more = rows.len() > limit;
+    let found: Vec<Account> = rows.into_iter().take(limit).map(account_of).collect();
+    let last = found.last().filter(|_| more);
+    let cursor = last.map(|last| Cursor::new([last.updated_at.to_micros_text(), last.wallet.to_string()]).to_string());
+    Ok((found, cursor))
+}
+
+fn read_cursor(text: &str) -> Result<(Timestamp, Address), Error> {
+    let invalid = || Error::invalid("cursor", "is not a cursor that this list gave out");
+    let [at, account] = Cursor::parse::<2>(text).map_err(|_| invalid())?;
+    let at = Timestamp::parse(&at).map_err(|_| invalid())?;
+    Ok((at, Address::parse(&account).map_err(|_| invalid())?))
 }
 
 pub(super) fn holder_count(tx: &mut Tx<'_>, asset: AssetId) -> Result<i64, Error> {

@@ -1,9 +1,11 @@
 //! The read side across domains: requires the right first, then reads.
 
+mod assets;
 mod integrity;
 
 use std::collections::HashMap;
 
+pub use assets::{AssetEvent, ListedAsset, asset_events, assets, holder, holders};
 pub use integrity::{Integrity, verify};
 
 use crate::access::{self, Permission, Scope};

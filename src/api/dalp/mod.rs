@@ -23,6 +23,8 @@ mod prefer;
 mod token_object;
 mod token_permissions;
 mod trusted_issuer;
+mod token_read;
+mod token_records;
 
 pub use body::{Body, Issues};
 pub use call::Call;
@@ -40,6 +42,13 @@ use crate::types::Address;
 /// Every route of this dialect. Fixed paths come before those with a parameter in the same place.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     let api = scope::scope("/api")
+        // assets
+        .service(token_read::list)
+        .service(token_read::search)
+        .service(token_read::read)
+        .service(token_records::holders)
+        .service(token_records::holder)
+        .service(token_records::events)
         // mint
         .service(mint::mint_check)
         .service(mint::mint)

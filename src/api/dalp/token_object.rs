@@ -7,8 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::token_permissions::{AccessControl, UserPermissions};
-use crate::access::Held;
-use crate::asset::{Asset, AssetKind, AssetView, BasisPoints, Denomination, Feature, Settlement};
+use crate::access::{self, Held, Scope};
+use crate::asset::{self, Asset, AssetKind, AssetView, BasisPoints, Denomination, Feature, Settlement};
+use crate::ctx::Ctx;
+use crate::db::Tx;
 use crate::error::Error;
 use crate::identity::{Claim, ClaimStatus, Collateral};
 use crate::types::{Address, Amount, Dnum, Timestamp};
@@ -109,6 +111,12 @@ pub struct Reference {
     id: Address,
 }
 
+impl Reference {
+    pub const fn to(id: Address) -> Self {
+        Self { id }
+    }
+}
+
 /// Units redeemed so far. None: redemption is not a feature of this asset.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -167,7 +175,7 @@ pub struct ModuleName {
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
-    /// Accounts with a balance.
+    /// Holders, counted by identity: kept, never counted on the way.
     balances_count: i64,
     /// None without a base currency.
     #[schema(value_type = Option<String>)]
@@ -277,21 +285,23 @@ fn identity(asset: &Asset, view: &AssetView, is_contract: bool) -> IdentityObjec
         },
         is_contract,
         registered: false,
-        claims: view.claims.iter().map(claim).collect(),
+        claims: view.claims.iter().map(ClaimObject::from).collect(),
     }
 }
 
-fn claim(claim: &Claim) -> ClaimObject {
-    let values = claim.values.iter().map(|v| ClaimValueObject {
-        key: v.key.clone(),
-        value: v.value.clone(),
-    });
-    ClaimObject {
-        id: claim.id.to_string(),
-        name: claim.topic.to_string(),
-        revoked: claim.status == ClaimStatus::Revoked,
-        issuer: Reference { id: claim.issuer },
-        values: values.collect(),
+impl From<&Claim> for ClaimObject {
+    fn from(claim: &Claim) -> Self {
+        let values = claim.values.iter().map(|v| ClaimValueObject {
+            key: v.key.clone(),
+            value: v.value.clone(),
+        });
+        Self {
+            id: claim.id.to_string(),
+            name: claim.topic.to_string(),
+            revoked: claim.status == ClaimStatus::Revoked,
+            issuer: Reference { id: claim.issuer },
+            values: values.collect(),
+        }
     }
 }
 
@@ -360,6 +370,52 @@ pub fn for_caller(rendered: &str, held: &Held) -> Result<String, Error> {
         .strip_suffix('}')
         .ok_or_else(|| Error::internal("an asset was not rendered as an object"))?;
     Ok(format!("{open},\"userPermissions\":{permissions}}}"))
+}
+
+/// What an asset answers with, after a change or for a read.
+pub fn token_body(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<String, Error> {
+    let view = asset::view(tx, asset, ctx.now)?;
+    let held = access::held(tx, Scope::Asset(asset.id), &ctx.actor.wallet)?;
+    for_caller(&render(asset, &view)?, &held)
+}
+
+/// An asset in lists: what is on its row.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LiteToken {
+    #[schema(value_type = String, example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220")]
+    id: Address,
+    #[serde(rename = "type")]
+    #[schema(example = "equity")]
+    kind: &'static str,
+    #[schema(value_type = String, example = "2025-01-15T10:30:00.000Z")]
+    created_at: Timestamp,
+    #[schema(example = "ACME Holdings Common Stock")]
+    name: String,
+    #[schema(example = "ACME")]
+    symbol: String,
+    #[schema(example = 18)]
+    decimals: u8,
+    #[schema(value_type = String, example = "[\"1000000000000000000000\",18]")]
+    total_supply: Dnum,
+    pausable: Pausable,
+}
+
+impl LiteToken {
+    pub fn of(asset: &Asset) -> Self {
+        Self {
+            id: asset.address,
+            kind: asset.kind.as_str(),
+            created_at: asset.created_at,
+            name: asset.name.to_string(),
+            symbol: asset.symbol.to_string(),
+            decimals: asset.decimals.get(),
+            total_supply: scaled(asset, asset.supply),
+            pausable: Pausable {
+                paused: asset.is_paused(),
+            },
+        }
+    }
 }
 
 #[cfg(test)]

@@ -124,6 +124,17 @@ pub(in super::super) fn standing_claims(
     rows.into_iter().map(claim).collect()
 }
 
+/// The active claims of these identities, newest first.
+pub(in super::super) fn active_claims(tx: &mut Tx<'_>, identities: &[IdentityId]) -> Result<Vec<Claim>, Error> {
+    let query = claims::table
+        .filter(claims::identity_id.eq_any(identities))
+        .filter(claims::status.eq(ClaimStatus::Active.as_str()))
+        .order((claims::issued_at.desc(), claims::id.desc()))
+        .select(claim_columns!());
+    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+    rows.into_iter().map(claim).collect()
+}
+
 /// The signed words of the issuer about this identity and topic were revoked once: the same words do not come back.
 pub(in super::super) fn was_revoked(
     tx: &mut Tx<'_>,

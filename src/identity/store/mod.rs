@@ -5,8 +5,8 @@ mod identities;
 mod registry;
 
 pub(super) use claims::{
-    claim_facts, claims_of, claims_of_topic, insert_claims, revoke, standing_claims, supersede, topic_facts,
-    was_revoked,
+    active_claims, claim_facts, claims_of, claims_of_topic, insert_claims, revoke, standing_claims, supersede,
+    topic_facts, was_revoked,
 };
 pub(super) use identities::{NewIdentity, insert_identities, insert_key, lock_many, register_many, remove_key};
 pub(super) use identities::{by_addresses, by_wallets, count, has_key, list, recipients};
