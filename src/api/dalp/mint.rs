@@ -80,7 +80,7 @@ pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Bod
     let parsed: MintBody = body.parse()?;
     let mut issues = Issues::default();
     let lines = parsed.lines(&asset, &mut issues);
-    let code = take_code(parsed.wallet_verification.as_ref(), &mut issues);
+    let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let code = code.ok_or_else(|| Error::internal("a verification without an issue is there"))?;
     let idempotency = call.idempotency()?.map(|key| (key, body.fingerprint()));
@@ -107,16 +107,6 @@ pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Bod
         }
     }
     Err(Error::Conflict("The wallet verification changed meanwhile".into()).into())
-}
-
-fn take_code(given: Option<&WalletVerification>, issues: &mut Issues) -> Option<Code> {
-    match WalletVerification::required(given) {
-        Ok(code) => Some(code),
-        Err(issue) => {
-            issues.extend([issue]);
-            None
-        }
-    }
 }
 
 enum Proven {

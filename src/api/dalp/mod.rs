@@ -20,11 +20,13 @@ mod mutate;
 mod operation;
 mod page;
 mod prefer;
+mod time;
 mod token_object;
 mod token_permissions;
 mod trusted_issuer;
 mod token_read;
 mod token_records;
+mod token_servicing;
 
 pub use body::{Body, Issues};
 pub use call::Call;
@@ -49,6 +51,14 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(token_records::holders)
         .service(token_records::holder)
         .service(token_records::events)
+        // servicing
+        .service(token_servicing::pause)
+        .service(token_servicing::pause_put)
+        .service(token_servicing::unpause)
+        .service(token_servicing::unpause_put)
+        .service(token_servicing::set_cap)
+        .service(token_servicing::update_collateral)
+        .service(token_servicing::freeze_address)
         // mint
         .service(mint::mint_check)
         .service(mint::mint)

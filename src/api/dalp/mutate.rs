@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Body, Call, DalpError};
+use super::{Body, Call, DalpError, Issues};
 use crate::asset;
 use crate::audit::{self, Event, Stream};
 use crate::ctx::Ctx;
@@ -63,6 +63,19 @@ impl WalletVerification {
         given
             .ok_or_else(|| Issue::new("walletVerification", "required", "is required"))?
             .parse()
+    }
+}
+
+impl WalletVerification {
+    /// The verification that a body must have; none when it is missing or wrong, which is noted.
+    pub fn take(given: Option<&Self>, issues: &mut Issues) -> Option<Code> {
+        match Self::required(given) {
+            Ok(code) => Some(code),
+            Err(issue) => {
+                issues.extend([issue]);
+                None
+            }
+        }
     }
 }
 

@@ -88,6 +88,14 @@ pub struct Pausable {
     paused: bool,
 }
 
+impl Pausable {
+    pub fn of(asset: &Asset) -> Self {
+        Self {
+            paused: asset.is_paused(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct Capped {
     #[schema(value_type = String, example = "[\"1000000000000000000000000\",18]")]
@@ -243,9 +251,7 @@ fn object(asset: &Asset, view: &AssetView) -> TokenObject {
         implements_erc3643: on_chain,
         implements_smart: on_chain,
         identity: identity(asset, view, on_chain),
-        pausable: Pausable {
-            paused: asset.is_paused(),
-        },
+        pausable: Pausable::of(asset),
         collateral: asset.collateral.as_ref().map(|_| collateral(asset, view.collateral)),
         capped: asset.cap.map(|cap| Capped {
             cap: scaled(asset, cap),
@@ -377,45 +383,6 @@ pub fn token_body(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<String, E
     let view = asset::view(tx, asset, ctx.now)?;
     let held = access::held(tx, Scope::Asset(asset.id), &ctx.actor.wallet)?;
     for_caller(&render(asset, &view)?, &held)
-}
-
-/// An asset in lists: what is on its row.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LiteToken {
-    #[schema(value_type = String, example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220")]
-    id: Address,
-    #[serde(rename = "type")]
-    #[schema(example = "equity")]
-    kind: &'static str,
-    #[schema(value_type = String, example = "2025-01-15T10:30:00.000Z")]
-    created_at: Timestamp,
-    #[schema(example = "ACME Holdings Common Stock")]
-    name: String,
-    #[schema(example = "ACME")]
-    symbol: String,
-    #[schema(example = 18)]
-    decimals: u8,
-    #[schema(value_type = String, example = "[\"1000000000000000000000\",18]")]
-    total_supply: Dnum,
-    pausable: Pausable,
-}
-
-impl LiteToken {
-    pub fn of(asset: &Asset) -> Self {
-        Self {
-            id: asset.address,
-            kind: asset.kind.as_str(),
-            created_at: asset.created_at,
-            name: asset.name.to_string(),
-            symbol: asset.symbol.to_string(),
-            decimals: asset.decimals.get(),
-            total_supply: scaled(asset, asset.supply),
-            pausable: Pausable {
-                paused: asset.is_paused(),
-            },
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use utoipa::ToSchema;
 
 use super::body::Issues;
 use super::page::{page_of, query};
-use super::token_object::{ClaimObject, LiteToken, TokenObject, token_body};
+use super::token_object::{ClaimObject, Pausable, TokenObject, token_body};
 use super::{Call, DalpError, asset_in_path};
-use crate::asset::{self, AssetKind, Direction, Listing, Order};
+use crate::asset::{self, Asset, AssetKind, Direction, Listing, Order};
 use crate::reports::{self, ListedAsset};
+use crate::types::{Address, Dnum, Timestamp};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,6 +34,43 @@ impl ListQuery {
             kind: kind.and_then(|kind| issues.take("type", kind)),
             order: issues.take("orderBy", order).unwrap_or(Order::Address),
             direction: issues.take("orderDirection", direction).unwrap_or(Direction::Ascending),
+        }
+    }
+}
+
+/// An asset in lists: what is on its row.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LiteToken {
+    #[schema(value_type = String, example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220")]
+    id: Address,
+    #[serde(rename = "type")]
+    #[schema(example = "equity")]
+    kind: &'static str,
+    #[schema(value_type = String, example = "2025-01-15T10:30:00.000Z")]
+    created_at: Timestamp,
+    #[schema(example = "ACME Holdings Common Stock")]
+    name: String,
+    #[schema(example = "ACME")]
+    symbol: String,
+    #[schema(example = 18)]
+    decimals: u8,
+    #[schema(value_type = String, example = "[\"1000000000000000000000\",18]")]
+    total_supply: Dnum,
+    pausable: Pausable,
+}
+
+impl LiteToken {
+    pub fn of(asset: &Asset) -> Self {
+        Self {
+            id: asset.address,
+            kind: asset.kind.as_str(),
+            created_at: asset.created_at,
+            name: asset.name.to_string(),
+            symbol: asset.symbol.to_string(),
+            decimals: asset.decimals.get(),
+            total_supply: Dnum::new(asset.supply, asset.decimals.get()),
+            pausable: Pausable::of(asset),
         }
     }
 }

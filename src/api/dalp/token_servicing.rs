@@ -1,0 +1,262 @@
+//! What agents do with an asset: pause, unpause, cap, collateral, freeze. Every one answers with the asset object.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, post, put, web};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::amount::amount_of;
+use super::body::Issues;
+use super::mutate::{Answer, Code, Terms, WalletVerification};
+use super::time::time_of;
+use super::token_object::{TokenObject, token_body};
+use super::{Body, Call, DalpError, asset_in_path};
+use crate::asset::{self, Asset};
+use crate::ctx::Ctx;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::ledger::Freeze;
+use crate::servicing::{self, CollateralUpdate};
+use crate::types::{Address, AssetId};
+
+/// Only the wallet verification.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerificationBody {
+    wallet_verification: Option<WalletVerification>,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "newCap": ["2000000000000000000000000", 18],
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
+}))]
+pub struct SetCapBody {
+    /// Base units as a digit string, or a dnum.
+    #[schema(value_type = Object)]
+    #[serde(default)]
+    new_cap: Value,
+    wallet_verification: Option<WalletVerification>,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "amount": ["1000000000000", 6],
+    "expiryTimestamp": "2027-01-15T08:00:00.000Z",
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
+}))]
+pub struct UpdateCollateralBody {
+    /// Base units of the asset as a digit string, or a dnum.
+    #[schema(value_type = Object)]
+    #[serde(default)]
+    amount: Value,
+    /// RFC 3339, or seconds or milliseconds since 1970.
+    #[schema(value_type = String)]
+    #[serde(default)]
+    expiry_timestamp: Value,
+    wallet_verification: Option<WalletVerification>,
+}
+
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "userAddress": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    "freeze": true,
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
+}))]
+pub struct FreezeAddressBody {
+    user_address: Option<String>,
+    freeze: Option<bool>,
+    wallet_verification: Option<WalletVerification>,
+}
+
+/// Runs a servicing action and answers with the asset as it is then.
+async fn act<A, C>(
+    call: &Call,
+    body: &Body,
+    asset: Asset,
+    code: Option<Code>,
+    may: A,
+    act: C,
+) -> Result<HttpResponse, DalpError>
+where
+    A: Fn(&mut Tx<'_>, &Ctx, &Asset) -> Result<(), Error> + Clone + Send + 'static,
+    C: Fn(&mut Tx<'_>, &Ctx, AssetId) -> Result<(), Error> + Clone + Send + 'static,
+{
+    let id = asset.id;
+    let terms = Terms { code, asset: Some(id) };
+    let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| may(tx, ctx, &asset);
+    call.mutate(body, terms, allowed, move |tx, ctx| {
+        act(tx, ctx, id)?;
+        answer(tx, ctx, id)
+    })
+    .await
+}
+
+/// The asset as it is now.
+pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId) -> Result<Answer, Error> {
+    let asset = asset::find(tx, asset)?;
+    Ok(Answer {
+        status: StatusCode::OK,
+        headers: Vec::new(),
+        body: token_body(tx, ctx, &asset)?,
+        replay: None,
+    })
+}
+
+async fn pause_asset(call: Call, path: &str, body: Body) -> Result<HttpResponse, DalpError> {
+    let asset = asset_in_path(&call, path).await?;
+    let code = only_verification(&body)?;
+    act(&call, &body, asset, code, servicing::may_pause, servicing::pause).await
+}
+
+async fn unpause_asset(call: Call, path: &str, body: Body) -> Result<HttpResponse, DalpError> {
+    let asset = asset_in_path(&call, path).await?;
+    let code = only_verification(&body)?;
+    act(&call, &body, asset, code, servicing::may_unpause, servicing::unpause).await
+}
+
+fn only_verification(body: &Body) -> Result<Option<Code>, DalpError> {
+    let parsed: VerificationBody = body.parse()?;
+    let mut issues = Issues::default();
+    let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
+    issues.finish()?;
+    Ok(code)
+}
+
+/// Pause an asset: no mint, burn or ordinary transfer until it is unpaused.
+#[utoipa::path(tag = "Token", operation_id = "tokenPause",
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    request_body = VerificationBody,
+    responses((status = 200, description = "Paused", body = TokenObject)))]
+#[post("/token/{contract}/pause")]
+pub async fn pause(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    pause_asset(call, &path, body).await
+}
+
+/// Pause an asset (the later spelling of the route).
+#[utoipa::path(tag = "Token", operation_id = "tokenPausePut",
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    request_body = VerificationBody,
+    responses((status = 200, description = "Paused", body = TokenObject)))]
+#[put("/token/{contract}/pause")]
+pub async fn pause_put(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    pause_asset(call, &path, body).await
+}
+
+/// Unpause an asset. A new asset is paused, so this is what starts it.
+#[utoipa::path(tag = "Token", operation_id = "tokenUnpause",
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    request_body = VerificationBody,
+    responses((status = 200, description = "Active", body = TokenObject)))]
+#[post("/token/{contract}/unpause")]
+pub async fn unpause(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    unpause_asset(call, &path, body).await
+}
+
+/// Unpause an asset (the later spelling of the route).
+#[utoipa::path(tag = "Token", operation_id = "tokenUnpausePut",
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    request_body = VerificationBody,
+    responses((status = 200, description = "Active", body = TokenObject)))]
+#[put("/token/{contract}/unpause")]
+pub async fn unpause_put(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    unpause_asset(call, &path, body).await
+}
+
+/// Set the cap: the most that may ever be issued.
+#[utoipa::path(tag = "Token", operation_id = "tokenSetCap",
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    request_body = SetCapBody,
+    responses((status = 200, description = "The asset with its new cap", body = TokenObject)))]
+#[post("/token/{contract}/set-cap")]
+pub async fn set_cap(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    let asset = asset_in_path(&call, &path).await?;
+    let parsed: SetCapBody = body.parse()?;
+    let mut issues = Issues::default();
+    let cap = amount_of("newCap", &parsed.new_cap, asset.decimals.get(), &mut issues);
+    let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
+    issues.finish()?;
+    let cap = cap.ok_or_else(|| Error::internal("a field without an issue is there"))?;
+    let change = move |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::set_cap(tx, ctx, id, cap);
+    act(&call, &body, asset, code, servicing::may_set_cap, change).await
+}
+
+/// Vouch for collateral: a claim on the asset's identity, in place of the caller's earlier one.
+///
+/// For a trusted issuer of the asset's collateral topic; no role.
+#[utoipa::path(tag = "Token", operation_id = "tokenUpdateCollateral",
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    request_body = UpdateCollateralBody,
+    responses((status = 200, description = "The asset with its new collateral", body = TokenObject)))]
+#[post("/token/{contract}/update-collateral")]
+pub async fn update_collateral(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    let asset = asset_in_path(&call, &path).await?;
+    let parsed: UpdateCollateralBody = body.parse()?;
+    let mut issues = Issues::default();
+    let amount = amount_of("amount", &parsed.amount, asset.decimals.get(), &mut issues);
+    let expires_at = time_of("expiryTimestamp", &parsed.expiry_timestamp, &mut issues);
+    let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
+    issues.finish()?;
+    let (Some(amount), Some(expires_at)) = (amount, expires_at) else {
+        return Err(Error::internal("a field without an issue is there").into());
+    };
+    let update = CollateralUpdate { amount, expires_at };
+    let may = |tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset| servicing::may_update_collateral(tx, ctx, asset).map(|_| ());
+    let change = move |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::update_collateral(tx, ctx, id, update);
+    act(&call, &body, asset, code, may, change).await
+}
+
+/// Freeze or free an address on an asset. Into the state that holds it changes nothing.
+#[utoipa::path(tag = "Token", operation_id = "tokenFreezeAddress",
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    request_body = FreezeAddressBody,
+    responses((status = 200, description = "The asset", body = TokenObject)))]
+#[post("/token/{contract}/freeze-address")]
+pub async fn freeze_address(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    let asset = asset_in_path(&call, &path).await?;
+    let parsed: FreezeAddressBody = body.parse()?;
+    let mut issues = Issues::default();
+    let address = parsed.address(&mut issues);
+    let freeze = parsed.freeze(&mut issues);
+    let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
+    issues.finish()?;
+    let (Some(address), Some(freeze)) = (address, freeze) else {
+        return Err(Error::internal("a field without an issue is there").into());
+    };
+    let change = move |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::freeze_address(tx, ctx, id, address, freeze);
+    act(&call, &body, asset, code, servicing::may_freeze_address, change).await
+}
+
+impl FreezeAddressBody {
+    fn address(&self, issues: &mut Issues) -> Option<Address> {
+        let Some(text) = &self.user_address else {
+            issues.add("userAddress", "required", "is required");
+            return None;
+        };
+        let address = issues.take("userAddress", Address::parse(text))?;
+        if address.is_zero() {
+            issues.add("userAddress", "format", "must not be the zero address");
+        }
+        Some(address)
+    }
+
+    fn freeze(&self, issues: &mut Issues) -> Option<Freeze> {
+        if self.freeze.is_none() {
+            issues.add("freeze", "required", "is required");
+        }
+        self.freeze
+            .map(|freeze| if freeze { Freeze::Frozen } else { Freeze::Free })
+    }
+}
