@@ -23,10 +23,10 @@ mod prefer;
 mod time;
 mod token_object;
 mod token_permissions;
-mod trusted_issuer;
 mod token_read;
 mod token_records;
 mod token_servicing;
+mod trusted_issuer;
 
 pub use body::{Body, Issues};
 pub use call::Call;
@@ -44,21 +44,6 @@ use crate::types::Address;
 /// Every route of this dialect. Fixed paths come before those with a parameter in the same place.
 pub fn routes(config: &mut ServiceConfig<'_>) {
     let api = scope::scope("/api")
-        // assets
-        .service(token_read::list)
-        .service(token_read::search)
-        .service(token_read::read)
-        .service(token_records::holders)
-        .service(token_records::holder)
-        .service(token_records::events)
-        // servicing
-        .service(token_servicing::pause)
-        .service(token_servicing::pause_put)
-        .service(token_servicing::unpause)
-        .service(token_servicing::unpause_put)
-        .service(token_servicing::set_cap)
-        .service(token_servicing::update_collateral)
-        .service(token_servicing::freeze_address)
         // mint
         .service(mint::mint_check)
         .service(mint::mint)
@@ -66,8 +51,27 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(operation::list)
         .service(operation::read)
         .service(audit::list)
+        .configure(token_routes)
         .configure(identity_routes);
     config.service(api);
+}
+
+/// Assets, and what agents do with them.
+fn token_routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(token_read::list)
+        .service(token_read::search)
+        .service(token_read::read)
+        .service(token_records::holders)
+        .service(token_records::holder)
+        .service(token_records::events)
+        .service(token_servicing::pause)
+        .service(token_servicing::pause_put)
+        .service(token_servicing::unpause)
+        .service(token_servicing::unpause_put)
+        .service(token_servicing::set_cap)
+        .service(token_servicing::update_collateral)
+        .service(token_servicing::freeze_address);
 }
 
 /// Identities, claims, claim topics and trusted issuers.
