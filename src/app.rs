@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::access::{RateLimit, Vault};
-use crate::config::Config;
+use crate::access::{KeyKind, RateLimit, Vault};
+use crate::config::{Config, Mode};
 use crate::ctx::{Actor, Ctx};
 use crate::db::{Db, Settings};
 use crate::error::Error;
@@ -51,6 +51,7 @@ pub struct App {
 struct Inner {
     db: Db,
     vault: Arc<Vault>,
+    key_kind: KeyKind,
     verifier: Verifier,
     rate: RateLimit,
     policy: Arc<PolicySet>,
@@ -75,6 +76,10 @@ impl App {
             lanes: Lanes::new(db.clone(), Arc::clone(&policy), &config.lanes),
             db,
             vault,
+            key_kind: match config.mode {
+                Mode::Development => KeyKind::Test,
+                Mode::Production => KeyKind::Live,
+            },
             policy,
             clock,
             body_bytes_max: config.server.body_bytes_max,
@@ -89,6 +94,11 @@ impl App {
 
     pub fn vault(&self) -> &Arc<Vault> {
         &self.inner.vault
+    }
+
+    /// What new API keys of this server are called: live in production, else test.
+    pub fn key_kind(&self) -> KeyKind {
+        self.inner.key_kind
     }
 
     pub fn verifier(&self) -> &Verifier {

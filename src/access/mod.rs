@@ -103,6 +103,23 @@ pub fn user_by_wallet(tx: &mut Tx<'_>, wallet: &Address) -> Result<User, Error> 
     store::user_by_wallet(tx, wallet)?.ok_or(Error::NotFound("user"))
 }
 
+/// One user, for themselves and for [`Permission::ReadUser`]. Errors: `Forbidden` also for an unknown id, so that nobody
+/// learns which ids exist.
+pub fn read_user(tx: &mut Tx<'_>, ctx: &Ctx, id: UserId) -> Result<User, Error> {
+    if id != ctx.actor.user {
+        require(tx, ctx, Permission::ReadUser, Scope::System)?;
+    }
+    find_user(tx, id)
+}
+
+/// As [`read_user`], by wallet.
+pub fn read_user_by_wallet(tx: &mut Tx<'_>, ctx: &Ctx, wallet: &Address) -> Result<User, Error> {
+    if *wallet != ctx.actor.wallet {
+        require(tx, ctx, Permission::ReadUser, Scope::System)?;
+    }
+    user_by_wallet(tx, wallet)
+}
+
 /// In the order of their ids, with the cursor of the next page.
 pub fn list_users(tx: &mut Tx<'_>, page: &Page) -> Result<(Vec<User>, Option<String>), Error> {
     store::users_page(tx, page)
@@ -229,6 +246,20 @@ pub fn roles_in(tx: &mut Tx<'_>, scope: Scope, wallets: &[Address]) -> Result<Ha
 /// All grants of a scope, ordered by role and wallet.
 pub fn grants_in(tx: &mut Tx<'_>, scope: Scope) -> Result<Vec<(Role, Address)>, Error> {
     store::grants_in(tx, scope)
+}
+
+/// Wallets that hold a role in a scope, each with its roles, in the order of the wallets, with the cursor of the next page.
+pub fn holders_in(
+    tx: &mut Tx<'_>,
+    scope: Scope,
+    page: &Page,
+) -> Result<(Vec<(Address, BTreeSet<Role>)>, Option<String>), Error> {
+    let (wallets, next) = store::holders_page(tx, scope, page)?;
+    let mut roles = store::roles_of(tx, scope, &wallets)?;
+    let holders = wallets
+        .into_iter()
+        .map(|wallet| (wallet, roles.remove(&wallet).unwrap_or_default()));
+    Ok((holders.collect(), next))
 }
 
 pub fn grants_of_asset(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<(Role, Address)>, Error> {

@@ -314,6 +314,38 @@ pub(super) fn grants_in(tx: &mut Tx<'_>, scope: Scope) -> Result<Vec<(Role, Addr
         .collect()
 }
 
+/// Wallets that hold any role in a scope; the cursor is the last wallet of the page before.
+pub(super) fn holders_page(
+    tx: &mut Tx<'_>,
+    scope: Scope,
+    page: &Page,
+) -> Result<(Vec<Address>, Option<String>), Error> {
+    let after = page.cursor.as_deref().map(read_wallet_cursor).transpose()?;
+    let mut wallets: Vec<Address> = on!(tx, c => {
+        let mut query = role_grants::table
+            .filter(role_grants::scope.eq(scope_id(scope)))
+            .select(role_grants::account)
+            .distinct()
+            .into_boxed();
+        if let Some(after) = after {
+            query = query.filter(role_grants::account.gt(after));
+        }
+        query.order(role_grants::account).limit(page.limit.saturating_add(1)).offset(page.offset).load(c)
+    })?;
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    let more = wallets.len() > limit;
+    wallets.truncate(limit);
+    let last = wallets.last().filter(|_| more);
+    let cursor = last.map(|wallet| Cursor::new([wallet.to_string()]).to_string());
+    Ok((wallets, cursor))
+}
+
+fn read_wallet_cursor(text: &str) -> Result<Address, Error> {
+    let invalid = || Error::invalid("cursor", "is not a cursor that this list gave out");
+    let [wallet] = Cursor::parse::<1>(text).map_err(|_| invalid())?;
+    Address::parse(&wallet).map_err(|_| invalid())
+}
+
 /// Wallets that hold a role in a scope; their rows stay locked until the commit.
 pub(super) fn lock_holders(tx: &mut Tx<'_>, scope: Scope, role: Role) -> Result<Vec<Address>, Error> {
     let query = role_grants::table

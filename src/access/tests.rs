@@ -411,6 +411,61 @@ fn granting_again_adds_only_what_is_new_and_a_change_of_nothing_is_a_conflict() 
 }
 
 #[test]
+fn holders_are_listed_page_by_page_with_all_their_roles() {
+    let system = Fixture::new();
+    let admin = system.admin();
+    let roles = [Role::Auditor, Role::TokenManager];
+    for byte in 2..=4 {
+        let grants = roles.map(|role| (wallet(byte), role));
+        system.write(|tx| grant(tx, &admin, Scope::System, &grants)).unwrap();
+    }
+
+    let (first, next) = system
+        .write(|tx| holders_in(tx, Scope::System, &Page::first(3)))
+        .unwrap();
+    let page = Page {
+        cursor: next,
+        ..Page::first(3)
+    };
+    let (second, end) = system.write(|tx| holders_in(tx, Scope::System, &page)).unwrap();
+
+    assert_eq!(first[0], (wallet(1), BTreeSet::from([Role::Admin])));
+    assert_eq!(first[1], (wallet(2), BTreeSet::from(roles)));
+    assert_eq!(second, [(wallet(4), BTreeSet::from(roles))]);
+    assert_eq!((first.len(), end), (3, None));
+}
+
+#[test]
+fn a_user_reads_themselves_and_others_only_with_the_right() {
+    let system = Fixture::new();
+    let admin = system.admin();
+    let (user, other) = (system.user(2), system.user(3));
+    let nobody = UserId::generate();
+
+    assert_eq!(system.write(|tx| read_user(tx, &ctx(&user), user.id)).unwrap(), user);
+    for id in [other.id, nobody] {
+        let refused = system.write(|tx| read_user(tx, &ctx(&user), id));
+        assert!(matches!(refused, Err(Error::Forbidden { .. })));
+    }
+    assert_eq!(system.write(|tx| read_user(tx, &admin, user.id)).unwrap(), user);
+    assert!(matches!(
+        system.write(|tx| read_user(tx, &admin, nobody)),
+        Err(Error::NotFound(_))
+    ));
+    assert!(
+        system
+            .write(|tx| read_user_by_wallet(tx, &ctx(&user), &user.wallet))
+            .is_ok()
+    );
+    let refused = system.write(|tx| read_user_by_wallet(tx, &ctx(&user), &wallet(9)));
+    assert!(matches!(refused, Err(Error::Forbidden { .. })));
+    assert!(matches!(
+        system.write(|tx| read_user_by_wallet(tx, &admin, &wallet(9))),
+        Err(Error::NotFound(_))
+    ));
+}
+
+#[test]
 fn the_last_admin_of_the_system_cannot_be_revoked() {
     let system = Fixture::new();
     let admin = system.admin();

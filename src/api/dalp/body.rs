@@ -10,6 +10,7 @@ use serde_json::Value;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use super::DalpError;
+use crate::access::Vault;
 use crate::app::App;
 use crate::audit::canonical_json;
 use crate::error::{Error, Issue};
@@ -74,6 +75,22 @@ impl Body {
             fields.remove("walletVerification");
         }
         sha256(canonical_json(&value).as_bytes())
+    }
+
+    /// The same body with keyed hashes in place of short secrets: the fingerprint is stored, and a plain hash of a PIN
+    /// is guessed in a moment.
+    #[must_use]
+    pub fn veil(&self, vault: &Vault, fields: &[&str]) -> Self {
+        let mut value: Value = serde_json::from_slice(&self.bytes).unwrap_or(Value::Null);
+        for name in fields {
+            if let Some(field) = value.get_mut(*name) {
+                let hash = vault.mac("api.fingerprint", &[name.as_bytes(), field.to_string().as_bytes()]);
+                *field = Value::String(hash.to_string());
+            }
+        }
+        Self {
+            bytes: value.to_string().into_bytes(),
+        }
     }
 }
 
@@ -234,6 +251,28 @@ mod tests {
     fn bounds_hold_on_the_edge() {
         assert!(parse(r#"{"name":"abc"}"#).is_ok());
         assert!(parse(r#"{"name":""}"#).is_err());
+    }
+
+    #[test]
+    fn a_veiled_secret_tells_requests_apart_and_does_not_show() {
+        let key = |byte| secrecy::SecretBox::new(Box::new([byte; 32]));
+        let vault = Vault::new(&key(1), &key(2));
+        let body = |text: &str| Body {
+            bytes: text.as_bytes().to_vec(),
+        };
+        let veiled = |text: &str| body(text).veil(&vault, &["pincode"]);
+        let first = veiled(r#"{"a":1,"pincode":"123456"}"#);
+
+        assert_eq!(
+            first.fingerprint(),
+            veiled(r#"{"pincode":"123456","a":1}"#).fingerprint()
+        );
+        assert_ne!(
+            first.fingerprint(),
+            veiled(r#"{"a":1,"pincode":"123457"}"#).fingerprint()
+        );
+        assert_ne!(first.fingerprint(), body(r#"{"a":1,"pincode":"123456"}"#).fingerprint());
+        assert!(!String::from_utf8(first.bytes).unwrap().contains("123456"));
     }
 
     #[test]
