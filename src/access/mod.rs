@@ -27,7 +27,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::json;
 
 pub use key::{ApiKey, KeyKind};
-pub use model::{Authenticated, By, Grant, IssuedKey, KeyChange, NewKey, NewUser, StoredKey, User};
+pub use model::{Authenticated, By, Grant, Holder, IssuedKey, KeyChange, NewKey, NewUser, StoredKey, User};
 pub use permission::{Givers, Permission, roles};
 pub use rate::RateLimit;
 pub use role::{Held, Role, RoleError, Scope};
@@ -249,16 +249,13 @@ pub fn grants_in(tx: &mut Tx<'_>, scope: Scope) -> Result<Vec<(Role, Address)>, 
 }
 
 /// Wallets that hold a role in a scope, each with its roles, in the order of the wallets, with the cursor of the next page.
-pub fn holders_in(
-    tx: &mut Tx<'_>,
-    scope: Scope,
-    page: &Page,
-) -> Result<(Vec<(Address, BTreeSet<Role>)>, Option<String>), Error> {
+pub fn holders_in(tx: &mut Tx<'_>, scope: Scope, page: &Page) -> Result<(Vec<Holder>, Option<String>), Error> {
     let (wallets, next) = store::holders_page(tx, scope, page)?;
     let mut roles = store::roles_of(tx, scope, &wallets)?;
-    let holders = wallets
-        .into_iter()
-        .map(|wallet| (wallet, roles.remove(&wallet).unwrap_or_default()));
+    let holders = wallets.into_iter().map(|wallet| {
+        let roles = roles.remove(&wallet).unwrap_or_default();
+        Holder { wallet, roles }
+    });
     Ok((holders.collect(), next))
 }
 
@@ -268,9 +265,11 @@ pub fn grants_of_asset(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<(Role, Add
 
 /// One wallet with many roles or many wallets with one role, as grants without duplicates.
 ///
-/// Errors: `Invalid` for many wallets with many roles, and for an empty list.
-pub fn pair(wallets: &[Address], roles: &[Role]) -> Result<Vec<Grant>, Error> {
-    rules::pairs(wallets, roles)
+/// Errors: `Invalid` for many wallets with many roles, for an empty list, and for a role of the other scope.
+pub fn pair(scope: Scope, wallets: &[Address], roles: &[Role]) -> Result<Vec<Grant>, Error> {
+    let grants = rules::pairs(wallets, roles)?;
+    rules::grantable(scope, &grants)?;
+    Ok(grants)
 }
 
 /// Grants what is not granted yet and says what that was. Asks for no right: the caller of the route does.

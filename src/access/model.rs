@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::{ApiKey, KeyKind, Role};
 use crate::ctx::{Actor, Ctx};
 use crate::types::{Address, KeyId, Timestamp, UserId};
@@ -108,6 +110,13 @@ pub struct Authenticated {
     pub actor: Actor,
     pub key_id: KeyId,
     pub last_used_at: Option<Timestamp>,
+}
+
+/// A wallet and all its roles in one scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    pub wallet: Address,
+    pub roles: BTreeSet<Role>,
 }
 
 /// A role and the wallet that holds it.

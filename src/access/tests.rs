@@ -429,9 +429,13 @@ fn holders_are_listed_page_by_page_with_all_their_roles() {
     };
     let (second, end) = system.write(|tx| holders_in(tx, Scope::System, &page)).unwrap();
 
-    assert_eq!(first[0], (wallet(1), BTreeSet::from([Role::Admin])));
-    assert_eq!(first[1], (wallet(2), BTreeSet::from(roles)));
-    assert_eq!(second, [(wallet(4), BTreeSet::from(roles))]);
+    let holder = |byte, roles: &[Role]| Holder {
+        wallet: wallet(byte),
+        roles: roles.iter().copied().collect(),
+    };
+    assert_eq!(first[0], holder(1, &[Role::Admin]));
+    assert_eq!(first[1], holder(2, &roles));
+    assert_eq!(second, [holder(4, &roles)]);
     assert_eq!((first.len(), end), (3, None));
 }
 

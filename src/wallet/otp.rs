@@ -28,6 +28,8 @@ pub struct Enrolment {
 }
 
 impl Enrolment {
+    pub const DIGITS: u8 = DIGITS;
+    pub const STEP_SECONDS: u64 = STEP_SECONDS;
     pub const ISSUER_LENGTH_MAX: usize = 64;
     pub const ISSUER_DEFAULT: &str = "Moneyer";
 

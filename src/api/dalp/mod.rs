@@ -6,8 +6,11 @@
 //! which handle 403 events, replay, wallet verification and the commit. Parsing collects what is wrong in
 //! [`body::Issues`], so that all of it is reported at once.
 
+mod access_manager;
 mod amount;
+mod api_key;
 mod audit;
+mod auth;
 mod bare_list;
 mod body;
 mod call;
@@ -27,6 +30,7 @@ mod token_read;
 mod token_records;
 mod token_servicing;
 mod trusted_issuer;
+mod user;
 
 pub use body::{Body, Issues};
 pub use call::Call;
@@ -52,6 +56,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(operation::read)
         .service(audit::list)
         .configure(token_routes)
+        .configure(people_routes)
         .configure(identity_routes);
     config.service(api);
 }
@@ -72,6 +77,32 @@ fn token_routes(config: &mut ServiceConfig<'_>) {
         .service(token_servicing::set_cap)
         .service(token_servicing::update_collateral)
         .service(token_servicing::freeze_address);
+}
+
+/// Users, their keys, verification methods and system roles.
+fn people_routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(user::create)
+        .service(user::me)
+        .service(user::list)
+        .service(user::by_id)
+        .service(user::by_wallet)
+        .service(auth::pincode_enable)
+        .service(auth::pincode_update)
+        .service(auth::pincode_disable)
+        .service(auth::otp_enable)
+        .service(auth::otp_verify)
+        .service(auth::otp_disable)
+        .service(auth::codes_generate)
+        .service(auth::codes_confirm)
+        .service(api_key::create)
+        .service(api_key::update)
+        .service(api_key::delete)
+        .service(api_key::read)
+        .service(api_key::list)
+        .service(access_manager::grant_roles)
+        .service(access_manager::revoke_roles)
+        .service(access_manager::list);
 }
 
 /// Identities, claims, claim topics and trusted issuers.
