@@ -272,7 +272,8 @@ impl Db {
         }
     }
 
-    /// Takes every migration back: for the tests of the migrations.
+    /// Takes every migration back, and everything stored with it: for a demo that begins anew, and the tests of the
+    /// migrations.
     pub fn revert_migrations(&self) -> Result<(), Error> {
         match &self.inner.pools {
             Pools::Pg(pool) => self.with(pool, migrate::revert_postgres),

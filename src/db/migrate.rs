@@ -105,7 +105,7 @@ where
     }
 }
 
-/// Takes every migration back, newest first: for tests.
+/// Takes every migration back, newest first.
 pub(super) fn revert_postgres(connection: &mut PgConnection) -> Result<(), Error> {
     MigrationHarness::<Pg>::revert_all_migrations(connection, POSTGRES)
         .map(|_| ())

@@ -10,6 +10,7 @@
 //! nothing is.
 
 mod bulk;
+mod catalogue;
 mod columns;
 mod connect;
 mod error;

@@ -57,6 +57,15 @@ impl Enrolment {
         })
     }
 
+    /// What the app shows at an instant: for whoever sets up on behalf of somebody.
+    pub fn password_at(&self, at: Timestamp) -> Result<SecretString, Error> {
+        let totp = builder(self.algorithm, self.seed.as_slice())
+            .build()
+            .map_err(Error::internal)?;
+        let seconds = u64::try_from(at.seconds()).map_err(Error::internal)?;
+        Ok(SecretString::from(totp.generate(seconds).to_string()))
+    }
+
     /// What is stored: opens only for this user and this version of the credential.
     pub(super) fn seal(&self, vault: &Vault, user: UserId, version: i64) -> Result<String, Error> {
         vault.seal(
