@@ -1,0 +1,131 @@
+//! Whose database it is, before anything is written to it.
+
+use super::Start;
+use super::folder::Folder;
+use super::secrets::Secrets;
+use crate::access;
+use crate::audit::{self, Event, EventFilter, Stream};
+use crate::config::Config;
+use crate::db::{Db, Page, Settings, Tx};
+use crate::error::Error;
+use crate::start::Failure;
+use crate::types::Timestamp;
+
+/// The action of the mark. Nobody but a demo writes it, and a demo writes it only where it found nothing.
+const MARK: &str = "demo.begun";
+/// A table that every schema of ours has.
+const OURS: &str = "audit_events";
+
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    /// No table, or ours with nothing in them but what a server's start writes.
+    Nothing,
+    Demo(String),
+    Foreign,
+}
+
+/// The secrets that fit the database: those of the folder, or new ones where the world is still to be made.
+pub(super) async fn claim(config: &Config, folder: &Folder, start: Start) -> Result<Secrets, Failure> {
+    if let Some(path) = config.database.sqlite_folder() {
+        std::fs::create_dir_all(&path)
+            .map_err(|error| Failure::usage(format!("cannot create {}: {error}", path.display())))?;
+    }
+    let db = Db::connect(&Settings {
+        url: config.database.url.clone(),
+        connections_max: 1,
+        wait: config.database.wait,
+    })?;
+    let found = look(&db).await.map_err(|error| unusable(&error))?;
+    let kept = match start {
+        Start::Continue => Secrets::load(folder)?,
+        Start::Anew => None,
+    };
+    match (found, kept, start) {
+        (Found::Foreign, _, _) => Err(Failure::usage(
+            "the database holds something that no demo created, and is left alone: name another one with --database",
+        )),
+        (Found::Demo(mark), Some(kept), Start::Continue) if kept.demo == mark => match kept.world {
+            Some(_) => Ok(kept),
+            None => {
+                tracing::warn!("the last start was stopped before the demo was ready: beginning anew");
+                begin_anew(db, folder).await
+            }
+        },
+        (Found::Demo(_), _, Start::Continue) => Err(Failure::usage(format!(
+            "the database belongs to a demo whose keys are not in {}: name its folder with --data, or wipe it with --reset",
+            folder.path().display()
+        ))),
+        (Found::Nothing, Some(Secrets { world: Some(_), .. }), Start::Continue) => Err(Failure::usage(format!(
+            "the keys in {} belong to another database than this empty one: give --data, or wipe them with --reset",
+            folder.path().display()
+        ))),
+        (Found::Demo(_), _, Start::Anew) => begin_anew(db, folder).await,
+        (Found::Nothing, _, _) => new_secrets(folder),
+    }
+}
+
+fn unusable(error: &Error) -> Failure {
+    Failure::usage(format!("cannot use the database: {error}"))
+}
+
+async fn begin_anew(db: Db, folder: &Folder) -> Result<Secrets, Failure> {
+    tokio::task::spawn_blocking(move || db.revert_migrations())
+        .await
+        .map_err(Error::internal)??;
+    new_secrets(folder)
+}
+
+/// Kept before the mark is made, so that the mark is never without them.
+fn new_secrets(folder: &Folder) -> Result<Secrets, Failure> {
+    let secrets = Secrets::generate()?;
+    secrets.save(folder)?;
+    Ok(secrets)
+}
+
+async fn look(db: &Db) -> Result<Found, Error> {
+    let tables = db.tables().await?;
+    if tables.is_empty() {
+        return Ok(Found::Nothing);
+    }
+    if !tables.iter().any(|table| table == OURS) {
+        return Ok(Found::Foreign);
+    }
+    db.read(|tx| {
+        if let Some(mark) = read_mark(tx)? {
+            return Ok(Found::Demo(mark));
+        }
+        let is_untouched = access::count_users(tx)? == 0 && only_a_start_wrote(tx)?;
+        Ok(if is_untouched { Found::Nothing } else { Found::Foreign })
+    })
+    .await
+}
+
+fn read_mark(tx: &mut Tx<'_>) -> Result<Option<String>, Error> {
+    let filter = EventFilter {
+        action: Some(MARK.to_owned()),
+        ..EventFilter::default()
+    };
+    let (events, _) = audit::list(tx, &filter, &Page::first(1))?;
+    let Some(event) = events.first() else { return Ok(None) };
+    let data: serde_json::Value = serde_json::from_str(&event.data).map_err(Error::internal)?;
+    Ok(data.get("demo").and_then(|demo| demo.as_str()).map(str::to_owned))
+}
+
+fn only_a_start_wrote(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    let (events, more) = audit::list(tx, &EventFilter::default(), &Page::first(Page::LIMIT_MAX))?;
+    Ok(more.is_none() && events.iter().all(|event| event.actor == "system"))
+}
+
+/// In the transaction of the demo's first change.
+pub(super) fn mark(tx: &mut Tx<'_>, demo: &str, now: Timestamp) -> Result<(), Error> {
+    let event = Event {
+        stream: Stream::System(0),
+        actor: "admin".to_owned(),
+        action: MARK,
+        asset: None,
+        operation: None,
+        subjects: Vec::new(),
+        data: serde_json::json!({ "demo": demo }),
+    };
+    audit::append(tx, now, vec![event])
+}
