@@ -11,5 +11,11 @@
 
 mod support;
 
-#[path = "api/mint.rs"]
-mod mint;
+#[path = "api/footprint.rs"]
+mod footprint;
+#[path = "api/forms.rs"]
+mod forms;
+#[path = "api/framework.rs"]
+mod framework;
+#[path = "api/order.rs"]
+mod order;

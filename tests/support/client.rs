@@ -33,6 +33,12 @@ impl Call {
         }
     }
 
+    pub fn bytes(self, body: Vec<u8>) -> Self {
+        Self {
+            request: self.request.body(body),
+        }
+    }
+
     pub fn header(self, name: &str, value: &str) -> Self {
         Self {
             request: self.request.header(name, value),
