@@ -221,6 +221,7 @@ mod tests {
         #[validate(length(min = 1, max = 3))]
         name: String,
         #[serde(default)]
+        #[expect(dead_code, reason = "only its parsing is tested")]
         user_ids: Vec<u32>,
     }
 
