@@ -130,8 +130,10 @@ async fn approve(app: &App, people: &People, recipients: &Recipients, issue: &Is
                 expires_at: issuer.now.plus_seconds(COLLATERAL_SECONDS),
             };
             servicing::update_collateral(tx, &issuer, stablecoin, collateral)?;
-            let mut frozen = recipients.frozen.iter();
-            frozen.try_for_each(|address| servicing::freeze_address(tx, &custodian, equity, *address, Freeze::Frozen))
+            for address in &recipients.frozen {
+                servicing::freeze_address(tx, &custodian, equity, *address, Freeze::Frozen)?;
+            }
+            Ok(())
         })
         .await
 }
