@@ -11,6 +11,8 @@
 
 mod support;
 
+#[path = "api/enrolment.rs"]
+mod enrolment;
 #[path = "api/footprint.rs"]
 mod footprint;
 #[path = "api/forms.rs"]
@@ -19,3 +21,5 @@ mod forms;
 mod framework;
 #[path = "api/order.rs"]
 mod order;
+#[path = "api/people.rs"]
+mod people;
