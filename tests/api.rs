@@ -19,7 +19,11 @@ mod footprint;
 mod forms;
 #[path = "api/framework.rs"]
 mod framework;
+#[path = "api/identity.rs"]
+mod identity;
 #[path = "api/order.rs"]
 mod order;
 #[path = "api/people.rs"]
 mod people;
+#[path = "api/trust.rs"]
+mod trust;

@@ -19,7 +19,7 @@ mod database;
 mod server;
 mod world;
 
-pub use client::{Answer, Call};
+pub use client::{Answer, Call, findings_of};
 pub use database::Database;
 pub use server::{Options, Server};
 pub use world::{PIN, Person, START, World, recipient, token, wallet};
