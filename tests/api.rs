@@ -13,6 +13,8 @@ mod support;
 
 #[path = "api/enrolment.rs"]
 mod enrolment;
+#[path = "api/compliance.rs"]
+mod compliance;
 #[path = "api/footprint.rs"]
 mod footprint;
 #[path = "api/forms.rs"]
@@ -27,3 +29,11 @@ mod order;
 mod people;
 #[path = "api/trust.rs"]
 mod trust;
+#[path = "api/idempotency.rs"]
+mod idempotency;
+#[path = "api/rules.rs"]
+mod rules;
+#[path = "api/steps.rs"]
+mod steps;
+#[path = "api/verification.rs"]
+mod verification;

@@ -6,6 +6,19 @@ use serde_json::{Value, json};
 use crate::both_databases;
 use crate::support::{Database, Options, Server, recipient};
 
+both_databases! {
+    a_body_that_is_not_json_is_told_so,
+    bytes_that_are_no_text_are_refused,
+    another_content_type_is_refused,
+    an_empty_body_lacks_its_fields,
+    an_unknown_route_is_told_so_in_the_envelope,
+    a_wrong_method_is_told_which_are_there,
+    the_request_id_is_the_callers_when_it_is_a_good_one,
+    nobody_may_keep_or_guess_at_an_answer,
+    health_is_told_to_everybody,
+    the_document_and_its_page_are_served_from_here,
+}
+
 async fn send(server: &Server, content_type: &str, body: &str) -> crate::support::Answer {
     let path = Server::mint_path(&server.world.equity);
     server
@@ -15,101 +28,147 @@ async fn send(server: &Server, content_type: &str, body: &str) -> crate::support
         .await
 }
 
-both_databases! {
-    async fn a_body_that_is_not_json_is_told_so(server) {
-        for broken in ["{", "{\"recipients\":", "nonsense", "{} {}", "[1,", "\u{0}", "{\"a\":1,}"] {
-            let answer = send(server, "application/json", broken).await;
-            answer.error(400, "BAD_REQUEST");
-        }
-        for no_object in ["[]", "\"x\"", "7", "null"] {
-            send(server, "application/json", no_object).await.error(400, "BAD_REQUEST");
-        }
-        let deep = "[".repeat(10_000);
-        send(server, "application/json", &deep).await.error(400, "BAD_REQUEST");
+async fn a_body_that_is_not_json_is_told_so(server: &Server) {
+    for broken in [
+        "{",
+        "{\"recipients\":",
+        "nonsense",
+        "{} {}",
+        "[1,",
+        "\u{0}",
+        "{\"a\":1,}",
+    ] {
+        let answer = send(server, "application/json", broken).await;
+        answer.error(400, "BAD_REQUEST");
     }
-
-    async fn bytes_that_are_no_text_are_refused(server) {
-        let path = Server::mint_path(&server.world.equity);
-        let request = server.request(Method::POST, &server.world.issuer, &path);
-        let body = b"{\"recipients\":\"\xff\xfe\"}".to_vec();
-
-        request.header("Content-Type", "application/json").bytes(body).send().await.error(400, "BAD_REQUEST");
+    for no_object in ["[]", "\"x\"", "7", "null"] {
+        send(server, "application/json", no_object)
+            .await
+            .error(400, "BAD_REQUEST");
     }
+    let deep = "[".repeat(10_000);
+    send(server, "application/json", &deep).await.error(400, "BAD_REQUEST");
+}
 
-    async fn another_content_type_is_refused(server) {
-        let body = Server::mint_body(json!(recipient(0)), "1").to_string();
-        for wrong in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp", ""] {
-            send(server, wrong, &body).await.error(415, "UNSUPPORTED_MEDIA_TYPE");
-        }
-        for right in ["application/json; charset=utf-8", "Application/JSON"] {
-            send(server, right, &body).await.ok();
-        }
+async fn bytes_that_are_no_text_are_refused(server: &Server) {
+    let path = Server::mint_path(&server.world.equity);
+    let request = server.request(Method::POST, &server.world.issuer, &path);
+    let body = b"{\"recipients\":\"\xff\xfe\"}".to_vec();
+
+    request
+        .header("Content-Type", "application/json")
+        .bytes(body)
+        .send()
+        .await
+        .error(400, "BAD_REQUEST");
+}
+
+async fn another_content_type_is_refused(server: &Server) {
+    let body = Server::mint_body(json!(recipient(0)), "1").to_string();
+    for wrong in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/jsonp",
+        "",
+    ] {
+        send(server, wrong, &body).await.error(415, "UNSUPPORTED_MEDIA_TYPE");
     }
-
-    async fn an_empty_body_lacks_its_fields(server) {
-        let answer = send(server, "application/json", "").await;
-
-        assert_eq!(answer.issues(), ["recipients required", "amounts required", "walletVerification required"]);
+    for right in ["application/json; charset=utf-8", "Application/JSON"] {
+        send(server, right, &body).await.ok();
     }
+}
 
-    async fn an_unknown_route_is_told_so_in_the_envelope(server) {
-        for path in ["/", "/api", "/api/", "/api/nonsense", "/api/token/0x1/nonsense", "/nonsense", "/api/token/%ff/mint/x"] {
-            server.get(&server.world.issuer, path).await.error(404, "NOT_FOUND");
-            server.call(Method::POST, None, path).send().await.error(404, "NOT_FOUND");
-        }
+async fn an_empty_body_lacks_its_fields(server: &Server) {
+    let answer = send(server, "application/json", "").await;
+
+    assert_eq!(
+        answer.issues(),
+        ["recipients required", "amounts required", "walletVerification required"]
+    );
+}
+
+async fn an_unknown_route_is_told_so_in_the_envelope(server: &Server) {
+    for path in [
+        "/",
+        "/api",
+        "/api/",
+        "/api/nonsense",
+        "/api/token/0x1/nonsense",
+        "/nonsense",
+        "/api/token/%ff/mint/x",
+    ] {
+        server.get(&server.world.issuer, path).await.error(404, "NOT_FOUND");
+        server
+            .call(Method::POST, None, path)
+            .send()
+            .await
+            .error(404, "NOT_FOUND");
     }
+}
 
-    async fn a_wrong_method_is_told_which_are_there(server) {
-        let path = Server::mint_path(&server.world.equity);
-        for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
-            let answer = server.request(method, &server.world.issuer, &path).send().await;
+async fn a_wrong_method_is_told_which_are_there(server: &Server) {
+    let path = Server::mint_path(&server.world.equity);
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
+        let answer = server.request(method, &server.world.issuer, &path).send().await;
 
-            answer.error(405, "METHOD_NOT_SUPPORTED");
-            assert_eq!(answer.header("Allow"), Some("POST"));
-        }
-        let answer = server.post(&server.world.issuer, "/livez", &json!({})).await;
         answer.error(405, "METHOD_NOT_SUPPORTED");
-        assert_eq!(answer.header("Allow"), Some("GET"));
+        assert_eq!(answer.header("Allow"), Some("POST"));
     }
+    let answer = server.post(&server.world.issuer, "/livez", &json!({})).await;
+    answer.error(405, "METHOD_NOT_SUPPORTED");
+    assert_eq!(answer.header("Allow"), Some("GET"));
+}
 
-    async fn the_request_id_is_the_callers_when_it_is_a_good_one(server) {
-        let path = "/livez";
-        let given = server.call(Method::GET, None, path).header("X-Request-Id", "my-request-17").send().await;
-        assert_eq!(given.header("X-Request-Id"), Some("my-request-17"));
+async fn the_request_id_is_the_callers_when_it_is_a_good_one(server: &Server) {
+    let path = "/livez";
+    let given = server
+        .call(Method::GET, None, path)
+        .header("X-Request-Id", "my-request-17")
+        .send()
+        .await;
+    assert_eq!(given.header("X-Request-Id"), Some("my-request-17"));
 
-        for bad in ["", "with space", &"x".repeat(300), "<script>"] {
-            let answer = server.call(Method::GET, None, path).header("X-Request-Id", bad).send().await;
-            let id = answer.header("X-Request-Id").unwrap();
-            assert!(!id.is_empty() && id != bad, "{bad}");
-        }
+    for bad in ["", "with space", &"x".repeat(300), "<script>"] {
+        let answer = server
+            .call(Method::GET, None, path)
+            .header("X-Request-Id", bad)
+            .send()
+            .await;
+        let id = answer.header("X-Request-Id").unwrap();
+        assert!(!id.is_empty() && id != bad, "{bad}");
     }
+}
 
-    async fn nobody_may_keep_or_guess_at_an_answer(server) {
-        let answer = server.call(Method::GET, None, "/api/operations").send().await;
+async fn nobody_may_keep_or_guess_at_an_answer(server: &Server) {
+    let answer = server.call(Method::GET, None, "/api/operations").send().await;
 
-        answer.error(401, "UNAUTHORIZED");
-        assert_eq!(answer.header("Cache-Control"), Some("no-store"));
-        assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"));
+    answer.error(401, "UNAUTHORIZED");
+    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+    assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"));
+}
+
+async fn health_is_told_to_everybody(server: &Server) {
+    let live = server.call(Method::GET, None, "/livez").send().await;
+    assert_eq!((live.status.as_u16(), live.text.as_str()), (200, "ok"));
+    for path in ["/readyz", "/healthz"] {
+        let body = server.call(Method::GET, None, path).send().await.ok();
+        assert_eq!(body["status"], "ready", "{body}");
+        assert_eq!(body["policyHash"], json!(server.app.policy().hash));
     }
+}
 
-    async fn health_is_told_to_everybody(server) {
-        let live = server.call(Method::GET, None, "/livez").send().await;
-        assert_eq!((live.status.as_u16(), live.text.as_str()), (200, "ok"));
-        for path in ["/readyz", "/healthz"] {
-            let body = server.call(Method::GET, None, path).send().await.ok();
-            assert_eq!(body["status"], "ready", "{body}");
-            assert_eq!(body["policyHash"], json!(server.app.policy().hash));
-        }
-    }
+async fn the_document_and_its_page_are_served_from_here(server: &Server) {
+    let document = server.call(Method::GET, None, "/openapi.json").send().await;
+    assert_eq!(document.body["openapi"].as_str().unwrap()[..3], *"3.1");
 
-    async fn the_document_and_its_page_are_served_from_here(server) {
-        let document = server.call(Method::GET, None, "/openapi.json").send().await;
-        assert_eq!(document.body["openapi"].as_str().unwrap()[..3], *"3.1");
-
-        let page = server.call(Method::GET, None, "/docs/").send().await;
-        assert_eq!(page.status.as_u16(), 200);
-        assert!(!page.text.contains("http://") && !page.text.contains("https://"), "{}", page.text);
-    }
+    let page = server.call(Method::GET, None, "/docs/").send().await;
+    assert_eq!(page.status.as_u16(), 200);
+    assert!(
+        !page.text.contains("http://") && !page.text.contains("https://"),
+        "{}",
+        page.text
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,32 +21,29 @@ mod world;
 
 pub use client::{Answer, Call, findings_of};
 pub use database::Database;
-pub use server::{Options, Server};
-pub use world::{PIN, Person, START, World, recipient, token, wallet};
+pub use server::{Options, Server, batch};
+pub use world::{PIN, Person, START, World, import_sanctions, recipient, token, topic, wallet};
 
-/// Runs each of the tests on both databases: `a_name::sqlite` and `a_name::postgres`. A test takes the server.
+/// Runs each test on both databases, as `a_name::sqlite` and `a_name::postgres`. A test is a function that takes the
+/// server; one that is not listed is never used, and the compiler says so.
 #[macro_export]
 macro_rules! both_databases {
-    ($($(#[$attribute:meta])* async fn $name:ident($server:ident) $body:block)+) => {
+    ($($name:ident,)+) => {
         $(
-            $(#[$attribute])*
             mod $name {
-                #[allow(unused_imports, reason = "what the file of the test imports")]
-                use super::*;
-
-                async fn test($server: &$crate::support::Server) $body
+                use $crate::support::{Database, Server};
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn sqlite() {
-                    let server = $crate::support::Server::start($crate::support::Database::Sqlite).await;
-                    test(&server).await;
+                    let server = Server::start(Database::Sqlite).await;
+                    super::$name(&server).await;
                     server.finish().await;
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn postgres() {
-                    let server = $crate::support::Server::start($crate::support::Database::Postgres).await;
-                    test(&server).await;
+                    let server = Server::start(Database::Postgres).await;
+                    super::$name(&server).await;
                     server.finish().await;
                 }
             }

@@ -203,6 +203,15 @@ impl Server {
         self.app.db().write(move |tx| change(tx, &ctx)).await.unwrap()
     }
 
+    /// Creates an asset as the world's are: everybody with their role on it, and started.
+    pub async fn found(&self, new: asset::NewAsset) -> Address {
+        let (policies, world) = (Arc::clone(self.app.policy()), Arc::clone(&self.world));
+        self.write(&self.world.admin, move |tx, _| {
+            world::found_asset(tx, &policies, &world, new.clone())
+        })
+        .await
+    }
+
     pub async fn asset(&self, address: &Address) -> asset::Asset {
         let address = *address;
         self.read(move |tx| asset::find_by_address(tx, &address)).await
