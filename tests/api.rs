@@ -11,29 +11,29 @@
 
 mod support;
 
-#[path = "api/enrolment.rs"]
-mod enrolment;
 #[path = "api/compliance.rs"]
 mod compliance;
+#[path = "api/enrolment.rs"]
+mod enrolment;
 #[path = "api/footprint.rs"]
 mod footprint;
 #[path = "api/forms.rs"]
 mod forms;
 #[path = "api/framework.rs"]
 mod framework;
+#[path = "api/idempotency.rs"]
+mod idempotency;
 #[path = "api/identity.rs"]
 mod identity;
 #[path = "api/order.rs"]
 mod order;
 #[path = "api/people.rs"]
 mod people;
-#[path = "api/trust.rs"]
-mod trust;
-#[path = "api/idempotency.rs"]
-mod idempotency;
 #[path = "api/rules.rs"]
 mod rules;
 #[path = "api/steps.rs"]
 mod steps;
+#[path = "api/trust.rs"]
+mod trust;
 #[path = "api/verification.rs"]
 mod verification;
