@@ -56,158 +56,230 @@ async fn verification_types(server: &Server, person: &Person) -> Value {
 }
 
 both_databases! {
-    async fn the_first_method_needs_the_key_alone_and_every_later_one_a_code(server) {
-        let person = &newcomer(server).await;
-        let post = async |path: &str, body: &Value| server.post(person, path, body).await;
+    the_first_method_needs_the_key_alone_and_every_later_one_a_code,
+    a_pin_has_six_digits_is_changed_with_a_code_and_removed_with_one,
+    one_time_passwords_count_from_their_first_good_code_on,
+    an_enrolment_has_an_issuer_and_an_algorithm_within_bounds,
+    secret_codes_count_once_they_are_stored_and_each_once,
+    a_code_is_spent_although_the_change_is_refused,
+    five_wrong_codes_lock_for_a_quarter_of_an_hour,
+    a_replayed_set_up_shows_no_secret_and_another_pin_under_its_key_is_a_conflict,
+}
 
-        let enabled = post("/api/auth/pincode/enable", &json!({ "pincode": "111111", "password": "ignored" })).await.ok();
-        assert_eq!(enabled, json!({ "success": true, "verificationTypes": ["PINCODE"] }));
-        let refused = post("/api/auth/two-factor/enable", &json!({})).await;
-        assert_eq!(refused.issues(), ["walletVerification required"]);
-        let refused = post("/api/auth/secret-codes/generate", &json!({})).await;
-        assert_eq!(refused.issues(), ["walletVerification required"]);
-        let refused = post("/api/auth/pincode/disable", &json!({})).await;
-        assert_eq!(refused.issues(), ["walletVerification required"]);
-        let wrong = post("/api/auth/two-factor/enable", &with("PINCODE", "222222")).await;
-        assert_eq!(wrong.error(401, "CHALLENGE_FAILED"), json!({ "verificationType": "PINCODE", "attemptsLeft": 4 }));
-        post("/api/auth/two-factor/enable", &with("PINCODE", "111111")).await.ok();
-        assert_eq!(verification_types(server, person).await, json!(["PINCODE"]));
+async fn the_first_method_needs_the_key_alone_and_every_later_one_a_code(server: &Server) {
+    let person = &newcomer(server).await;
+    let post = async |path: &str, body: &Value| server.post(person, path, body).await;
+
+    let enabled = post(
+        "/api/auth/pincode/enable",
+        &json!({ "pincode": "111111", "password": "ignored" }),
+    )
+    .await
+    .ok();
+    assert_eq!(enabled, json!({ "success": true, "verificationTypes": ["PINCODE"] }));
+    let refused = post("/api/auth/two-factor/enable", &json!({})).await;
+    assert_eq!(refused.issues(), ["walletVerification required"]);
+    let refused = post("/api/auth/secret-codes/generate", &json!({})).await;
+    assert_eq!(refused.issues(), ["walletVerification required"]);
+    let refused = post("/api/auth/pincode/disable", &json!({})).await;
+    assert_eq!(refused.issues(), ["walletVerification required"]);
+    let wrong = post("/api/auth/two-factor/enable", &with("PINCODE", "222222")).await;
+    assert_eq!(
+        wrong.error(401, "CHALLENGE_FAILED"),
+        json!({ "verificationType": "PINCODE", "attemptsLeft": 4 })
+    );
+    post("/api/auth/two-factor/enable", &with("PINCODE", "111111"))
+        .await
+        .ok();
+    assert_eq!(verification_types(server, person).await, json!(["PINCODE"]));
+}
+
+async fn a_pin_has_six_digits_is_changed_with_a_code_and_removed_with_one(server: &Server) {
+    let person = &newcomer(server).await;
+    let post = async |path: &str, body: &Value| server.post(person, path, body).await;
+    for bad in ["", "12345", "1234567", "12345x"] {
+        let answer = post("/api/auth/pincode/enable", &json!({ "pincode": bad })).await;
+        assert_eq!(answer.issues(), ["pincode format"]);
     }
+    let missing = post("/api/auth/pincode/update", &json!({ "newPincode": "222222" })).await;
+    missing.error(404, "VERIFICATION_ID_NOT_FOUND");
+    post("/api/auth/pincode/enable", &json!({ "pincode": "111111" }))
+        .await
+        .ok();
+    let twice = json!({ "pincode": "333333", "walletVerification": code("PINCODE", "111111") });
+    post("/api/auth/pincode/enable", &twice).await.error(409, "CONFLICT");
 
-    async fn a_pin_has_six_digits_is_changed_with_a_code_and_removed_with_one(server) {
-        let person = &newcomer(server).await;
+    let change = json!({ "newPincode": "222222", "walletVerification": code("PINCODE", "111111") });
+    post("/api/auth/pincode/update", &change).await.ok();
+    post("/api/auth/pincode/disable", &with("PINCODE", "111111"))
+        .await
+        .error(401, "CHALLENGE_FAILED");
+    let gone = post("/api/auth/pincode/disable", &with("PINCODE", "222222")).await.ok();
+    assert_eq!(gone["verificationTypes"], json!([]));
+    post("/api/auth/pincode/disable", &json!({}))
+        .await
+        .error(404, "VERIFICATION_ID_NOT_FOUND");
+}
+
+async fn one_time_passwords_count_from_their_first_good_code_on(server: &Server) {
+    for algorithm in ["SHA1", "SHA256"] {
+        let person = &newcomer_of(server, algorithm).await;
         let post = async |path: &str, body: &Value| server.post(person, path, body).await;
-        for bad in ["", "12345", "1234567", "12345x"] {
-            let answer = post("/api/auth/pincode/enable", &json!({ "pincode": bad })).await;
-            assert_eq!(answer.issues(), ["pincode format"]);
-        }
-        let missing = post("/api/auth/pincode/update", &json!({ "newPincode": "222222" })).await;
-        missing.error(404, "VERIFICATION_ID_NOT_FOUND");
-        post("/api/auth/pincode/enable", &json!({ "pincode": "111111" })).await.ok();
-        let twice = json!({ "pincode": "333333", "walletVerification": code("PINCODE", "111111") });
-        post("/api/auth/pincode/enable", &twice).await.error(409, "CONFLICT");
+        let body = json!({ "issuer": "Acme Bank", "algorithm": algorithm });
+        let enabled = post("/api/auth/two-factor/enable", &body).await.ok();
+        let app = app_of(&enabled);
 
-        let change = json!({ "newPincode": "222222", "walletVerification": code("PINCODE", "111111") });
-        post("/api/auth/pincode/update", &change).await.ok();
-        post("/api/auth/pincode/disable", &with("PINCODE", "111111")).await.error(401, "CHALLENGE_FAILED");
-        let gone = post("/api/auth/pincode/disable", &with("PINCODE", "222222")).await.ok();
+        assert!(
+            enabled["qrCode"]
+                .as_str()
+                .unwrap()
+                .starts_with("data:image/png;base64,")
+        );
+        assert_eq!(
+            (&enabled["algorithm"], &enabled["period"]),
+            (&json!(algorithm), &json!(30))
+        );
+        assert_eq!(verification_types(server, person).await, json!([]));
+        let wrong = post("/api/auth/two-factor/verify-totp", &json!({ "code": "abc" })).await;
+        wrong.error(401, "CHALLENGE_FAILED");
+        let first = json!({ "code": shown(&app, server.now()) });
+        let verified = post("/api/auth/two-factor/verify-totp", &first).await.ok();
+        assert_eq!(verified["verificationTypes"], json!(["OTP"]));
+        post("/api/auth/two-factor/verify-totp", &first)
+            .await
+            .error(409, "CONFLICT");
+
+        // The confirming code is used up, the next one works once.
+        let used = with("OTP", &shown(&app, server.now()));
+        post("/api/auth/two-factor/disable", &used)
+            .await
+            .error(401, "CHALLENGE_FAILED");
+        server.advance(30);
+        let next = with("OTP", &shown(&app, server.now()));
+        let gone = post("/api/auth/two-factor/disable", &next).await.ok();
         assert_eq!(gone["verificationTypes"], json!([]));
-        post("/api/auth/pincode/disable", &json!({})).await.error(404, "VERIFICATION_ID_NOT_FOUND");
+    }
+}
+
+async fn an_enrolment_has_an_issuer_and_an_algorithm_within_bounds(server: &Server) {
+    let person = &newcomer(server).await;
+    let body = json!({ "issuer": "a:b" });
+    assert_eq!(
+        server.post(person, "/api/auth/two-factor/enable", &body).await.issues(),
+        ["issuer range"]
+    );
+    let body = json!({ "algorithm": "MD5" });
+    assert_eq!(
+        server.post(person, "/api/auth/two-factor/enable", &body).await.issues(),
+        ["algorithm format"]
+    );
+    let missing = server
+        .post(person, "/api/auth/two-factor/verify-totp", &json!({ "code": "123456" }))
+        .await;
+    missing.error(404, "VERIFICATION_ID_NOT_FOUND");
+}
+
+async fn secret_codes_count_once_they_are_stored_and_each_once(server: &Server) {
+    let person = &newcomer(server).await;
+    let post = async |path: &str, body: &Value| server.post(person, path, body).await;
+    let generated = post("/api/auth/secret-codes/generate", &json!({})).await.ok();
+    let codes: Vec<&str> = generated["secretCodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|code| code.as_str().unwrap())
+        .collect();
+    assert_eq!(codes.len(), 16);
+
+    let not_yet = post("/api/auth/secret-codes/confirm", &json!({ "stored": false }))
+        .await
+        .ok();
+    assert_eq!(not_yet["verificationTypes"], json!([]));
+    let confirmed = post("/api/auth/secret-codes/confirm", &json!({ "stored": true }))
+        .await
+        .ok();
+    assert_eq!(confirmed["verificationTypes"], json!(["SECRET_CODES"]));
+    post("/api/auth/secret-codes/confirm", &json!({ "stored": true }))
+        .await
+        .error(409, "CONFLICT");
+    let plain = codes[0].replace('-', "");
+    let spend = |code: &str| json!({ "pincode": "111111", "walletVerification": self::code("SECRET_CODES", code) });
+    post("/api/auth/pincode/enable", &spend(&plain)).await.ok();
+    let replay = post("/api/auth/pincode/disable", &with("SECRET_CODES", codes[0])).await;
+    assert_eq!(replay.error(401, "CHALLENGE_FAILED")["attemptsLeft"], 5);
+    assert_eq!(server.get(person, "/api/user/me").await.ok()["secretCodesLeft"], 15);
+    post("/api/auth/pincode/disable", &with("SECRET_CODES", codes[1]))
+        .await
+        .ok();
+}
+
+async fn a_code_is_spent_although_the_change_is_refused(server: &Server) {
+    let person = &newcomer(server).await;
+    let post = async |path: &str, body: &Value| server.post(person, path, body).await;
+    let generated = post("/api/auth/secret-codes/generate", &json!({})).await.ok();
+    post("/api/auth/secret-codes/confirm", &json!({ "stored": true }))
+        .await
+        .ok();
+    let first = with("SECRET_CODES", generated["secretCodes"][0].as_str().unwrap());
+
+    post("/api/auth/pincode/disable", &first)
+        .await
+        .error(404, "VERIFICATION_ID_NOT_FOUND");
+
+    post("/api/auth/pincode/disable", &first)
+        .await
+        .error(401, "CHALLENGE_FAILED");
+    assert_eq!(server.get(person, "/api/user/me").await.ok()["secretCodesLeft"], 15);
+}
+
+async fn five_wrong_codes_lock_for_a_quarter_of_an_hour(server: &Server) {
+    let person = &server.world.outsider;
+    let path = "/api/auth/pincode/disable";
+    for left in [4, 3, 2, 1, 0] {
+        let answer = server.post(person, path, &with("PINCODE", "000000")).await;
+        assert_eq!(answer.error(401, "CHALLENGE_FAILED")["attemptsLeft"], left);
     }
 
-    async fn one_time_passwords_count_from_their_first_good_code_on(server) {
-        for algorithm in ["SHA1", "SHA256"] {
-            let person = &newcomer_of(server, algorithm).await;
-            let post = async |path: &str, body: &Value| server.post(person, path, body).await;
-            let body = json!({ "issuer": "Acme Bank", "algorithm": algorithm });
-            let enabled = post("/api/auth/two-factor/enable", &body).await.ok();
-            let app = app_of(&enabled);
+    let locked = server.post(person, path, &with("PINCODE", crate::support::PIN)).await;
 
-            assert!(enabled["qrCode"].as_str().unwrap().starts_with("data:image/png;base64,"));
-            assert_eq!((&enabled["algorithm"], &enabled["period"]), (&json!(algorithm), &json!(30)));
-            assert_eq!(verification_types(server, person).await, json!([]));
-            let wrong = post("/api/auth/two-factor/verify-totp", &json!({ "code": "abc" })).await;
-            wrong.error(401, "CHALLENGE_FAILED");
-            let first = json!({ "code": shown(&app, server.now()) });
-            let verified = post("/api/auth/two-factor/verify-totp", &first).await.ok();
-            assert_eq!(verified["verificationTypes"], json!(["OTP"]));
-            post("/api/auth/two-factor/verify-totp", &first).await.error(409, "CONFLICT");
+    let data = locked.error(429, "RATE_LIMIT_EXCEEDED");
+    assert_eq!(data, json!({ "retryAfter": 900, "verificationType": "PINCODE" }));
+    assert_eq!(locked.header("Retry-After"), Some("900"));
+    let me = server.get(person, "/api/user/me").await.ok();
+    assert_eq!(
+        me["verifications"][0]["lockedUntil"],
+        json!(server.now().plus_seconds(900))
+    );
+    server.advance(900);
+    server
+        .post(person, path, &with("PINCODE", crate::support::PIN))
+        .await
+        .ok();
+}
 
-            // The confirming code is used up, the next one works once.
-            let used = with("OTP", &shown(&app, server.now()));
-            post("/api/auth/two-factor/disable", &used).await.error(401, "CHALLENGE_FAILED");
-            server.advance(30);
-            let next = with("OTP", &shown(&app, server.now()));
-            let gone = post("/api/auth/two-factor/disable", &next).await.ok();
-            assert_eq!(gone["verificationTypes"], json!([]));
-        }
-    }
+async fn a_replayed_set_up_shows_no_secret_and_another_pin_under_its_key_is_a_conflict(server: &Server) {
+    let person = &newcomer(server).await;
+    let send = async |path: &str, key: &str, body: Value| {
+        let call = server.request(reqwest::Method::POST, person, path);
+        call.idempotency_key(key).json(&body).send().await
+    };
+    let enable = "/api/auth/pincode/enable";
 
-    async fn an_enrolment_has_an_issuer_and_an_algorithm_within_bounds(server) {
-        let person = &newcomer(server).await;
-        let body = json!({ "issuer": "a:b" });
-        assert_eq!(server.post(person, "/api/auth/two-factor/enable", &body).await.issues(), ["issuer range"]);
-        let body = json!({ "algorithm": "MD5" });
-        assert_eq!(server.post(person, "/api/auth/two-factor/enable", &body).await.issues(), ["algorithm format"]);
-        let missing = server.post(person, "/api/auth/two-factor/verify-totp", &json!({ "code": "123456" })).await;
-        missing.error(404, "VERIFICATION_ID_NOT_FOUND");
-    }
-
-    async fn secret_codes_count_once_they_are_stored_and_each_once(server) {
-        let person = &newcomer(server).await;
-        let post = async |path: &str, body: &Value| server.post(person, path, body).await;
-        let generated = post("/api/auth/secret-codes/generate", &json!({})).await.ok();
-        let codes: Vec<&str> = generated["secretCodes"].as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect();
-        assert_eq!(codes.len(), 16);
-
-        let not_yet = post("/api/auth/secret-codes/confirm", &json!({ "stored": false })).await.ok();
-        assert_eq!(not_yet["verificationTypes"], json!([]));
-        let confirmed = post("/api/auth/secret-codes/confirm", &json!({ "stored": true })).await.ok();
-        assert_eq!(confirmed["verificationTypes"], json!(["SECRET_CODES"]));
-        post("/api/auth/secret-codes/confirm", &json!({ "stored": true })).await.error(409, "CONFLICT");
-        let plain = codes[0].replace('-', "");
-        let spend = |code: &str| json!({ "pincode": "111111", "walletVerification": self::code("SECRET_CODES", code) });
-        post("/api/auth/pincode/enable", &spend(&plain)).await.ok();
-        let replay = post("/api/auth/pincode/disable", &with("SECRET_CODES", codes[0])).await;
-        assert_eq!(replay.error(401, "CHALLENGE_FAILED")["attemptsLeft"], 5);
-        assert_eq!(server.get(person, "/api/user/me").await.ok()["secretCodesLeft"], 15);
-        post("/api/auth/pincode/disable", &with("SECRET_CODES", codes[1])).await.ok();
-    }
-
-    async fn a_code_is_spent_although_the_change_is_refused(server) {
-        let person = &newcomer(server).await;
-        let post = async |path: &str, body: &Value| server.post(person, path, body).await;
-        let generated = post("/api/auth/secret-codes/generate", &json!({})).await.ok();
-        post("/api/auth/secret-codes/confirm", &json!({ "stored": true })).await.ok();
-        let first = with("SECRET_CODES", generated["secretCodes"][0].as_str().unwrap());
-
-        post("/api/auth/pincode/disable", &first).await.error(404, "VERIFICATION_ID_NOT_FOUND");
-
-        post("/api/auth/pincode/disable", &first).await.error(401, "CHALLENGE_FAILED");
-        assert_eq!(server.get(person, "/api/user/me").await.ok()["secretCodesLeft"], 15);
-    }
-
-    async fn five_wrong_codes_lock_for_a_quarter_of_an_hour(server) {
-        let person = &server.world.outsider;
-        let path = "/api/auth/pincode/disable";
-        for left in [4, 3, 2, 1, 0] {
-            let answer = server.post(person, path, &with("PINCODE", "000000")).await;
-            assert_eq!(answer.error(401, "CHALLENGE_FAILED")["attemptsLeft"], left);
-        }
-
-        let locked = server.post(person, path, &with("PINCODE", crate::support::PIN)).await;
-
-        let data = locked.error(429, "RATE_LIMIT_EXCEEDED");
-        assert_eq!(data, json!({ "retryAfter": 900, "verificationType": "PINCODE" }));
-        assert_eq!(locked.header("Retry-After"), Some("900"));
-        let me = server.get(person, "/api/user/me").await.ok();
-        assert_eq!(me["verifications"][0]["lockedUntil"], json!(server.now().plus_seconds(900)));
-        server.advance(900);
-        server.post(person, path, &with("PINCODE", crate::support::PIN)).await.ok();
-    }
-
-    async fn a_replayed_set_up_shows_no_secret_and_another_pin_under_its_key_is_a_conflict(server) {
-        let person = &newcomer(server).await;
-        let send = async |path: &str, key: &str, body: Value| {
-            let call = server.request(reqwest::Method::POST, person, path);
-            call.idempotency_key(key).json(&body).send().await
-        };
-        let enable = "/api/auth/pincode/enable";
-
-        let first = send(enable, "one", json!({ "pincode": "111111" })).await;
-        let again = send(enable, "one", json!({ "pincode": "111111" })).await;
-        let other = send(enable, "one", json!({ "pincode": "222222" })).await;
-        assert_eq!((first.is_success(), &again.text), (true, &first.text));
-        assert_eq!(again.header("Idempotent-Replayed"), Some("true"));
-        other.error(409, "CONFLICT");
-        let otp = send("/api/auth/two-factor/enable", "two", with("PINCODE", "111111")).await.ok();
-        let replay = send("/api/auth/two-factor/enable", "two", with("PINCODE", "111111")).await;
-        assert_eq!(replay.error(409, "CONFLICT"), json!({ "algorithm": "SHA1" }));
-        let verify = json!({ "code": shown(&app_of(&otp), server.now()) });
-        let verified = send("/api/auth/two-factor/verify-totp", "three", verify.clone()).await;
-        let replayed = send("/api/auth/two-factor/verify-totp", "three", verify).await;
-        assert_eq!((verified.is_success(), &replayed.text), (true, &verified.text));
-    }
+    let first = send(enable, "one", json!({ "pincode": "111111" })).await;
+    let again = send(enable, "one", json!({ "pincode": "111111" })).await;
+    let other = send(enable, "one", json!({ "pincode": "222222" })).await;
+    assert_eq!((first.is_success(), &again.text), (true, &first.text));
+    assert_eq!(again.header("Idempotent-Replayed"), Some("true"));
+    other.error(409, "CONFLICT");
+    let otp = send("/api/auth/two-factor/enable", "two", with("PINCODE", "111111"))
+        .await
+        .ok();
+    let replay = send("/api/auth/two-factor/enable", "two", with("PINCODE", "111111")).await;
+    assert_eq!(replay.error(409, "CONFLICT"), json!({ "algorithm": "SHA1" }));
+    let verify = json!({ "code": shown(&app_of(&otp), server.now()) });
+    let verified = send("/api/auth/two-factor/verify-totp", "three", verify.clone()).await;
+    let replayed = send("/api/auth/two-factor/verify-totp", "three", verify).await;
+    assert_eq!((verified.is_success(), &replayed.text), (true, &verified.text));
 }
 
 /// A newcomer whose wallet differs by a word, for tests that need several.
