@@ -178,6 +178,12 @@ pub fn set_cap(tx: &mut Tx<'_>, asset: AssetId, cap: Amount) -> Result<(), Error
     store::set_cap(tx, asset, cap)
 }
 
+/// The number of the asset's next operation; the caller holds the lock and stores that operation.
+pub fn take_number(tx: &mut Tx<'_>, asset: &Asset) -> Result<i64, Error> {
+    store::set_next_operation(tx, asset.id, asset.next_operation.saturating_add(1))?;
+    Ok(asset.next_operation)
+}
+
 /// Notes that something changed that rules look at.
 pub fn bump_revision(tx: &mut Tx<'_>, asset: AssetId) -> Result<(), Error> {
     store::bump_revision(tx, asset)

@@ -261,6 +261,12 @@ pub(super) fn set_cap(tx: &mut Tx<'_>, asset: AssetId, cap: Amount) -> Result<()
     bump_revision(tx, asset)
 }
 
+pub(super) fn set_next_operation(tx: &mut Tx<'_>, asset: AssetId, next: i64) -> Result<(), Error> {
+    let change = assets::next_operation.eq(next);
+    on!(tx, c => diesel::update(assets::table.find(asset)).set(change).execute(c))?;
+    Ok(())
+}
+
 pub(super) fn bump_revision(tx: &mut Tx<'_>, asset: AssetId) -> Result<(), Error> {
     let row = assets::table.find(asset);
     on!(tx, c => diesel::update(row).set(assets::revision.eq(assets::revision + 1)).execute(c))?;

@@ -1,30 +1,30 @@
 use serde_json::json;
 
-use super::event;
+use super::{Change, record};
 use crate::access::{self, Permission, Scope};
 use crate::asset::{self, Asset};
-use crate::audit;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger::{self, Freeze};
-use crate::types::{Address, AssetId};
+use crate::operation::Plan;
+use crate::types::{Address, AssetId, OperationId};
 
 /// Freezes or frees an address on one asset: a frozen address neither sends nor receives, and nothing is minted to it.
 /// The address need not hold anything, or be known at all.
 ///
-/// Idempotent both ways: into the state that holds it changes nothing and leaves no event.
+/// Idempotent both ways: into the state that holds it changes nothing, is no operation and leaves no event.
 pub fn freeze_address(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
     asset: AssetId,
     address: Address,
     freeze: Freeze,
-) -> Result<(), Error> {
+) -> Result<Option<OperationId>, Error> {
     let asset = asset::lock(tx, asset)?;
     may_freeze_address(tx, ctx, &asset)?;
     if !ledger::set_frozen(tx, asset.id, address, freeze, ctx.now)? {
-        return Ok(());
+        return Ok(None);
     }
     asset::bump_revision(tx, asset.id)?;
     let action = match freeze {
@@ -32,7 +32,17 @@ pub fn freeze_address(
         Freeze::Free => "address.freed",
     };
     let data = json!({ "address": address });
-    audit::append(tx, ctx.now, vec![event(ctx, &asset, action, vec![address], data)])
+    let frozen = freeze == Freeze::Frozen;
+    let change = Change {
+        plan: Plan::FreezeAddress {
+            wallet: address,
+            frozen,
+        },
+        action,
+        subjects: vec![address],
+        data,
+    };
+    record(tx, ctx, &asset, change).map(Some)
 }
 
 pub fn may_freeze_address(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<(), Error> {

@@ -21,10 +21,45 @@ pub use update_collateral::{CollateralUpdate, may_update_collateral, update_coll
 
 use serde_json::Value;
 
-use crate::asset::Asset;
-use crate::audit::{Event, Stream};
+use crate::asset::{self, Asset};
+use crate::audit::{self, Event, Stream};
 use crate::ctx::Ctx;
-use crate::types::Address;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::operation::{self, NewOperation, Operation, Plan};
+use crate::settlement;
+use crate::types::{Address, Amount, OperationId};
+
+/// What was done to an asset, in the words of settlement and of the audit log.
+struct Change {
+    plan: Plan,
+    action: &'static str,
+    subjects: Vec<Address>,
+    data: Value,
+}
+
+/// Records a change of an asset whose row is locked: its operation, settled as the asset settles, and its event.
+fn record(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset, change: Change) -> Result<OperationId, Error> {
+    let queued = Operation::queued(&NewOperation {
+        asset: asset.id,
+        sequence: asset::take_number(tx, asset)?,
+        plan: &change.plan,
+        lines: 0,
+        total: Amount::ZERO,
+        requested_by: ctx.actor.user,
+        request_id: &ctx.request_id,
+        policy_hash: None,
+        now: ctx.now,
+    });
+    let operation = settlement::accept_change(asset.settlement, queued, ctx.now);
+    let event = Event {
+        operation: Some(operation.id),
+        ..event(ctx, asset, change.action, change.subjects, change.data)
+    };
+    operation::enqueue(tx, std::slice::from_ref(&operation))?;
+    audit::append(tx, ctx.now, vec![event])?;
+    Ok(operation.id)
+}
 
 /// What was done to the asset, for its stream.
 fn event(ctx: &Ctx, asset: &Asset, action: &'static str, subjects: Vec<Address>, data: Value) -> Event {

@@ -1,28 +1,34 @@
 use serde_json::json;
 
-use super::event;
+use super::{Change, record};
 use crate::access::{self, Permission, Scope};
 use crate::asset::{self, Asset, Feature};
-use crate::audit;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, Refusal};
-use crate::types::{Amount, AssetId};
+use crate::operation::Plan;
+use crate::types::{Amount, AssetId, OperationId};
 
 /// Raises or lowers the most that may ever be issued, in base units.
 ///
 /// `FeatureMissing` without a cap to change; `Refused` when the new cap is zero or below what is issued and pending
-/// (equal is fine). Setting the cap that holds changes nothing and leaves no event.
-pub fn set_cap(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId, cap: Amount) -> Result<(), Error> {
+/// (equal is fine). Setting the cap that holds changes nothing, is no operation and leaves no event.
+pub fn set_cap(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId, cap: Amount) -> Result<Option<OperationId>, Error> {
     let asset = asset::lock(tx, asset)?;
     may_set_cap(tx, ctx, &asset)?;
     check(&asset, cap).map_err(Error::refused)?;
     if asset.cap == Some(cap) {
-        return Ok(());
+        return Ok(None);
     }
     asset::set_cap(tx, asset.id, cap)?;
     let data = json!({ "from": asset.cap, "to": cap });
-    audit::append(tx, ctx.now, vec![event(ctx, &asset, "asset.cap-set", Vec::new(), data)])
+    let change = Change {
+        plan: Plan::SetCap { cap },
+        action: "asset.cap-set",
+        subjects: Vec::new(),
+        data,
+    };
+    record(tx, ctx, &asset, change).map(Some)
 }
 
 pub fn may_set_cap(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<(), Error> {

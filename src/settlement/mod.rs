@@ -19,3 +19,11 @@ pub fn accept(kind: Settlement, sheet: &mut Sheet, operation: Operation, now: Ti
         Settlement::Evm => Ok(operation),
     }
 }
+
+/// Takes over a change that has no lines (a pause, a freeze, a cap): it holds for new requests from this commit on.
+pub fn accept_change(kind: Settlement, operation: Operation, now: Timestamp) -> Operation {
+    match kind {
+        Settlement::Book => operation.succeeded(now),
+        Settlement::Evm => operation,
+    }
+}

@@ -19,7 +19,7 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger::Freeze;
 use crate::servicing::{self, CollateralUpdate};
-use crate::types::{Address, AssetId};
+use crate::types::{Address, AssetId, OperationId};
 
 /// Only the wallet verification.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -85,14 +85,18 @@ async fn act<A, C>(
 ) -> Result<HttpResponse, DalpError>
 where
     A: Fn(&mut Tx<'_>, &Ctx, &Asset) -> Result<(), Error> + Clone + Send + 'static,
-    C: Fn(&mut Tx<'_>, &Ctx, AssetId) -> Result<(), Error> + Clone + Send + 'static,
+    C: Fn(&mut Tx<'_>, &Ctx, AssetId) -> Result<Option<OperationId>, Error> + Clone + Send + 'static,
 {
     let id = asset.id;
     let terms = Terms { code, asset: Some(id) };
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| may(tx, ctx, &asset);
     call.mutate(body, terms, allowed, move |tx, ctx| {
-        act(tx, ctx, id)?;
-        answer(tx, ctx, id)
+        let operation = act(tx, ctx, id)?;
+        let answer = answer(tx, ctx, id)?;
+        Ok(match operation {
+            Some(operation) => answer.header("X-Operation-Id", operation),
+            None => answer,
+        })
     })
     .await
 }
@@ -111,13 +115,15 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId) -> Result<Answer, Erro
 async fn pause_asset(call: Call, path: &str, body: Body) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, path).await?;
     let code = only_verification(&body)?;
-    act(&call, &body, asset, code, servicing::may_pause, servicing::pause).await
+    let change = |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::pause(tx, ctx, id).map(Some);
+    act(&call, &body, asset, code, servicing::may_pause, change).await
 }
 
 async fn unpause_asset(call: Call, path: &str, body: Body) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, path).await?;
     let code = only_verification(&body)?;
-    act(&call, &body, asset, code, servicing::may_unpause, servicing::unpause).await
+    let change = |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::unpause(tx, ctx, id).map(Some);
+    act(&call, &body, asset, code, servicing::may_unpause, change).await
 }
 
 fn only_verification(body: &Body) -> Result<Option<Code>, DalpError> {
@@ -213,7 +219,7 @@ pub async fn update_collateral(call: Call, path: web::Path<String>, body: Body) 
     };
     let update = CollateralUpdate { amount, expires_at };
     let may = |tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset| servicing::may_update_collateral(tx, ctx, asset).map(|_| ());
-    let change = move |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::update_collateral(tx, ctx, id, update);
+    let change = move |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::update_collateral(tx, ctx, id, update).map(|()| None);
     act(&call, &body, asset, code, may, change).await
 }
 
