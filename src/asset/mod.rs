@@ -52,10 +52,7 @@ pub const SEARCH_LENGTH_MAX: usize = 100;
 /// `Invalid` with everything that is wrong with the fields, also a policy that is not loaded and a settlement that this
 /// server does not have; `Forbidden` without `tokenManager`.
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, policies: &PolicySet, new: NewAsset) -> Result<Asset, Error> {
-    rules::check(&new, policies, ctx.now)?;
-    rules::check_topics(&new, policies, &identity::list_topics(tx)?)?;
-    access::require(tx, ctx, Permission::CreateAsset, Scope::System)?;
-    require_denomination(tx, new.denomination_asset)?;
+    may_create(tx, ctx, policies, &new)?;
 
     let id = AssetId::generate();
     let address = rules::address_of(id);
@@ -73,6 +70,14 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, policies: &PolicySet, new: NewAsset) -
         &[(creator, Role::Admin), (creator, Role::Governance)],
     )?;
     Ok(asset)
+}
+
+/// Whether the fields are sound and the caller may create: what [`create`] asks first.
+pub fn may_create(tx: &mut Tx<'_>, ctx: &Ctx, policies: &PolicySet, new: &NewAsset) -> Result<(), Error> {
+    rules::check(new, policies, ctx.now)?;
+    rules::check_topics(new, policies, &identity::list_topics(tx)?)?;
+    require_denomination(tx, new.denomination_asset)?;
+    access::require(tx, ctx, Permission::CreateAsset, Scope::System)
 }
 
 /// A bond is paid out in an asset that this server knows.

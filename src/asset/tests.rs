@@ -355,7 +355,7 @@ fn a_search_looks_at_name_symbol_isin_and_the_beginning_of_the_address() {
         "elan",
         "us03783",
         &address,
-        &address[..20],
+        address.get(..20).unwrap(),
     ] {
         assert_eq!(system.search(query), ["ELAN"], "{query}");
     }

@@ -34,7 +34,11 @@ pub struct RolesBody {
 }
 
 impl RolesBody {
-    fn grants(&self, issues: &mut Issues) -> (Vec<Address>, Vec<Role>) {
+    pub(super) fn verification(&self) -> Option<&WalletVerification> {
+        self.wallet_verification.as_ref()
+    }
+
+    pub(super) fn grants(&self, issues: &mut Issues) -> (Vec<Address>, Vec<Role>) {
         let wallets = recipients_of("address", &self.address, issues).unwrap_or_default();
         (wallets, roles_of("role", &self.role, issues))
     }
@@ -78,7 +82,7 @@ pub struct RolesObject {
 
 impl RolesObject {
     /// Each wallet and each role once, in the order of the request.
-    fn of(grants: &[Grant]) -> Self {
+    pub(super) fn of(grants: &[Grant]) -> Self {
         let (mut addresses, mut roles) = (Vec::new(), Vec::new());
         for (wallet, role) in grants {
             if !addresses.contains(wallet) {

@@ -24,10 +24,13 @@ mod operation;
 mod page;
 mod prefer;
 mod time;
+mod token_compliance;
+mod token_create;
 mod token_object;
 mod token_permissions;
 mod token_read;
 mod token_records;
+mod token_roles;
 mod token_servicing;
 mod trusted_issuer;
 mod user;
@@ -64,12 +67,17 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 /// Assets, and what agents do with them.
 fn token_routes(config: &mut ServiceConfig<'_>) {
     config
+        .service(token_create::create)
         .service(token_read::list)
         .service(token_read::search)
         .service(token_read::read)
         .service(token_records::holders)
         .service(token_records::holder)
         .service(token_records::events)
+        .service(token_compliance::compliance)
+        .service(token_roles::grant_role)
+        .service(token_roles::grant_role_on)
+        .service(token_roles::revoke_role)
         .service(token_servicing::pause)
         .service(token_servicing::pause_put)
         .service(token_servicing::unpause)

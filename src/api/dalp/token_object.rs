@@ -3,9 +3,11 @@
 //! What every caller sees alike is rendered once per change ([`render`]); what depends on the caller is one small part,
 //! added afterwards ([`for_caller`]).
 
+use actix_web::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Answer;
 use super::token_permissions::{AccessControl, UserPermissions};
 use crate::access::{self, Held, Scope};
 use crate::asset::{self, Asset, AssetKind, AssetView, BasisPoints, Denomination, Feature, Settlement};
@@ -378,7 +380,17 @@ pub fn for_caller(rendered: &str, held: &Held) -> Result<String, Error> {
     Ok(format!("{open},\"userPermissions\":{permissions}}}"))
 }
 
-/// What an asset answers with, after a change or for a read.
+/// What a change of an asset answers with.
+pub fn token_answer(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<Answer, Error> {
+    Ok(Answer {
+        status: StatusCode::OK,
+        headers: Vec::new(),
+        body: token_body(tx, ctx, asset)?,
+        replay: None,
+    })
+}
+
+/// The asset as the caller sees it.
 pub fn token_body(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<String, Error> {
     let view = asset::view(tx, asset, ctx.now)?;
     let held = access::held(tx, Scope::Asset(asset.id), &ctx.actor.wallet)?;

@@ -1,6 +1,5 @@
 //! What agents do with an asset: pause, unpause, cap, collateral, freeze. Every one answers with the asset object.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, put, web};
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,9 +8,9 @@ use validator::Validate;
 
 use super::amount::amount_of;
 use super::body::Issues;
-use super::mutate::{Answer, Code, Terms, WalletVerification};
+use super::mutate::{Code, Terms, WalletVerification};
 use super::time::time_of;
-use super::token_object::{TokenObject, token_body};
+use super::token_object::{TokenObject, token_answer};
 use super::{Body, Call, DalpError, asset_in_path};
 use crate::asset::{self, Asset};
 use crate::ctx::Ctx;
@@ -92,24 +91,14 @@ where
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| may(tx, ctx, &asset);
     call.mutate(body, terms, allowed, move |tx, ctx| {
         let operation = act(tx, ctx, id)?;
-        let answer = answer(tx, ctx, id)?;
+        let asset = asset::find(tx, id)?;
+        let answer = token_answer(tx, ctx, &asset)?;
         Ok(match operation {
             Some(operation) => answer.header("X-Operation-Id", operation),
             None => answer,
         })
     })
     .await
-}
-
-/// The asset as it is now.
-pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId) -> Result<Answer, Error> {
-    let asset = asset::find(tx, asset)?;
-    Ok(Answer {
-        status: StatusCode::OK,
-        headers: Vec::new(),
-        body: token_body(tx, ctx, &asset)?,
-        replay: None,
-    })
 }
 
 async fn pause_asset(call: Call, path: &str, body: Body) -> Result<HttpResponse, DalpError> {
