@@ -119,12 +119,13 @@ async fn bootstrap(app: &App, now: Timestamp, name: String, wallet: &str) -> Res
     tokio::task::spawn_blocking(move || db.migrate(false))
         .await
         .map_err(Error::internal)??;
+    let kind = app.key_kind();
     let issued = app
         .db()
         .write(move |tx| {
             identity::seed_topics(tx, now)?;
             let user = access::bootstrap_admin(tx, now, &name, wallet)?;
-            access::create_key(tx, &vault, By::command_line(now), new_key(user.id))
+            access::create_key(tx, &vault, By::command_line(now), new_key(user.id, kind))
         })
         .await?;
     println!("API key (shown once): {}", issued.key.reveal());
@@ -137,7 +138,7 @@ async fn user(app: &App, now: Timestamp, command: UserCommand) -> Result<(), Fai
         UserCommand::List => list_users(app).await,
         UserCommand::Create { name, wallet } => {
             let wallet = parse_wallet(&wallet)?;
-            let vault = std::sync::Arc::clone(app.vault());
+            let (vault, kind) = (std::sync::Arc::clone(app.vault()), app.key_kind());
             let issued = app
                 .db()
                 .write(move |tx| {
@@ -149,7 +150,7 @@ async fn user(app: &App, now: Timestamp, command: UserCommand) -> Result<(), Fai
                             wallet,
                         },
                     )?;
-                    access::create_key(tx, &vault, By::command_line(now), new_key(user.id))
+                    access::create_key(tx, &vault, By::command_line(now), new_key(user.id, kind))
                 })
                 .await?;
             println!("API key (shown once): {}", issued.key.reveal());
@@ -224,10 +225,10 @@ async fn key(app: &App, now: Timestamp, command: KeyCommand) -> Result<(), Failu
         }
         KeyCommand::Create { user } => {
             let user = parse_user(&user)?;
-            let vault = std::sync::Arc::clone(app.vault());
+            let (vault, kind) = (std::sync::Arc::clone(app.vault()), app.key_kind());
             let issued = app
                 .db()
-                .write(move |tx| access::create_key(tx, &vault, By::command_line(now), new_key(user)))
+                .write(move |tx| access::create_key(tx, &vault, By::command_line(now), new_key(user, kind)))
                 .await?;
             println!("API key (shown once): {}", issued.key.reveal());
             Ok(())
@@ -297,11 +298,11 @@ async fn policy(app: &App, now: Timestamp, command: PolicyCommand) -> Result<(),
     Ok(())
 }
 
-fn new_key(user: UserId) -> NewKey {
+fn new_key(user: UserId, kind: KeyKind) -> NewKey {
     NewKey {
         user,
         name: Some("command line".to_owned()),
-        kind: KeyKind::Live,
+        kind,
         expires_at: None,
     }
 }
