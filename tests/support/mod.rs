@@ -20,7 +20,7 @@ mod server;
 mod world;
 
 pub use client::{Answer, Call, findings_of};
-pub use database::Database;
+pub use database::{Database, TestDatabase};
 pub use server::{Options, Server, batch};
 pub use world::{PIN, Person, START, World, import_sanctions, recipient, token, topic, wallet};
 
