@@ -67,6 +67,16 @@ pub fn create_user(tx: &mut Tx<'_>, by: impl Into<By>, new: NewUser) -> Result<U
     Ok(user)
 }
 
+/// Whether the caller may create the user of this wallet. Who creates it gets its first key, so a wallet that holds roles
+/// already, anywhere, needs [`Permission::CreateUserWithRoles`].
+pub fn require_user_creation(tx: &mut Tx<'_>, ctx: &Ctx, wallet: &Address) -> Result<(), Error> {
+    require(tx, ctx, Permission::CreateUser, Scope::System)?;
+    if store::holds_any_role(tx, wallet)? {
+        require(tx, ctx, Permission::CreateUserWithRoles, Scope::System)?;
+    }
+    Ok(())
+}
+
 /// Makes the first admin: a user (or the one the wallet has) with the system role `admin`.
 ///
 /// Errors: `Conflict` when the system has an admin; whoever is locked out then is helped by that admin.
@@ -97,6 +107,11 @@ pub fn find_user(tx: &mut Tx<'_>, id: UserId) -> Result<User, Error> {
 /// The wallets of these users; an unknown one is absent. One query.
 pub fn wallets_of(tx: &mut Tx<'_>, users: &[UserId]) -> Result<HashMap<UserId, Address>, Error> {
     store::wallets_of(tx, users)
+}
+
+/// The user's row stays locked until the commit: changes that must not happen at once to one user wait for each other.
+pub fn lock_user(tx: &mut Tx<'_>, id: UserId) -> Result<(), Error> {
+    store::lock_user(tx, id)?.ok_or(Error::NotFound("user"))
 }
 
 pub fn user_by_wallet(tx: &mut Tx<'_>, wallet: &Address) -> Result<User, Error> {

@@ -76,6 +76,8 @@ permissions! {
     GrantSystemRole, "systemGrantRole": asset [], system [Admin];
     RevokeSystemRole, "systemRevokeRole": asset [], system [Admin];
     CreateUser, "userCreate": asset [], system [Admin, IdentityManager];
+    /// A wallet may hold roles before it has a user: whoever makes that user and gets its first key acts with them.
+    CreateUserWithRoles, "userCreateWithRoles": asset [], system [Admin];
     ListUsers, "userList": asset [], system [Admin, IdentityManager, ClaimIssuer];
     ReadUser, "userRead": asset [], system [Admin, SystemManager, IdentityManager, ClaimIssuer];
     CreateIdentity, "identityCreate": asset [], system [IdentityManager];

@@ -109,6 +109,16 @@ pub(super) fn wallets_of(tx: &mut Tx<'_>, users: &[UserId]) -> Result<HashMap<Us
     Ok(rows.into_iter().collect())
 }
 
+/// Without hindering rows that only refer to the user.
+pub(super) fn lock_user(tx: &mut Tx<'_>, id: UserId) -> Result<Option<()>, Error> {
+    let query = users::table.find(id).select(users::id);
+    let row: Option<UserId> = match tx {
+        Tx::Pg(c) => query.for_no_key_update().first(*c).optional()?,
+        Tx::Sqlite(c) => query.first(*c).optional()?,
+    };
+    Ok(row.map(|_| ()))
+}
+
 pub(super) fn user_by_wallet(tx: &mut Tx<'_>, wallet: &Address) -> Result<Option<User>, Error> {
     let query = users::table.filter(users::wallet.eq(wallet));
     let row: Option<UserRow> = on!(tx, c => query.first(c).optional())?;
@@ -312,6 +322,12 @@ pub(super) fn grants_in(tx: &mut Tx<'_>, scope: Scope) -> Result<Vec<(Role, Addr
     rows.into_iter()
         .map(|(text, account)| Ok((role(&text)?, account)))
         .collect()
+}
+
+/// In any scope.
+pub(super) fn holds_any_role(tx: &mut Tx<'_>, wallet: &Address) -> Result<bool, Error> {
+    let grants = role_grants::table.filter(role_grants::account.eq(wallet));
+    Ok(on!(tx, c => diesel::select(diesel::dsl::exists(grants)).get_result(c))?)
 }
 
 /// Wallets that hold any role in a scope; the cursor is the last wallet of the page before.

@@ -440,6 +440,31 @@ fn holders_are_listed_page_by_page_with_all_their_roles() {
 }
 
 #[test]
+fn a_wallet_that_holds_a_role_gets_its_user_from_the_systems_admin_only() {
+    let system = Fixture::new();
+    let admin = system.admin();
+    let officer = system.user(2);
+    let officers = [(officer.wallet, Role::IdentityManager)];
+    system.write(|tx| grant(tx, &admin, Scope::System, &officers)).unwrap();
+    let asset = Scope::Asset(AssetId::generate());
+    system
+        .write(|tx| grant(tx, &admin, asset, &[(wallet(7), Role::SupplyManagement)]))
+        .unwrap();
+    system
+        .write(|tx| grant(tx, &admin, Scope::System, &[(wallet(8), Role::Admin)]))
+        .unwrap();
+    let may = |ctx: &Ctx, byte| system.write(|tx| require_user_creation(tx, ctx, &wallet(byte)));
+
+    assert!(may(&ctx(&officer), 9).is_ok());
+    for byte in [7, 8] {
+        let refused = may(&ctx(&officer), byte);
+        assert!(matches!(refused, Err(Error::Forbidden { required }) if required == ["admin"]));
+        assert!(may(&admin, byte).is_ok());
+    }
+    assert!(matches!(may(&ctx(&system.user(3)), 9), Err(Error::Forbidden { .. })));
+}
+
+#[test]
 fn a_user_reads_themselves_and_others_only_with_the_right() {
     let system = Fixture::new();
     let admin = system.admin();

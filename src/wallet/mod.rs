@@ -9,7 +9,7 @@
 //!
 //! Invariants: an attempt is counted in the database before its code is looked at, so that five wrong codes in a row lock
 //! the method however many are shown at once, to however many processes, across restarts; a time step or a secret code is
-//! accepted once; a changed, removed or locked credential makes every earlier proof stale; no code, seed or PIN is stored
+//! accepted once; what was begun with the API key alone never outlives the set-up of the first method; a changed, removed or locked credential makes every earlier proof stale; no code, seed or PIN is stored
 //! or logged in a form that can be read without the keys outside the database.
 //!
 //! Limits: locks last 15 minutes, doubling to 24 hours, until a success; a PIN that was right is remembered in memory for
@@ -37,7 +37,7 @@ pub use otp::Enrolment;
 pub use pin::{Pin, PinError, PinHash};
 pub use verifier::Verifier;
 
-use crate::access::{By, User, Vault};
+use crate::access::{self, By, User, Vault};
 use crate::audit::{self, Event, Stream};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -63,6 +63,11 @@ pub fn set_up_methods(tx: &mut Tx<'_>, user: UserId) -> Result<Vec<Method>, Erro
     Ok(confirmed.map(|status| status.method).collect())
 }
 
+/// Whether a change of methods needs a code: from the first method on.
+pub fn needs_code(tx: &mut Tx<'_>, user: UserId) -> Result<bool, Error> {
+    Ok(rules::protection(&store::credentials_of(tx, user)?).is_some())
+}
+
 /// Secret codes of the user's set that are still unused.
 pub fn secret_codes_left(tx: &mut Tx<'_>, user: UserId) -> Result<i64, Error> {
     store::codes_left(tx, user)
@@ -78,6 +83,7 @@ pub fn enable_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, shown: Shown) -> Re
     if store::credential_of(tx, ctx.actor.user, Method::Pincode)?.is_some() {
         return Err(Error::Conflict("PINCODE is set up already: update it".to_owned()));
     }
+    forget_unproven(tx, ctx, Method::Pincode)?;
     put_pin(tx, ctx, pin, None)?;
     record(tx, ctx, "verification.enabled", Method::Pincode)
 }
@@ -86,8 +92,8 @@ pub fn enable_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, shown: Shown) -> Re
 ///
 /// Errors: `VerificationMissing` when there is no PIN; `Invalid` when no code was shown.
 pub fn change_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, shown: Shown) -> Result<(), Error> {
+    authorize_existing(tx, ctx, Method::Pincode, shown)?;
     let before = store::credential_of(tx, ctx.actor.user, Method::Pincode)?.ok_or(missing(Method::Pincode))?;
-    authorize(tx, ctx, shown)?;
     put_pin(tx, ctx, pin, Some(before.version))?;
     record(tx, ctx, "verification.changed", Method::Pincode)
 }
@@ -129,6 +135,8 @@ pub fn confirm_otp(tx: &mut Tx<'_>, ctx: &Ctx, first: &Proof) -> Result<(), Erro
     let Evidence::Step(step) = first.evidence else {
         return Err(Error::internal("a one-time password is confirmed by a time step"));
     };
+    access::lock_user(tx, ctx.actor.user)?;
+    forget_unproven(tx, ctx, Method::Otp)?;
     if !store::confirm(tx, ctx.actor.user, Method::Otp, first.version, Some(step), ctx.now)? {
         return Err(Error::Conflict(
             "The enrolment was confirmed or replaced meanwhile".to_owned(),
@@ -147,8 +155,9 @@ pub fn put_codes(tx: &mut Tx<'_>, vault: &Vault, ctx: &Ctx, set: &SecretCodes, s
     authorize(tx, ctx, shown)?;
     let user = ctx.actor.user;
     let before = store::credential_of(tx, user, Method::SecretCodes)?;
-    let version = rules::next_version(before.map(|credential| credential.version), ctx.now);
-    let new = credential(ctx, Method::SecretCodes, version, String::new(), Confirmed::NotYet);
+    let version = rules::next_version(before.as_ref().map(|credential| credential.version), ctx.now);
+    let mark = rules::mark_of_new_set(before.as_ref()).to_owned();
+    let new = credential(ctx, Method::SecretCodes, version, mark, Confirmed::NotYet);
     store::put(tx, &new, ctx.now)?;
     let hashes = set
         .as_slice()
@@ -165,8 +174,10 @@ pub fn put_codes(tx: &mut Tx<'_>, vault: &Vault, ctx: &Ctx, set: &SecretCodes, s
 /// Errors: `VerificationMissing` when there is no set, `Conflict` when it is confirmed.
 pub fn confirm_codes(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(), Error> {
     let method = Method::SecretCodes;
+    access::lock_user(tx, ctx.actor.user)?;
     let set = store::credential_of(tx, ctx.actor.user, method)?;
     let set = rules::usable(set, method, rules::Stage::Pending)?;
+    forget_unproven(tx, ctx, method)?;
     if !store::confirm(tx, ctx.actor.user, method, set.version, None, ctx.now)? {
         return Err(Error::Conflict(
             "The set was confirmed or replaced meanwhile".to_owned(),
@@ -193,8 +204,7 @@ pub fn spend(tx: &mut Tx<'_>, proofs: &[Proof], now: Timestamp) -> Result<Vec<Sp
 
 /// Removes a method. Errors: `VerificationMissing` when it is not there; `Invalid` when no code was shown.
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, method: Method, shown: Shown) -> Result<(), Error> {
-    store::credential_of(tx, ctx.actor.user, method)?.ok_or(missing(method))?;
-    authorize(tx, ctx, shown)?;
+    authorize_existing(tx, ctx, method, shown)?;
     store::remove(tx, ctx.actor.user, method)?;
     record(tx, ctx, "verification.removed", method)
 }
@@ -239,9 +249,34 @@ pub fn unlock(tx: &mut Tx<'_>, by: impl Into<By>, user: &User) -> Result<Vec<Met
 
 // --- details --------------------------------------------------------------------------------------------------------
 
+/// The row of the user is locked: two set-ups at once must not both be the first.
 fn authorize(tx: &mut Tx<'_>, ctx: &Ctx, shown: Shown) -> Result<(), Error> {
-    let is_set_up = set_up_methods(tx, ctx.actor.user)?;
-    rules::may_change(&is_set_up, shown)
+    access::lock_user(tx, ctx.actor.user)?;
+    rules::may_change(&store::credentials_of(tx, ctx.actor.user)?, shown)
+}
+
+/// As [`authorize`], for a change of a method that must be there.
+fn authorize_existing(tx: &mut Tx<'_>, ctx: &Ctx, method: Method, shown: Shown) -> Result<(), Error> {
+    access::lock_user(tx, ctx.actor.user)?;
+    let credentials = store::credentials_of(tx, ctx.actor.user)?;
+    if !credentials.iter().any(|credential| credential.method == method) {
+        return Err(missing(method));
+    }
+    rules::may_change(&credentials, shown)
+}
+
+/// When the first method comes to count, everything else that was begun with the API key alone ends: else whoever knew
+/// the key before could finish it afterwards, without a code.
+fn forget_unproven(tx: &mut Tx<'_>, ctx: &Ctx, first: Method) -> Result<(), Error> {
+    let credentials = store::credentials_of(tx, ctx.actor.user)?;
+    if rules::protection(&credentials).is_some() {
+        return Ok(());
+    }
+    for other in credentials.iter().filter(|credential| credential.method != first) {
+        store::remove(tx, ctx.actor.user, other.method)?;
+        record(tx, ctx, "verification.removed", other.method)?;
+    }
+    Ok(())
 }
 
 enum Confirmed {

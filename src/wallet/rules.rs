@@ -99,13 +99,38 @@ pub(super) fn failed(method: Method, attempts: Attempts) -> Error {
     }
 }
 
+/// What `secret` holds of a set of codes that was made, with a code, in place of a set that counted.
+pub(super) const REPLACEMENT: &str = "replacement";
+
+/// What a new set of codes is marked with.
+pub(super) fn mark_of_new_set(before: Option<&Credential>) -> &'static str {
+    if before.is_some_and(protects) { REPLACEMENT } else { "" }
+}
+
+/// A method that counts, or a set of codes that replaces one that did: between making and confirming it the user has
+/// shown a code before, so the API key alone must not be enough again.
+fn protects(credential: &Credential) -> bool {
+    let replaces = credential.method == Method::SecretCodes && credential.secret == REPLACEMENT;
+    credential.confirmed || replaces
+}
+
+/// The methods to show a code of, once a code is needed; empty while nothing but an unconfirmed new set is there.
+pub(super) fn protection(credentials: &[Credential]) -> Option<Vec<Method>> {
+    let confirmed = credentials.iter().filter(|credential| credential.confirmed);
+    let methods = confirmed.map(|credential| credential.method).collect();
+    credentials.iter().any(protects).then_some(methods)
+}
+
 /// The first method is set up with the API key alone; whatever comes later needs a code.
-pub(super) fn may_change(is_set_up: &[Method], shown: Shown) -> Result<(), Error> {
-    if is_set_up.is_empty() || shown == Shown::Code {
+pub(super) fn may_change(credentials: &[Credential], shown: Shown) -> Result<(), Error> {
+    let (Some(methods), Shown::KeyAlone) = (protection(credentials), shown) else {
         return Ok(());
-    }
-    let names: Vec<&str> = is_set_up.iter().map(|method| method.as_str()).collect();
-    let message = format!("is needed for this change: use {}", names.join(" or "));
+    };
+    let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+    let message = match names.as_slice() {
+        [] => "is needed for this change: confirm the new secret codes first".to_owned(),
+        names => format!("is needed for this change: use {}", names.join(" or ")),
+    };
     Err(Error::Invalid(vec![Issue::new(
         "walletVerification",
         "required",
@@ -248,10 +273,34 @@ mod tests {
 
     #[test]
     fn only_the_first_method_needs_no_code() {
+        let pending = Credential {
+            confirmed: false,
+            ..credential(1, None)
+        };
+        let set_up = [credential(1, None)];
+
         assert!(may_change(&[], Shown::KeyAlone).is_ok());
-        assert!(may_change(&[Method::Otp], Shown::Code).is_ok());
-        let refused = may_change(&[Method::Otp], Shown::KeyAlone);
-        assert!(matches!(refused, Err(Error::Invalid(_))));
+        assert!(may_change(&[pending], Shown::KeyAlone).is_ok());
+        assert!(may_change(&set_up, Shown::Code).is_ok());
+        assert!(matches!(may_change(&set_up, Shown::KeyAlone), Err(Error::Invalid(_))));
+    }
+
+    #[test]
+    fn a_set_in_place_of_one_that_counted_protects_like_it_also_when_it_is_replaced_again() {
+        let set = |confirmed, secret: &str| Credential {
+            method: Method::SecretCodes,
+            secret: secret.to_owned(),
+            confirmed,
+            ..credential(1, None)
+        };
+
+        assert_eq!(mark_of_new_set(None), "");
+        assert_eq!(mark_of_new_set(Some(&set(false, ""))), "");
+        assert_eq!(mark_of_new_set(Some(&set(true, ""))), REPLACEMENT);
+        assert_eq!(mark_of_new_set(Some(&set(false, REPLACEMENT))), REPLACEMENT);
+        assert_eq!(protection(&[set(false, "")]), None);
+        assert_eq!(protection(&[set(false, REPLACEMENT)]), Some(Vec::new()));
+        assert_eq!(protection(&[set(true, "")]), Some(vec![Method::SecretCodes]));
     }
 
     #[test]

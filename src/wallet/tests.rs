@@ -598,6 +598,93 @@ async fn only_the_first_method_is_set_up_with_the_key_alone() {
 }
 
 #[tokio::test]
+async fn what_was_begun_with_the_key_alone_ends_when_the_first_method_is_set_up() {
+    let fixture = Fixture::new();
+    let ctx = fixture.ctx(NOW);
+    let set = SecretCodes::generate().unwrap();
+    let enrolment = Enrolment::generate("Thief", &fixture.user.wallet, Algorithm::Sha1).unwrap();
+    let app = totp_rs::Totp::from_url(enrolment.uri.expose_secret()).unwrap();
+    fixture
+        .write(|tx| put_codes(tx, &vault(), &ctx, &set, Shown::KeyAlone))
+        .unwrap();
+    fixture
+        .write(|tx| begin_otp(tx, &vault(), &ctx, &enrolment, Shown::KeyAlone))
+        .unwrap();
+    fixture.enable_pin(PIN, Shown::KeyAlone).await.unwrap();
+
+    let codes = fixture.write(|tx| confirm_codes(tx, &ctx));
+    let code = SecretString::from(code_at(&app, NOW));
+    let otp = fixture.verifier.prove_enrolment(&fixture.db, &ctx, &code).await;
+
+    assert!(matches!(codes, Err(Error::VerificationMissing { .. })));
+    assert!(matches!(otp, Err(Error::VerificationMissing { .. })));
+    assert_eq!(
+        fixture.write(|tx| set_up_methods(tx, fixture.user.id)).unwrap(),
+        [Method::Pincode]
+    );
+    assert_eq!(fixture.write(|tx| secret_codes_left(tx, fixture.user.id)).unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_was_begun_with_a_code_is_confirmed_without_another() {
+    let fixture = Fixture::with_pin().await;
+    let ctx = fixture.ctx(NOW);
+    let set = SecretCodes::generate().unwrap();
+    fixture
+        .write(|tx| put_codes(tx, &vault(), &ctx, &set, Shown::Code))
+        .unwrap();
+    fixture.with_otp(Algorithm::Sha1, Shown::Code).await;
+
+    fixture.write(|tx| confirm_codes(tx, &ctx)).unwrap();
+
+    assert_eq!(
+        fixture.write(|tx| set_up_methods(tx, fixture.user.id)).unwrap().len(),
+        3
+    );
+}
+
+#[tokio::test]
+async fn a_new_set_in_place_of_the_only_method_leaves_no_moment_for_the_key_alone() {
+    let fixture = Fixture::new();
+    let ctx = fixture.ctx(NOW);
+    fixture.with_codes(Shown::KeyAlone);
+    let put = |shown| {
+        let set = SecretCodes::generate().unwrap();
+        fixture.write(|tx| put_codes(tx, &vault(), &ctx, &set, shown))
+    };
+    put(Shown::Code).unwrap();
+
+    assert!(fixture.write(|tx| needs_code(tx, fixture.user.id)).unwrap());
+    assert!(matches!(
+        fixture.enable_pin(PIN, Shown::KeyAlone).await,
+        Err(Error::Invalid(_))
+    ));
+    assert!(matches!(put(Shown::KeyAlone), Err(Error::Invalid(_))));
+    let gone = fixture.write(|tx| remove(tx, &ctx, Method::SecretCodes, Shown::KeyAlone));
+    assert!(matches!(gone, Err(Error::Invalid(_))));
+    fixture.write(|tx| confirm_codes(tx, &ctx)).unwrap();
+    assert_eq!(
+        fixture.write(|tx| set_up_methods(tx, fixture.user.id)).unwrap(),
+        [Method::SecretCodes]
+    );
+}
+
+#[tokio::test]
+async fn hashing_for_one_user_leaves_the_other_cores_to_others() {
+    let fixture = Fixture::new();
+    let turn = fixture.verifier.turn_of(fixture.user.id).await;
+    let hash = |user| fixture.verifier.hash_pin(user, Pin::parse(PIN).unwrap());
+
+    let waiting = tokio::time::timeout(Duration::from_millis(200), hash(fixture.user.id)).await;
+    let other = hash(UserId::generate()).await;
+
+    assert!(waiting.is_err());
+    assert!(other.is_ok());
+    drop(turn);
+    assert!(hash(fixture.user.id).await.is_ok());
+}
+
+#[tokio::test]
 async fn an_administrator_resets_everything_and_the_user_begins_anew() {
     let fixture = Fixture::with_pin().await;
     let pin = fixture.prove_pin(PIN, NOW).await.unwrap();

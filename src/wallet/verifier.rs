@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use secrecy::SecretString;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::attempt::{self, Attempt, Judgement};
@@ -35,6 +36,9 @@ struct Inner {
     memory: Memory,
     /// One full check per user at a time in this process: the requests that wait find its success in memory.
     turns: Cache<UserId, Arc<Mutex<()>>>,
+    /// The runtime that built the verifier, where there is one: a check must outlive the server thread it began on, which
+    /// may be told to stop.
+    runtime: Option<Handle>,
 }
 
 impl Verifier {
@@ -46,6 +50,7 @@ impl Verifier {
             pool: HashPool::new(),
             memory: Memory::new()?,
             turns,
+            runtime: Handle::try_current().ok(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -118,8 +123,11 @@ impl Verifier {
         self.show(db, attempt, code).await
     }
 
-    /// What is stored of a new PIN. Errors: `Unavailable` when too many codes wait for a core.
+    /// What is stored of a new PIN. One at a time per user, like checks: nobody takes more than one core.
+    ///
+    /// Errors: `Unavailable` when too many codes wait for a core.
     pub async fn hash_pin(&self, user: UserId, pin: Pin) -> Result<PinHash, Error> {
+        let _turn = self.turn_of(user).await;
         let seat = self.inner.pool.enter().await?;
         let vault = Arc::clone(&self.inner.vault);
         seat.run(move || pin::hash(&vault, user, &pin)).await
@@ -144,12 +152,16 @@ impl Verifier {
         }
         let seat = self.inner.pool.enter().await?;
         let (this, db, code) = (self.clone(), db.clone(), code.clone());
-        // A task of its own: a caller who hangs up must not leave an attempt counted that was right.
-        let check = tokio::spawn(async move { this.check_pin(&db, attempt, &code, seat, turn).await });
+        // A task of its own: a caller who hangs up, or a thread that stops, must not leave an attempt counted that was right.
+        let check = async move { this.check_pin(&db, attempt, &code, seat, turn).await };
+        let check = match &self.inner.runtime {
+            Some(runtime) => runtime.spawn(check),
+            None => tokio::spawn(check),
+        };
         check.await.map_err(Error::internal)?
     }
 
-    async fn turn_of(&self, user: UserId) -> OwnedMutexGuard<()> {
+    pub(super) async fn turn_of(&self, user: UserId) -> OwnedMutexGuard<()> {
         self.inner.turns.get_with(user, Arc::default).lock_owned().await
     }
 

@@ -44,8 +44,8 @@ struct StepUp {
 
 impl StepUp {
     async fn of(call: &Call, given: Option<Code>) -> Result<Self, DalpError> {
-        let set_up = call.read(|tx, ctx| wallet::set_up_methods(tx, ctx.actor.user)).await?;
-        let code = given.filter(|_| !set_up.is_empty());
+        let is_needed = call.read(|tx, ctx| wallet::needs_code(tx, ctx.actor.user)).await?;
+        let code = given.filter(|_| is_needed);
         let shown = if code.is_some() { Shown::Code } else { Shown::KeyAlone };
         Ok(Self { code, shown })
     }

@@ -116,7 +116,8 @@ impl CreatedUser {
 
 /// Create a user with a first API key.
 ///
-/// For the system roles `admin` and `identityManager`. One wallet has one user. The key is handed to its owner, who sets
+/// For the system roles `admin` and `identityManager`; for `admin` alone when the wallet holds roles already. One wallet
+/// has one user. The key is handed to its owner, who sets
 /// up a verification method with it.
 #[utoipa::path(tag = "Users", operation_id = "userCreate", request_body = CreateUserBody,
     responses((status = 200, description = "The user, and its key shown once", body = CreatedUser)))]
@@ -139,7 +140,7 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
         wallet,
     };
     let (vault, kind) = (std::sync::Arc::clone(call.app.vault()), call.app.key_kind());
-    let allowed = |tx: &mut Tx<'_>, ctx: &Ctx| access::require(tx, ctx, Permission::CreateUser, Scope::System);
+    let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| access::require_user_creation(tx, ctx, &wallet);
     call.mutate(&body, Terms { code, asset: None }, allowed, move |tx, ctx| {
         let user = access::create_user(tx, ctx, new.clone())?;
         let key = NewKey {
