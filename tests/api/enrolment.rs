@@ -56,6 +56,9 @@ async fn verification_types(server: &Server, person: &Person) -> Value {
 }
 
 both_databases! {
+    what_was_begun_with_the_key_alone_ends_when_the_first_method_is_set_up,
+    two_first_methods_at_once_are_one,
+    a_new_set_in_place_of_the_only_method_leaves_no_moment_for_the_key_alone,
     the_first_method_needs_the_key_alone_and_every_later_one_a_code,
     a_pin_has_six_digits_is_changed_with_a_code_and_removed_with_one,
     one_time_passwords_count_from_their_first_good_code_on,
@@ -292,4 +295,61 @@ async fn newcomer_of(server: &Server, word: &str) -> Person {
         wallet: wallet(700 + u16::try_from(word.len()).unwrap()),
         key: created["apiKey"].as_str().unwrap().to_owned(),
     }
+}
+
+async fn what_was_begun_with_the_key_alone_ends_when_the_first_method_is_set_up(server: &Server) {
+    let person = &newcomer(server).await;
+    let post = async |path: &str, body: &Value| server.post(person, path, body).await;
+    post("/api/auth/secret-codes/generate", &json!({})).await.ok();
+    let enabled = post("/api/auth/two-factor/enable", &json!({})).await.ok();
+    post("/api/auth/pincode/enable", &json!({ "pincode": "111111" }))
+        .await
+        .ok();
+
+    let codes = post("/api/auth/secret-codes/confirm", &json!({ "stored": true })).await;
+    let first = json!({ "code": shown(&app_of(&enabled), server.now()) });
+    let otp = post("/api/auth/two-factor/verify-totp", &first).await;
+
+    codes.error(404, "VERIFICATION_ID_NOT_FOUND");
+    otp.error(404, "VERIFICATION_ID_NOT_FOUND");
+    assert_eq!(verification_types(server, person).await, json!(["PINCODE"]));
+}
+
+async fn two_first_methods_at_once_are_one(server: &Server) {
+    let person = &newcomer(server).await;
+    server
+        .post(person, "/api/auth/secret-codes/generate", &json!({}))
+        .await
+        .ok();
+    let (pin, stored) = (json!({ "pincode": "111111" }), json!({ "stored": true }));
+
+    let (enabled, confirmed) = tokio::join!(
+        server.post(person, "/api/auth/pincode/enable", &pin),
+        server.post(person, "/api/auth/secret-codes/confirm", &stored),
+    );
+
+    assert_ne!(enabled.is_success(), confirmed.is_success());
+    let types = verification_types(server, person).await;
+    assert_eq!(types.as_array().unwrap().len(), 1);
+}
+
+async fn a_new_set_in_place_of_the_only_method_leaves_no_moment_for_the_key_alone(server: &Server) {
+    let person = &newcomer(server).await;
+    let post = async |path: &str, body: &Value| server.post(person, path, body).await;
+    let old = post("/api/auth/secret-codes/generate", &json!({})).await.ok();
+    let stored = json!({ "stored": true });
+    post("/api/auth/secret-codes/confirm", &stored).await.ok();
+    let code = old["secretCodes"][0].as_str().unwrap();
+    let new = post("/api/auth/secret-codes/generate", &with("SECRET_CODES", code))
+        .await
+        .ok();
+
+    let planted = post("/api/auth/pincode/enable", &json!({ "pincode": "111111" })).await;
+
+    assert_eq!(planted.issues(), ["walletVerification required"]);
+    post("/api/auth/secret-codes/confirm", &stored).await.ok();
+    let code = new["secretCodes"][0].as_str().unwrap();
+    let mut body = with("SECRET_CODES", code);
+    body["pincode"] = json!("111111");
+    post("/api/auth/pincode/enable", &body).await.ok();
 }

@@ -26,6 +26,7 @@ async fn new_key(server: &Server, person: &Person) -> Value {
 both_databases! {
     a_created_user_calls_with_the_key_that_was_shown,
     a_user_is_created_only_with_the_right_a_free_wallet_and_good_fields,
+    a_wallet_that_holds_a_role_gets_its_user_from_the_systems_admin_only,
     a_replayed_creation_does_not_show_the_key_again,
     users_are_read_by_themselves_and_by_those_with_the_right,
     users_are_listed_page_by_page,
@@ -88,6 +89,21 @@ async fn a_user_is_created_only_with_the_right_a_free_wallet_and_good_fields(ser
         .post(&server.world.admin, path, &wrong)
         .await
         .error(401, "CHALLENGE_FAILED");
+}
+
+async fn a_wallet_that_holds_a_role_gets_its_user_from_the_systems_admin_only(server: &Server) {
+    let (admin, officer) = (&server.world.admin, &server.world.officer);
+    let grant = json!({ "address": wallet(500), "role": "admin", "walletVerification": pin() });
+    server
+        .post(admin, "/api/system/access-manager/grant-roles", &grant)
+        .await
+        .ok();
+    let body = json!({ "name": "Ada", "wallet": wallet(500) });
+
+    let refused = server.post(officer, "/api/user", &body).await;
+
+    assert_eq!(refused.error(403, "USER_NOT_AUTHORIZED")["requiredRoles"], "admin");
+    server.post(admin, "/api/user", &body).await.ok();
 }
 
 async fn a_replayed_creation_does_not_show_the_key_again(server: &Server) {
