@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::compliance;
+use crate::db;
 use crate::error::Error;
 
 /// True once a stop was asked for: `/readyz` says so first, so that the balancer looks elsewhere before we go.
@@ -54,12 +55,15 @@ async fn answer(app: &App, stopping: &Stopping) -> HttpResponse {
     let policy = app.db().read(compliance::active_policy).await;
     let database = match &policy {
         Ok(_) => "ok".to_owned(),
-        Err(Error::Unavailable(reason)) => (*reason).to_owned(),
+        Err(error) if db::is_away(error) => error.to_string(),
+        // Every connection is in use: busy is not away, and taking this process out would only move the load.
+        Err(Error::Unavailable(_)) => "ok".to_owned(),
         Err(_) => "the schema is not ours: run moneyer migrate".to_owned(),
     };
     let in_force = match &policy {
         Ok(Some(active)) if *active == hash => "ok".to_owned(),
         Ok(_) => "policy_error: this process loaded another policy than the one in force".to_owned(),
+        Err(Error::Unavailable(_)) if database == "ok" => "ok".to_owned(),
         Err(_) => "unknown".to_owned(),
     };
     let process = if stopping.is_stopping() { "stopping" } else { "ok" };

@@ -4,6 +4,8 @@
 //! subject. *Leaf hash*: SHA-256 of `0x00` and the canonical JSON of the event, the leaf of RFC 6962 section 2.1, so that
 //! a stream can become a Merkle log without touching what is stored.
 //!
+//! *Head*: of a stream, rolled over its leaf hashes; it fixes everything that came before.
+//!
 //! Canonical form: one JSON object without spaces, keys sorted by their bytes, no floating-point numbers, with exactly
 //! `action`, `actor`, `assetId` (or null), `at` (UTC, microseconds, `Z`), `data`, `operationId` (or null), `sequence`,
 //! `stream`. Amounts are strings, addresses EIP-55.
@@ -41,15 +43,16 @@ fn append_to<'e>(
     stream: &str,
     events: impl Iterator<Item = &'e Event>,
 ) -> Result<(), Error> {
-    let first = store::lock_stream(tx, stream)?;
+    let (first, mut head) = store::lock_stream(tx, stream)?;
     let mut recorded = Vec::new();
     let mut subjects = Vec::new();
     for (sequence, event) in (first..).zip(events) {
         subjects.extend(event.subjects.iter().map(|account| (*account, sequence)));
-        recorded.push(Recorded::seal(stream, sequence, at, event));
+        let event = Recorded::seal(stream, sequence, at, event);
+        head = next_head(&head, &event.leaf_hash);
+        recorded.push(event);
     }
     store::insert(tx, stream, &recorded, &subjects)?;
-    let head = recorded.last().map_or(Hash32::ZERO, |event| event.leaf_hash);
     let next = recorded.last().map_or(first, |event| event.sequence.saturating_add(1));
     store::advance(tx, stream, next, head)
 }
@@ -65,7 +68,7 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
     let mut faults = Vec::new();
     for (stream, next, head) in store::streams(tx)? {
         let mut expected = 1;
-        let mut last = Hash32::ZERO;
+        let mut rolled = Hash32::ZERO;
         while let Some(page) = store::events_from(tx, &stream, expected)? {
             for event in page {
                 if event.sequence != expected {
@@ -74,11 +77,11 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
                 if event.computed_hash() != event.leaf_hash {
                     faults.push(format!("audit stream {stream}: event {} was changed", event.sequence));
                 }
-                last = event.leaf_hash;
+                rolled = next_head(&rolled, &event.leaf_hash);
                 expected = event.sequence.saturating_add(1);
             }
         }
-        if expected != next || last != head {
+        if expected != next || rolled != head {
             faults.push(format!(
                 "audit stream {stream}: ends at {} and not at {}",
                 expected - 1,
@@ -92,6 +95,12 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
 /// The recorded events of one asset with this action, oldest first: what reconciliation compares with the ledger.
 pub fn of_asset(tx: &mut Tx<'_>, asset: AssetId, action: &str) -> Result<Vec<Recorded>, Error> {
     store::of_asset(tx, asset, action)
+}
+
+/// The head after an event: `SHA-256(head ‖ leaf hash)`, from 32 zero bytes on. A changed event changes every later head,
+/// so a head that somebody else has seen fixes all that came before it.
+fn next_head(head: &Hash32, leaf: &Hash32) -> Hash32 {
+    sha256(&[head.as_bytes().as_slice(), leaf.as_bytes().as_slice()].concat())
 }
 
 /// `SHA-256(0x00 ‖ leaf)` as RFC 6962 section 2.1 has it.

@@ -106,6 +106,9 @@ pub struct EventFilter {
     pub from: Option<Timestamp>,
     /// Exclusive.
     pub to: Option<Timestamp>,
+    pub stream: Option<String>,
+    /// Only later numbers, the oldest first: how somebody follows a stream without missing an event.
+    pub after_sequence: Option<i64>,
 }
 
 #[cfg(test)]

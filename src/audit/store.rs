@@ -37,8 +37,9 @@ fn recorded(row: Row) -> Recorded {
     }
 }
 
-/// The next number of the stream; its row stays locked until the commit. A stream begins with its first event.
-pub(super) fn lock_stream(tx: &mut Tx<'_>, stream: &str) -> Result<i64, Error> {
+/// The next number and the head of the stream; its row stays locked until the commit. A stream begins with its first
+/// event.
+pub(super) fn lock_stream(tx: &mut Tx<'_>, stream: &str) -> Result<(i64, Hash32), Error> {
     if let Some(next) = next_of_locked(tx, stream)? {
         return Ok(next);
     }
@@ -51,8 +52,10 @@ pub(super) fn lock_stream(tx: &mut Tx<'_>, stream: &str) -> Result<i64, Error> {
     next_of_locked(tx, stream)?.ok_or_else(|| Error::internal("an audit stream vanished"))
 }
 
-fn next_of_locked(tx: &mut Tx<'_>, stream: &str) -> Result<Option<i64>, Error> {
-    let row = audit_streams::table.find(stream).select(audit_streams::next_sequence);
+fn next_of_locked(tx: &mut Tx<'_>, stream: &str) -> Result<Option<(i64, Hash32)>, Error> {
+    let row = audit_streams::table
+        .find(stream)
+        .select((audit_streams::next_sequence, audit_streams::head));
     let next = match tx {
         Tx::Pg(c) => row.for_update().first(*c).optional()?,
         Tx::Sqlite(c) => row.first(*c).optional()?,
@@ -135,6 +138,14 @@ pub(super) fn list(
         if let Some(to) = filter.to {
             query = query.filter(audit_events::at.lt(to));
         }
+        if let Some(stream) = &filter.stream {
+            query = query.filter(audit_events::stream.eq(stream));
+        }
+        if let Some(after) = filter.after_sequence {
+            query = query.filter(audit_events::sequence.gt(after)).order((audit_events::stream.asc(), audit_events::sequence.asc()));
+        } else {
+            query = query.order((audit_events::at.desc(), audit_events::stream.desc(), audit_events::sequence.desc()));
+        }
         if let Some(recipient) = filter.recipient {
             let named = audit_subjects::table
                 .filter(audit_subjects::account.eq(recipient))
@@ -158,12 +169,13 @@ pub(super) fn list(
                         .and(audit_events::sequence.lt(*sequence))));
         }
         query
-            .order((audit_events::at.desc(), audit_events::stream.desc(), audit_events::sequence.desc()))
             .limit(page.limit.saturating_add(1))
             .offset(page.offset)
             .load(c)
     })?;
-    Ok(cut(rows, page.limit))
+    let (events, cursor) = cut(rows, page.limit);
+    // Who follows a stream goes on after the last number instead.
+    Ok((events, cursor.filter(|_| filter.after_sequence.is_none())))
 }
 
 fn cut(rows: Vec<Row>, limit: i64) -> (Vec<Recorded>, Option<String>) {

@@ -161,6 +161,20 @@ impl Config {
 }
 
 impl Database {
+    /// Where the database is, without whatever could be a password.
+    pub fn place(&self) -> String {
+        let url = self.url.expose_secret();
+        let Some((scheme, rest)) = url
+            .split_once("://")
+            .filter(|(scheme, _)| scheme.starts_with("postgres"))
+        else {
+            return url.to_owned();
+        };
+        let rest = rest.split('?').next().unwrap_or("");
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        format!("{scheme}://{host}")
+    }
+
     /// The folder of the SQLite file; none for PostgreSQL.
     pub fn sqlite_folder(&self) -> Option<PathBuf> {
         let url = self.url.expose_secret();
@@ -208,11 +222,10 @@ fn set(table: &mut Table, setting: &str, value: Value) {
 impl Config {
     /// The settings in force, one per line, with secrets masked: what `moneyer config` prints.
     pub fn describe(&self) -> String {
-        let url = self.database.url.expose_secret();
-        let host = url.rsplit_once('@').map_or(url, |(_, host)| host);
+        let place = self.database.place();
         format!(
             "mode = {:?}\nserver.listen = {}\nserver.workers = {}\nserver.body_bytes_max = {}\nserver.stop_seconds = {}\n\
-             metrics.listen = {}\ndatabase.url = ***@{host}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
+             metrics.listen = {}\ndatabase.url = {place}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
              secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {:?}\nlog.filter = {}\n\
              lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n",
             self.mode,
@@ -307,6 +320,34 @@ mod tests {
         for (text, taken) in [("0", false), ("1", true), ("256", true), ("257", false), ("x", false)] {
             assert_eq!(load(&[("server.workers", text)]).is_ok(), taken, "{text}");
         }
+    }
+
+    #[test]
+    fn no_part_of_a_database_url_that_could_be_a_password_is_shown() {
+        for url in [
+            "postgres://u:hunter2@h:5432/db",
+            "postgres://h/db?user=u&password=hunter2",
+            "postgres://h/d?x=@hunter2",
+        ] {
+            let config = load(&[("database.url", url)]).unwrap();
+
+            assert!(!config.describe().contains("hunter2"), "{url}");
+            assert!(config.describe().contains("postgres://h"), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_development_keys_serve_this_machine_only() {
+        let open = load(&[("server.listen", "0.0.0.0:8080")]).unwrap_err();
+        let own = "11".repeat(32);
+        let keyed = [
+            ("server.listen", "0.0.0.0:8080"),
+            ("secrets.pepper", own.as_str()),
+            ("secrets.data_key", own.as_str()),
+        ];
+
+        assert_eq!(settings(&open), ["secrets.pepper", "secrets.data_key"]);
+        assert!(load(&keyed).is_ok());
     }
 
     #[test]

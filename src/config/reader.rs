@@ -1,5 +1,6 @@
 //! Takes settings out of the merged table, one by one, and collects what is wrong with them.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -28,10 +29,17 @@ impl Reader {
                 Mode::Production
             }
         };
+        let listen: SocketAddr = self.parsed("server.listen", "127.0.0.1:8080", "an address and port");
+        // The development keys are known to everybody: they serve this machine and nobody else.
+        let keys = if listen.ip().is_loopback() {
+            mode
+        } else {
+            Mode::Production
+        };
         Config {
             mode,
             server: Server {
-                listen: self.parsed("server.listen", "127.0.0.1:8080", "an address and port"),
+                listen,
                 workers: self.size("server.workers", 2, 1..=256),
                 body_bytes_max: self.size("server.body_bytes_max", 1_048_576, 1_024..=67_108_864),
                 stop: self.seconds("server.stop_seconds", 30, 0..=600),
@@ -39,8 +47,8 @@ impl Reader {
             metrics_listen: self.parsed("metrics.listen", "127.0.0.1:9464", "an address and port"),
             database: self.database(mode),
             secrets: Secrets {
-                pepper: self.key("secrets.pepper", mode, DEVELOPMENT_PEPPER),
-                data_key: self.key("secrets.data_key", mode, DEVELOPMENT_DATA_KEY),
+                pepper: self.key("secrets.pepper", keys, DEVELOPMENT_PEPPER),
+                data_key: self.key("secrets.data_key", keys, DEVELOPMENT_DATA_KEY),
             },
             policies: PathBuf::from(self.text("policies.dir").unwrap_or_else(|| "policies".to_owned())),
             log: self.log(mode),

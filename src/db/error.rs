@@ -123,6 +123,11 @@ fn is_lost(message: &str) -> bool {
     .any(|text| message.contains(text))
 }
 
+/// The database is away, rather than busy.
+pub fn is_away(error: &Error) -> bool {
+    is_connection_lost(error)
+}
+
 pub(super) fn is_retryable(error: &Error) -> bool {
     matches!(error, Error::Unavailable(reason) if *reason == BUSY)
 }

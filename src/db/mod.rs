@@ -25,6 +25,7 @@ use diesel::sqlite::SqliteConnection;
 
 pub use bulk::{Bulk, Column};
 pub use connect::{Db, Settings};
+pub use error::is_away;
 pub use migrate::{MigrationReport, migrations_of};
 pub use page::{Cursor, Page, PageError};
 

@@ -75,6 +75,8 @@ pub struct AuditQuestion {
     pub recipient: Option<Address>,
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
+    pub stream: Option<String>,
+    pub after_sequence: Option<i64>,
 }
 
 /// Events, newest first. One asset's for who may read its records; everything for the system's auditor.
@@ -102,6 +104,8 @@ pub fn audit_events(
         recipient: question.recipient,
         from: question.from,
         to: question.to,
+        stream: question.stream.clone(),
+        after_sequence: question.after_sequence,
     };
     audit::list(tx, &filter, page)
 }

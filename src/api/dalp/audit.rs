@@ -68,6 +68,9 @@ struct AuditQuery {
     to: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
+    stream: Option<String>,
+    #[serde(rename = "afterSequence")]
+    after_sequence: Option<String>,
 }
 
 impl AuditQuery {
@@ -78,7 +81,15 @@ impl AuditQuery {
         let mut time =
             |name: &str, text: Option<String>| text.and_then(|text| issues.take(name, Timestamp::parse(&text)));
         let (from, to) = (time("from", self.from), time("to", self.to));
+        let after_sequence = self.after_sequence.and_then(|text| {
+            issues.take(
+                "afterSequence",
+                text.parse::<i64>().map_err(|_| "must be a whole number"),
+            )
+        });
         AuditQuestion {
+            stream: self.stream,
+            after_sequence,
             asset,
             recipient,
             from,
@@ -99,6 +110,8 @@ impl AuditQuery {
         ("recipient" = Option<String>, Query, description = "A wallet that the event is about"),
         ("from" = Option<String>, Query, description = "RFC 3339, inclusive"),
         ("to" = Option<String>, Query, description = "RFC 3339, exclusive"),
+        ("stream" = Option<String>, Query, description = "`stream` of an event"),
+        ("afterSequence" = Option<i64>, Query, description = "Only later events of the stream, the oldest first: follows a stream without missing one"),
         ("limit" = Option<i64>, Query, description = "1 to 200, 100 without it"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before")),
     responses((status = 200, description = "Events", content(

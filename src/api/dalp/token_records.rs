@@ -224,6 +224,7 @@ impl EventQuery {
             recipient,
             from: time("from", self.from),
             to: time("to", self.to),
+            ..AuditQuestion::default()
         }
     }
 }
