@@ -138,15 +138,19 @@ const fn dnum(amount: Amount, decimals: u8) -> Dnum {
 
 /// Read an operation.
 ///
-/// For its requester, for everybody with a role on its asset, and for the system auditor.
+/// For its requester, for everybody with a role on its asset, and for the system auditor; to everybody else it is unknown.
 #[utoipa::path(tag = "Operations", operation_id = "operationRead",
     params(("id" = String, Path, description = "Id of the operation, from `X-Operation-Id`")),
     responses((status = 200, description = "The operation with its lines", body = OperationObject)))]
 #[get("/operations/{id}")]
 pub async fn read(call: Call, path: web::Path<String>) -> Result<HttpResponse, DalpError> {
     let id = OperationId::parse(&path).map_err(|error| Error::invalid("id", error.to_string()))?;
-    let report = call.read(move |tx, ctx| reports::operation(tx, ctx, id)).await?;
-    Ok(HttpResponse::Ok().json(OperationObject::from(report)))
+    match call.read(move |tx, ctx| reports::operation(tx, ctx, id)).await {
+        Ok(report) => Ok(HttpResponse::Ok().json(OperationObject::from(report))),
+        // A route of our own: what is forbidden and what is missing look the same. The audit log knows the difference.
+        Err(DalpError::Domain(Error::Forbidden { .. })) => Err(Error::NotFound("operation").into()),
+        Err(error) => Err(error),
+    }
 }
 
 #[derive(Deserialize)]
