@@ -20,9 +20,9 @@ mod server;
 mod world;
 
 pub use client::{Answer, Call, findings_of};
-pub use database::{Database, TestDatabase};
+pub use database::Database;
 pub use server::{Options, Server, batch};
-pub use world::{PIN, Person, START, World, import_sanctions, recipient, token, topic, wallet};
+pub use world::{PIN, Person, START, World, approve, found_asset, import_sanctions, recipient, token, topic, wallet};
 
 /// Runs each test on both databases, as `a_name::sqlite` and `a_name::postgres`. A test is a function that takes the
 /// server; one that is not listed is never used, and the compiler says so.
