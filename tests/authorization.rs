@@ -1,0 +1,28 @@
+//! Who may call what: every route is called as nobody, as somebody without a role, and with each role held alone.
+//!
+//! [`routes::table`] has a row per route. The statuses are compared with what the table of rights says
+//! (`src/access/permission.rs`) and with the reviewed tests/golden/authorization.txt; the audit log has one event per
+//! refusal and nothing else, and no other table has changed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and their runtime is made for them"
+)]
+
+mod support;
+
+#[path = "authorization/boundaries.rs"]
+mod boundaries;
+#[path = "authorization/contents.rs"]
+mod contents;
+#[path = "authorization/matrix.rs"]
+mod matrix;
+#[path = "authorization/routes.rs"]
+mod routes;
+#[path = "authorization/stage.rs"]
+mod stage;
