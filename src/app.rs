@@ -56,7 +56,7 @@ struct Inner {
     rate: RateLimit,
     policy: Arc<PolicySet>,
     lanes: Lanes,
-    clock: Clock,
+    clock: Arc<Clock>,
     body_bytes_max: usize,
     base_currency: Option<Currency>,
 }
@@ -70,10 +70,17 @@ impl App {
         })?;
         let vault = Arc::new(Vault::new(&config.secrets.pepper, &config.secrets.data_key));
         let policy = Arc::new(policy);
+        let clock = Arc::new(clock);
+        let reading = Arc::clone(&clock);
         let inner = Inner {
             rate: RateLimit::per_minute(config.rate_api_key),
             verifier: Verifier::new(Arc::clone(&vault))?,
-            lanes: Lanes::new(db.clone(), Arc::clone(&policy), &config.lanes),
+            lanes: Lanes::new(
+                db.clone(),
+                Arc::clone(&policy),
+                Arc::new(move || reading.now()),
+                &config.lanes,
+            )?,
             db,
             vault,
             key_kind: match config.mode {

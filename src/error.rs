@@ -55,6 +55,9 @@ pub enum Error {
     /// Try again: nothing was done.
     #[error("temporarily unavailable: {0}")]
     Unavailable(&'static str),
+    /// Look before you try again: the change may or may not have been made.
+    #[error("it is not known whether this was done: {0}")]
+    OutcomeUnknown(&'static str),
     /// Nothing the caller can do. The text is for the log and never sent out.
     #[error("internal error: {0}")]
     Internal(String),

@@ -76,7 +76,7 @@ fn load_policies(config: &Config) -> Result<PolicySet, Failure> {
 }
 
 /// SQLite makes its file but not the folder.
-fn create_folder_of_database(config: &Config) -> Result<(), Failure> {
+pub(crate) fn create_folder_of_database(config: &Config) -> Result<(), Failure> {
     let Some(folder) = config.database.sqlite_folder() else {
         return Ok(());
     };

@@ -11,6 +11,8 @@
 
 mod support;
 
+#[path = "api/assets.rs"]
+mod assets;
 #[path = "api/compliance.rs"]
 mod compliance;
 #[path = "api/enrolment.rs"]
@@ -31,6 +33,8 @@ mod order;
 mod people;
 #[path = "api/rules.rs"]
 mod rules;
+#[path = "api/servicing.rs"]
+mod servicing;
 #[path = "api/steps.rs"]
 mod steps;
 #[path = "api/trust.rs"]

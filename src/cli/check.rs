@@ -4,7 +4,7 @@ use crate::reports;
 
 pub(super) async fn check(sources: &Sources) -> Result<(), Failure> {
     let app = open(&settings(sources)?)?;
-    let found = app.db().read(reports::verify).await?;
+    let found = app.db().snapshot(reports::verify).await?;
     println!(
         "{} assets, {} mints, {} recipients compared",
         found.assets, found.mints, found.recipients

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use diesel::{Connection, RunQueryDsl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::error::{BUSY, LOST, is_connection_lost, is_retryable};
+use super::error::{BUSY, LOST, is_connection_lost, is_retryable, is_unknown};
 use super::{MigrationReport, Tx, migrate};
 use crate::error::Error;
 
@@ -93,8 +94,24 @@ where
     }
 }
 
+/// Nobody waits for ever for a row that somebody forgot to let go, and a transaction that lost its owner ends.
+const POSTGRES_TIMEOUTS: &str = "SET lock_timeout = '10s'; SET statement_timeout = '60s'; \
+     SET idle_in_transaction_session_timeout = '60s'";
+
 fn open_postgres(url: &str) -> Result<PgConnection, diesel::ConnectionError> {
-    PgConnection::establish(url)
+    let mut connection = PgConnection::establish(url)?;
+    connection
+        .batch_execute(POSTGRES_TIMEOUTS)
+        .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
+/// The connection was lost while the commit was on its way: the database may have made the change.
+fn lost_in_commit(error: Error, decided: bool) -> Error {
+    if decided && is_connection_lost(&error) {
+        return Error::OutcomeUnknown(LOST);
+    }
+    error
 }
 
 /// WAL and FULL: an acknowledged commit survives a power cut (NORMAL can lose the last ones).
@@ -229,12 +246,41 @@ impl Db {
     fn write_once<T>(&self, transaction: &impl Fn(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         match &self.inner.pools {
             Pools::Pg(pool) => self.with(pool, |connection| {
-                connection.transaction(|connection| transaction(&mut Tx::Pg(connection)))
+                let decided = Cell::new(false);
+                let committed = connection.transaction(|connection| {
+                    let value = transaction(&mut Tx::Pg(connection))?;
+                    decided.set(true);
+                    Ok(value)
+                });
+                committed.map_err(|error| lost_in_commit(error, decided.get()))
             }),
             Pools::Sqlite { write, .. } => self.with(write, |connection| {
                 connection.immediate_transaction(|connection| transaction(&mut Tx::Sqlite(connection)))
             }),
         }
+    }
+
+    /// Runs queries that all see the database as it was at one instant, and write nothing.
+    pub async fn snapshot<T, F>(&self, queries: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        let permit = self.permit(&self.inner.readers).await?;
+        let db = self.clone();
+        blocking(move || {
+            let _permit = permit;
+            match &db.inner.pools {
+                Pools::Pg(pool) => db.with(pool, |connection| {
+                    let mut transaction = connection.build_transaction().repeatable_read().read_only();
+                    transaction.run(|connection| queries(&mut Tx::Pg(connection)))
+                }),
+                Pools::Sqlite { read, .. } => db.with(read, |connection| {
+                    connection.transaction(|connection| queries(&mut Tx::Sqlite(connection)))
+                }),
+            }
+        })
+        .await
     }
 
     fn with<C, T>(
@@ -253,7 +299,9 @@ impl Db {
         let result = work(&mut link.connection);
         self.inner.in_use.fetch_sub(1, Ordering::Relaxed);
         link.used = Instant::now();
-        link.broken = result.as_ref().is_err_and(is_connection_lost);
+        link.broken = result
+            .as_ref()
+            .is_err_and(|error| is_connection_lost(error) || is_unknown(error));
         result
     }
 

@@ -72,7 +72,10 @@ impl From<DieselError> for Error {
 fn from_database(kind: DatabaseErrorKind, constraint: Option<&str>, message: &str) -> Error {
     match kind {
         DatabaseErrorKind::SerializationFailure => Error::Unavailable(BUSY),
-        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => Error::Unavailable(LOST),
+        // A primary that became a standby takes no writes: another connection may find the new one.
+        DatabaseErrorKind::ClosedConnection
+        | DatabaseErrorKind::UnableToSendCommand
+        | DatabaseErrorKind::ReadOnlyTransaction => Error::Unavailable(LOST),
         // What a row refers to was there when the transaction looked: another one took it away, or began to refer to what
         // this one takes away. Looking again tells the caller which.
         DatabaseErrorKind::ForeignKeyViolation => Error::Unavailable(BUSY),
@@ -127,6 +130,10 @@ pub fn is_away(error: &Error) -> bool {
 
 pub(super) fn is_retryable(error: &Error) -> bool {
     matches!(error, Error::Unavailable(reason) if *reason == BUSY)
+}
+
+pub(super) fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::OutcomeUnknown(_))
 }
 
 pub(super) fn is_connection_lost(error: &Error) -> bool {

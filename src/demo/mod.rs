@@ -76,13 +76,13 @@ pub async fn run(args: DemoArgs, sources: Sources) -> Result<(), Failure> {
     let listener = bind(args.listen)?;
     let metrics = bind(args.metrics_listen)?;
 
-    let start = if args.reset { Start::Anew } else { Start::Continue };
-    let mut secrets = place::claim(&config, &folder, start).await?;
+    let how = if args.reset { Start::Anew } else { Start::Continue };
+    let mut secrets = place::claim(&config, &folder, how).await?;
     folder.remove_manifest()?;
     config.secrets = secrets.keys()?;
     let app = start::open(&config)?;
     start::prepare(&app, config.mode, true).await?;
-    people_world(&app, &folder, &mut secrets).await?;
+    fill(&app, &folder, &mut secrets).await?;
 
     let announcement = Announcement::new(&listener, &metrics, &folder, secrets)?;
     let cancel = CancellationToken::new();
@@ -115,7 +115,7 @@ fn configure(args: &DemoArgs, mut sources: Sources, folder: &Folder) -> Result<C
 }
 
 /// Makes the world at the first start; later only the sanctions list is renewed, which would be too old after a week.
-async fn people_world(app: &App, folder: &Folder, secrets: &mut Secrets) -> Result<(), Failure> {
+async fn fill(app: &App, folder: &Folder, secrets: &mut Secrets) -> Result<(), Failure> {
     if secrets.world.is_some() {
         return Ok(seed::renew_sanctions(app).await?);
     }

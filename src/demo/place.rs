@@ -8,7 +8,7 @@ use crate::audit::{self, Event, EventFilter, Stream};
 use crate::config::Config;
 use crate::db::{Db, Page, Settings, Tx};
 use crate::error::Error;
-use crate::start::Failure;
+use crate::start::{self, Failure};
 use crate::types::Timestamp;
 
 /// The action of the mark. Nobody but a demo writes it, and a demo writes it only where it found nothing.
@@ -25,22 +25,19 @@ enum Found {
 }
 
 /// The secrets that fit the database: those of the folder, or new ones where the world is still to be made.
-pub(super) async fn claim(config: &Config, folder: &Folder, start: Start) -> Result<Secrets, Failure> {
-    if let Some(path) = config.database.sqlite_folder() {
-        std::fs::create_dir_all(&path)
-            .map_err(|error| Failure::usage(format!("cannot create {}: {error}", path.display())))?;
-    }
+pub(super) async fn claim(config: &Config, folder: &Folder, how: Start) -> Result<Secrets, Failure> {
+    start::create_folder_of_database(config)?;
     let db = Db::connect(&Settings {
         url: config.database.url.clone(),
         connections_max: 1,
         wait: config.database.wait,
     })?;
     let found = look(&db).await.map_err(|error| unusable(&error))?;
-    let kept = match start {
+    let kept = match how {
         Start::Continue => Secrets::load(folder)?,
         Start::Anew => None,
     };
-    match (found, kept, start) {
+    match (found, kept, how) {
         (Found::Foreign, _, _) => Err(Failure::usage(
             "the database holds something that no demo created, and is left alone: name another one with --database",
         )),
@@ -68,11 +65,13 @@ fn unusable(error: &Error) -> Failure {
     Failure::usage(format!("cannot use the database: {error}"))
 }
 
+/// The new secrets come first: a stop in between leaves a database whose keys are gone, which the next start says.
 async fn begin_anew(db: Db, folder: &Folder) -> Result<Secrets, Failure> {
+    let secrets = new_secrets(folder)?;
     tokio::task::spawn_blocking(move || db.revert_migrations())
         .await
         .map_err(Error::internal)??;
-    new_secrets(folder)
+    Ok(secrets)
 }
 
 /// Kept before the mark is made, so that the mark is never without them.

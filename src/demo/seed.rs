@@ -43,10 +43,10 @@ struct Issue {
     paused: Asset,
 }
 
-/// A few transactions; until the last of them the world is nobody's.
+/// A few transactions. The first leaves the mark; until the last the world is nobody's, and another start makes it anew.
 pub(super) async fn make_world(app: &App, secrets: &mut Secrets) -> Result<World, Error> {
-    renew_sanctions(app).await?;
     let people = setup::people(app, secrets).await?;
+    renew_sanctions(app).await?;
     let recipients = cast::recipients(secrets)?;
     let issue = issue_assets(app, &people).await?;
     approve(app, &people, &recipients, &issue).await?;
@@ -201,4 +201,67 @@ async fn mint(app: &App, people: &People, asset: &Asset, each: &str, recipients:
 /// Only an answer under an idempotency key is rendered for storing.
 fn nothing_to_render(_: &Issued) -> Result<Stored, Error> {
     Err(Error::internal("a mint of the demo has no answer to store"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::app::Clock;
+    use crate::compliance::SanctionsList;
+    use crate::config::Config;
+    use crate::policy;
+
+    fn app(folder: &Path) -> App {
+        let url = ("database.url", format!("sqlite:{}", folder.join("test.db").display()));
+        let config = Config::from_layers(toml::Table::new(), Vec::new(), &[url]).unwrap();
+        let app = App::new(&config, policy::load(&config.policies).unwrap(), Clock::movable()).unwrap();
+        app.db().migrate(false).unwrap();
+        app
+    }
+
+    async fn newest(app: &App) -> SanctionsList {
+        app.db().read(compliance::newest_sanctions_list).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_sample_is_imported_again_once_it_is_a_day_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(folder.path());
+        renew_sanctions(&app).await.unwrap();
+        let first = newest(&app).await;
+
+        app.clock().advance(SANCTIONS_RENEWAL_SECONDS - 1);
+        renew_sanctions(&app).await.unwrap();
+        let before = newest(&app).await;
+        app.clock().advance(1);
+        renew_sanctions(&app).await.unwrap();
+        let after = newest(&app).await;
+
+        assert_eq!(before, first);
+        assert_eq!((after.as_of, after.entries), (app.now(), first.entries));
+    }
+
+    #[tokio::test]
+    async fn a_list_of_somebody_else_stays_in_force_however_old_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(folder.path());
+        let now = app.now();
+        let import = move |tx: &mut Tx<'_>| {
+            let file = SanctionsFile {
+                name: "somebody's own",
+                as_of: now,
+                bytes: SANCTIONS_SAMPLE,
+                shrink: Shrink::Refuse,
+            };
+            compliance::import_sanctions(tx, now, &file)
+        };
+        let own = app.db().write(import).await.unwrap();
+
+        app.clock().advance(30 * SANCTIONS_RENEWAL_SECONDS);
+        renew_sanctions(&app).await.unwrap();
+
+        assert_eq!(newest(&app).await, own);
+    }
 }

@@ -16,7 +16,7 @@ use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::types::{Address, RequestId, Timestamp};
-use crate::wallet::{self, Algorithm, Enrolment, Method, Pin, PinHash, SecretCodes, Shown};
+use crate::wallet::{self, Algorithm, Enrolment, Method, Pin, PinHash, SecretCodes, Shown, Spend};
 
 const DIGITS: &[u8; 10] = b"0123456789";
 /// Who has an authenticator app and secret codes besides the PIN.
@@ -148,13 +148,22 @@ async fn verification(app: &App, mut people: People) -> Result<People, Error> {
     };
     let first = enrolment.password_at(thorough.now.plus_seconds(-STEP_SECONDS))?;
 
-    let (vault, ctx) = (Arc::clone(app.vault()), thorough.clone());
-    let begun = app.db().write(move |tx| {
-        // Before the PINs: from then on a method more needs a proof.
-        wallet::begin_otp(tx, &vault, &ctx, &enrolment, Shown::KeyAlone)?;
-        wallet::put_codes(tx, &vault, &ctx, &codes, Shown::KeyAlone)?;
+    let set = app.db().write(move |tx| {
         pins.iter()
             .try_for_each(|(ctx, pin)| wallet::enable_pin(tx, ctx, pin, Shown::KeyAlone))
+    });
+    set.await?;
+    let member = people.0.get(&THOROUGH).ok_or(Error::NotFound("the issuer"))?;
+    let pin = prove(app, &thorough, member).await?;
+    let (vault, ctx) = (Arc::clone(app.vault()), thorough.clone());
+    let begun = app.db().write(move |tx| {
+        for spent in wallet::spend(tx, std::slice::from_ref(&pin), ctx.now)? {
+            if !matches!(spent, Spend::Spent) {
+                return Err(Error::internal("the PIN that was just set does not verify"));
+            }
+        }
+        wallet::begin_otp(tx, &vault, &ctx, &enrolment, Shown::Code)?;
+        wallet::put_codes(tx, &vault, &ctx, &codes, Shown::Code)
     });
     begun.await?;
     let proof = app.verifier().prove_enrolment(app.db(), &thorough, &first).await?;

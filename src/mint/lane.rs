@@ -8,16 +8,27 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use moka::sync::Cache;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::rules::Reading;
 use super::{Judge, Request, Verdict, issue};
 use crate::config;
 use crate::db::{Db, Tx};
 use crate::error::Error;
+use crate::operation::IdempotencyKey;
 use crate::policy::PolicySet;
 use crate::telemetry::Stopwatch;
-use crate::types::AssetId;
+use crate::types::{AssetId, UserId};
+
+/// What a caller is told whose lane ended before it was answered.
+const STOPPED: &str = "the server is stopping";
+/// Pairs of asset and caller; beyond it the least used cost a query.
+const MINTERS_MAX: u64 = 100_000;
+const MINTER_TTL: Duration = Duration::from_secs(60);
 
 /// What a caller is told when too many recipients wait in front of it.
 const FULL: &str = "the asset's queue is full";
@@ -37,6 +48,10 @@ struct Inner {
     commit_max: usize,
     lanes: Mutex<HashMap<Option<AssetId>, Arc<Lane>>>,
     waiting: AtomicUsize,
+    /// Callers whose mint of an asset was accepted a moment ago: they had the role then. The lane asks again.
+    minters: Cache<(AssetId, UserId), ()>,
+    /// Where lanes run: not on the thread of the request that set one going, which may end before the lane does.
+    runtime: Handle,
 }
 
 #[derive(Default)]
@@ -56,17 +71,37 @@ struct Job {
     reply: Reply,
 }
 
+impl Job {
+    fn key(&self) -> Option<&IdempotencyKey> {
+        self.request.idempotency.as_ref().map(|(key, _)| key)
+    }
+}
+
 impl Lanes {
-    pub fn new(db: Db, policy: Arc<PolicySet>, settings: &config::Lanes) -> Self {
+    /// `clock` is read once per commit, under the asset's lock.
+    ///
+    /// Errors: outside of a tokio runtime, which the lanes run on.
+    pub fn new(db: Db, policy: Arc<PolicySet>, clock: Reading, settings: &config::Lanes) -> Result<Self, Error> {
         let inner = Inner {
             db,
-            judge: Judge::new(policy),
+            judge: Judge::new(policy, clock),
             waiting_max: settings.waiting_max,
             commit_max: settings.commit_max,
             lanes: Mutex::new(HashMap::new()),
             waiting: AtomicUsize::new(0),
+            minters: Cache::builder()
+                .max_capacity(MINTERS_MAX)
+                .time_to_live(MINTER_TTL)
+                .build(),
+            runtime: Handle::try_current().map_err(Error::internal)?,
         };
-        Self { inner: Arc::new(inner) }
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Whether this caller's last mint of the asset, less than a minute ago, was accepted: then its role need not be asked
+    /// for before it enters the lane.
+    pub fn is_known_minter(&self, asset: AssetId, user: UserId) -> bool {
+        self.inner.minters.contains_key(&(asset, user))
     }
 
     pub fn judge(&self) -> &Judge {
@@ -85,11 +120,9 @@ impl Lanes {
         let lane = self.inner.lane(key);
         let (reply, verdict) = oneshot::channel();
         if lane.push(Job { request, reply }, &self.inner)? {
-            tokio::spawn(Arc::clone(&self.inner).run(lane));
+            self.inner.runtime.spawn(Arc::clone(&self.inner).run(lane));
         }
-        verdict
-            .await
-            .map_err(|_| Error::Unavailable("the server is stopping"))?
+        verdict.await.map_err(|_| Error::OutcomeUnknown(STOPPED))?
     }
 }
 
@@ -111,11 +144,14 @@ impl Lane {
     /// lane to rest.
     fn take(&self, inner: &Inner) -> Option<Vec<Job>> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut group = Vec::new();
+        let mut group: Vec<Job> = Vec::new();
         let mut lines: usize = 0;
         while let Some(job) = queue.jobs.front() {
             let of_job = job.request.lines.len();
-            if !group.is_empty() && lines.saturating_add(of_job) > inner.commit_max {
+            let full = lines.saturating_add(of_job) > inner.commit_max;
+            // The same request twice: the second waits for the next commit and finds the first one's answer there.
+            let repeated = job.key().is_some() && group.iter().any(|earlier| earlier.key() == job.key());
+            if !group.is_empty() && (full || repeated) {
                 break;
             }
             lines = lines.saturating_add(of_job);
@@ -151,7 +187,10 @@ impl Inner {
         while let Some((mut requests, mut replies)) = groups.pop() {
             let shared = Arc::new(requests);
             match self.commit(Arc::clone(&shared)).await {
-                Ok(verdicts) => answer(replies, verdicts),
+                Ok(verdicts) => {
+                    self.note_minters(&verdicts);
+                    answer(replies, verdicts);
+                }
                 Err(error @ Error::Internal(_)) if replies.len() > 1 => {
                     tracing::warn!(%error, requests = replies.len(), "a group of mints failed and is halved");
                     requests = shared.to_vec();
@@ -161,6 +200,15 @@ impl Inner {
                     groups.push((requests, replies));
                 }
                 Err(error) => fail(replies, &error),
+            }
+        }
+    }
+
+    fn note_minters(&self, verdicts: &[Verdict]) {
+        for verdict in verdicts {
+            if let Verdict::Accepted(issued) = verdict {
+                self.minters
+                    .insert((issued.operation.asset, issued.operation.requested_by), ());
             }
         }
     }
@@ -218,6 +266,7 @@ fn fail(replies: Vec<Reply>, error: &Error) {
         metrics::counter!("mints_total", "result" => "error").increment(1);
         let copy = match error {
             Error::Unavailable(reason) => Error::Unavailable(reason),
+            Error::OutcomeUnknown(reason) => Error::OutcomeUnknown(reason),
             other => Error::Internal(other.to_string()),
         };
         let _ = reply.send(Err(copy));

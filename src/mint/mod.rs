@@ -19,7 +19,7 @@ mod rules;
 pub use check::{CheckReport, check};
 pub use lane::Lanes;
 pub use model::{After, Issued, MintLine, Request, Stored, Verdict};
-pub use rules::Judge;
+pub use rules::{Judge, Reading};
 
 use round::Round;
 
@@ -30,12 +30,13 @@ use crate::error::Error;
 use crate::operation;
 use crate::types::AssetId;
 
-/// Judges and records the requests of one asset: one verdict per request, in order.
+/// Judges and records the requests of one asset: one verdict per request, in order. No two of them share an idempotency
+/// key (the lanes see to it).
 ///
 /// Errors are about the group (the database), never about one of its requests.
 pub fn issue(tx: &mut Tx<'_>, judge: &Judge, asset: AssetId, requests: &[Request]) -> Result<Vec<Verdict>, Error> {
     let asset = asset::lock(tx, asset)?;
-    let mut round = Round::open(asset, requests);
+    let mut round = Round::open(asset, requests, judge.now());
 
     let wallets = round.wallets_of_callers();
     round.check_roles(access::roles_in(tx, Scope::Asset(round.asset_id()), &wallets)?);

@@ -20,7 +20,7 @@ use crate::wallet::{self, Proof, Spend};
 
 pub(super) struct Round<'r> {
     asset: Asset,
-    /// The one clock reading of the commit: the latest arrival in the group.
+    /// The one clock reading of the commit, under the asset's lock.
     now: Timestamp,
     entries: Vec<Entry<'r>>,
     sheet: Option<Sheet>,
@@ -38,15 +38,12 @@ enum State {
     Waiting,
     Accepted(Operation),
     Replayed(Replay),
-    /// The same request under the same key, earlier in this group, has this index.
-    SameAs(usize),
     Stale,
     Refused(Error),
 }
 
 impl<'r> Round<'r> {
-    pub fn open(asset: Asset, requests: &'r [Request]) -> Self {
-        let now = requests.iter().map(|request| request.ctx.now).max();
+    pub fn open(asset: Asset, requests: &'r [Request], now: Timestamp) -> Self {
         let entries = requests
             .iter()
             .map(|request| Entry {
@@ -57,7 +54,7 @@ impl<'r> Round<'r> {
             .collect();
         Self {
             asset,
-            now: now.unwrap_or(Timestamp::from_micros(0)),
+            now,
             entries,
             sheet: None,
             policy_hash: None,
@@ -121,7 +118,7 @@ impl<'r> Round<'r> {
             .collect()
     }
 
-    /// Answers requests that were answered before, in another commit or earlier in this group.
+    /// Answers requests that were answered before.
     pub fn replay(&mut self, answers: &HashMap<IdempotencyKey, Remembered>) {
         for entry in &mut self.entries {
             let (State::Waiting, Some((key, fingerprint))) = (&entry.state, &entry.request.idempotency) else {
@@ -180,25 +177,11 @@ impl<'r> Round<'r> {
         } = loaded;
         let mut run = Run::new(&rules, &facts);
         self.policy_hash = Some(rules.policy_hash());
-        let mut accepted_keys: HashMap<IdempotencyKey, usize> = HashMap::new();
         for index in self.waiting_indexes() {
             let Some(entry) = self.entries.get_mut(index) else {
                 continue;
             };
             let request = entry.request;
-            if let Some((key, fingerprint)) = &request.idempotency
-                && let Some(first) = accepted_keys.get(key).copied()
-            {
-                let same = self.entries.get(first).and_then(|e| e.request.idempotency.as_ref());
-                let state = match same {
-                    Some((_, print)) if print == fingerprint => State::SameAs(first),
-                    _ => State::Refused(Error::Conflict(
-                        "This Idempotency-Key was used with another request".into(),
-                    )),
-                };
-                self.set(index, state);
-                continue;
-            }
             let findings = rules::judge(&self.asset, &sheet, backing, &mut run, &request.lines, self.now);
             if !findings.is_empty() {
                 self.refuse(index, findings);
@@ -212,9 +195,6 @@ impl<'r> Round<'r> {
                 self.policy_hash,
                 self.now,
             )?;
-            if let Some((key, _)) = &request.idempotency {
-                accepted_keys.insert(key.clone(), index);
-            }
             self.events.push(events::accepted(&operation, request));
             self.set(index, State::Accepted(operation));
         }
@@ -249,7 +229,7 @@ impl<'r> Round<'r> {
             .iter()
             .filter_map(|entry| match &entry.state {
                 State::Accepted(operation) => Some(operation.clone()),
-                State::Waiting | State::Replayed(_) | State::SameAs(_) | State::Stale | State::Refused(_) => None,
+                State::Waiting | State::Replayed(_) | State::Stale | State::Refused(_) => None,
             })
             .collect();
         if let Some(sheet) = self.sheet.take().filter(|_| !operations.is_empty()) {
@@ -273,10 +253,9 @@ impl<'r> Round<'r> {
             })),
             false => None,
         };
-        let mut stored: HashMap<usize, Stored> = HashMap::new();
         let mut answers = Vec::new();
         let mut verdicts = Vec::with_capacity(self.entries.len());
-        for (index, entry) in self.entries.into_iter().enumerate() {
+        for entry in self.entries {
             let verdict = match (entry.state, &after) {
                 (State::Accepted(operation), Some(after)) => {
                     let issued = Issued {
@@ -287,18 +266,9 @@ impl<'r> Round<'r> {
                     if let Some((key, fingerprint)) = &entry.request.idempotency {
                         let answer = (entry.request.render)(&issued)?;
                         answers.push((key.clone(), remembered(&answer, *fingerprint, &issued, self.now)));
-                        stored.insert(index, answer);
                     }
                     Verdict::Accepted(Box::new(issued))
                 }
-                (State::SameAs(first), _) => match stored.get(&first) {
-                    Some(Stored { status, headers, body }) => Verdict::Replayed(Replay {
-                        status: *status,
-                        headers: headers.clone(),
-                        body: body.clone(),
-                    }),
-                    None => Verdict::Refused(Error::internal("the first answer was not stored")),
-                },
                 (State::Replayed(replay), _) => Verdict::Replayed(replay),
                 (State::Stale, _) => Verdict::Stale,
                 (State::Refused(error), _) => Verdict::Refused(error),
@@ -308,7 +278,7 @@ impl<'r> Round<'r> {
             };
             verdicts.push(verdict);
         }
-        operation::remember(tx, &answers, self.now)?;
+        operation::remember(tx, &answers)?;
         Ok(verdicts)
     }
 }

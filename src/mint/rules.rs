@@ -11,19 +11,28 @@ use crate::types::{Address, Amount, AssetId, Timestamp};
 
 use super::MintLine;
 
+/// Reads the clock.
+pub type Reading = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// What a server judges with: the loaded policies, and the rule sets already built from them.
 pub struct Judge {
     policy: Arc<PolicySet>,
+    clock: Reading,
     /// By asset; a rule set is good for one revision of its asset.
     built: Mutex<HashMap<AssetId, (i64, Arc<RuleSet>)>>,
 }
 
 impl Judge {
-    pub fn new(policy: Arc<PolicySet>) -> Self {
+    pub fn new(policy: Arc<PolicySet>, clock: Reading) -> Self {
         Self {
             policy,
+            clock,
             built: Mutex::new(HashMap::new()),
         }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 
     pub fn policy(&self) -> &PolicySet {

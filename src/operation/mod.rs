@@ -55,16 +55,26 @@ pub fn remembered(
         .collect())
 }
 
-/// Stores first answers. An answer past its time under the same key is replaced; [`Error::AlreadyExists`] when another
-/// request took a key meanwhile.
-pub fn remember(tx: &mut Tx<'_>, answers: &[(IdempotencyKey, Remembered)], now: Timestamp) -> Result<(), Error> {
-    if answers.is_empty() {
-        return Ok(());
-    }
-    if answers.iter().any(|(_, answer)| answer.expires_at.is_some()) {
-        store::prune(tx, now)?;
-    }
+/// Stores first answers of requests that nobody else can make at the same time: their asset's row is locked.
+pub fn remember(tx: &mut Tx<'_>, answers: &[(IdempotencyKey, Remembered)]) -> Result<(), Error> {
     store::remember(tx, answers)
+}
+
+/// Takes a key for the rest of this transaction, before anything is done; waits for another request that holds it. False
+/// when that one was answered: its answer is there to be replayed.
+pub fn claim(tx: &mut Tx<'_>, key: &IdempotencyKey, fingerprint: &Fingerprint, now: Timestamp) -> Result<bool, Error> {
+    store::forget_expired(tx, key, now)?;
+    store::claim(tx, key, fingerprint, now)
+}
+
+/// Stores the first answer under a claimed key.
+pub fn settle_claim(tx: &mut Tx<'_>, key: &IdempotencyKey, answer: &Remembered) -> Result<(), Error> {
+    store::settle_claim(tx, key, answer)
+}
+
+/// Leaves a claimed key free: its request was refused.
+pub fn release_claim(tx: &mut Tx<'_>, key: &IdempotencyKey) -> Result<(), Error> {
+    store::release(tx, key)
 }
 
 /// Deletes answers whose time is over; returns how many.

@@ -207,6 +207,62 @@ pub(super) fn remember(tx: &mut Tx<'_>, answers: &[(IdempotencyKey, Remembered)]
     Ok(())
 }
 
+type KeyOf<'k> = (UserId, &'k str, &'k str);
+
+fn name_of(key: &IdempotencyKey) -> KeyOf<'_> {
+    (key.user, key.route.as_str(), key.key.as_str())
+}
+
+pub(super) fn forget_expired(tx: &mut Tx<'_>, key: &IdempotencyKey, now: Timestamp) -> Result<(), Error> {
+    let row = idempotency_keys::table
+        .find(name_of(key))
+        .filter(idempotency_keys::expires_at.le(now));
+    on!(tx, c => diesel::delete(row).execute(c))?;
+    Ok(())
+}
+
+/// The claimed row has status 0 and no body; nobody else sees it before the commit that gives it both.
+pub(super) fn claim(
+    tx: &mut Tx<'_>,
+    key: &IdempotencyKey,
+    fingerprint: &Hash32,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let row = (
+        idempotency_keys::user_id.eq(key.user),
+        idempotency_keys::route.eq(&key.route),
+        idempotency_keys::key.eq(&key.key),
+        idempotency_keys::fingerprint.eq(fingerprint),
+        idempotency_keys::status.eq(0),
+        idempotency_keys::headers.eq("[]"),
+        idempotency_keys::body.eq(""),
+        idempotency_keys::created_at.eq(now),
+    );
+    let rows = on!(tx, c => diesel::insert_into(idempotency_keys::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(rows == 1)
+}
+
+pub(super) fn settle_claim(tx: &mut Tx<'_>, key: &IdempotencyKey, answer: &Remembered) -> Result<(), Error> {
+    let headers = serde_json::to_string(&answer.headers).map_err(Error::internal)?;
+    let change = (
+        idempotency_keys::status.eq(i32::from(answer.status)),
+        idempotency_keys::headers.eq(headers),
+        idempotency_keys::body.eq(&answer.body),
+        idempotency_keys::operation_id.eq(answer.operation),
+        idempotency_keys::expires_at.eq(answer.expires_at),
+    );
+    on!(tx, c => diesel::update(idempotency_keys::table.find(name_of(key))).set(change).execute(c))?;
+    Ok(())
+}
+
+pub(super) fn release(tx: &mut Tx<'_>, key: &IdempotencyKey) -> Result<(), Error> {
+    on!(tx, c => diesel::delete(idempotency_keys::table.find(name_of(key))).execute(c))?;
+    Ok(())
+}
+
 pub(super) fn prune(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
     let rows = idempotency_keys::table.filter(idempotency_keys::expires_at.le(now));
     Ok(on!(tx, c => diesel::delete(rows).execute(c))?)

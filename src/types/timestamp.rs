@@ -1,6 +1,6 @@
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 
 /// An instant in UTC, cut to microseconds (the finest both databases keep), between the years 0 and 9999.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +39,11 @@ impl Timestamp {
     /// RFC 3339 with any offset; digits finer than a microsecond are cut.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| TimestampError)?;
+        // The offset may carry it out of the years that have four digits.
+        let year = time.with_timezone(&Utc).year();
+        if !(0..=9_999).contains(&year) {
+            return Err(TimestampError);
+        }
         Ok(Self(time.timestamp_micros()))
     }
 
@@ -86,7 +91,13 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "2026-11-21", "2026-13-01T00:00:00Z", "1700000000"] {
+        for text in [
+            "",
+            "2026-11-21",
+            "2026-13-01T00:00:00Z",
+            "1700000000",
+            "9999-12-31T23:59:59-01:00",
+        ] {
             assert_eq!(Timestamp::parse(text), Err(TimestampError), "{text}");
         }
     }

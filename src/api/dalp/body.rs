@@ -5,6 +5,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
@@ -20,6 +21,25 @@ use crate::types::sha256;
 /// The bytes of a body, not parsed yet: the order of checks (dalp.md A6) puts the asset before the body.
 pub struct Body {
     bytes: Vec<u8>,
+    /// Why the bytes are not there. Told by [`Body::parse`], because key and asset come first.
+    fault: Option<Fault>,
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    TooLarge { max: usize },
+    MediaType,
+    EndedEarly,
+}
+
+impl From<Fault> for DalpError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooLarge { max } => Self::BodyTooLarge { max },
+            Fault::MediaType => Self::MediaType,
+            Fault::EndedEarly => Error::invalid("", "the body ended early").into(),
+        }
+    }
 }
 
 impl FromRequest for Body {
@@ -31,22 +51,33 @@ impl FromRequest for Body {
             .app_data::<web::Data<App>>()
             .map_or(0, |app| app.body_bytes_max());
         let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
-        let mut payload = payload.take();
+        let payload = payload.take();
         Box::pin(async move {
-            let mut bytes = Vec::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_| Error::invalid("", "the body ended early"))?;
-                if bytes.len().saturating_add(chunk.len()) > max {
-                    return Err(DalpError::BodyTooLarge { max });
-                }
-                bytes.extend_from_slice(&chunk);
-            }
-            if !bytes.is_empty() && !is_json {
-                return Err(DalpError::MediaType);
-            }
-            Ok(Self { bytes })
+            Ok(match read(payload, max).await {
+                Err(fault) => Self {
+                    bytes: Vec::new(),
+                    fault: Some(fault),
+                },
+                Ok(bytes) if !bytes.is_empty() && !is_json => Self {
+                    bytes,
+                    fault: Some(Fault::MediaType),
+                },
+                Ok(bytes) => Self { bytes, fault: None },
+            })
         })
     }
+}
+
+async fn read(mut payload: Payload, max: usize) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Fault::EndedEarly)?;
+        if bytes.len().saturating_add(chunk.len()) > max {
+            return Err(Fault::TooLarge { max });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 fn is_json(value: &header::HeaderValue) -> bool {
@@ -57,7 +88,15 @@ fn is_json(value: &header::HeaderValue) -> bool {
 
 impl Body {
     /// The typed body. Unknown fields are dropped, as the reference does. All broken bounds are reported at once.
-    pub fn parse<T: DeserializeOwned + Validate>(&self) -> Result<T, Error> {
+    pub fn parse<T: DeserializeOwned + Validate>(&self) -> Result<T, DalpError> {
+        if let Some(fault) = self.fault {
+            return Err(fault.into());
+        }
+        Ok(self.parse_json()?)
+    }
+
+    fn parse_json<T: DeserializeOwned + Validate>(&self) -> Result<T, Error> {
+        refuse_nul(&self.bytes)?;
         let text: &[u8] = if self.bytes.is_empty() { b"{}" } else { &self.bytes };
         let mut reader = serde_json::Deserializer::from_slice(text);
         let value: T = serde_path_to_error::deserialize(&mut reader).map_err(issue_of)?;
@@ -90,6 +129,26 @@ impl Body {
         }
         Self {
             bytes: value.to_string().into_bytes(),
+            fault: self.fault,
+        }
+    }
+}
+
+/// A NUL is text for JSON and not for PostgreSQL.
+fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
+    const ESCAPED: &[u8] = b"\\u0000";
+    if bytes.contains(&0) || bytes.windows(ESCAPED.len()).any(|window| window == ESCAPED) {
+        return Err(Error::invalid("", "the body must not contain the character NUL"));
+    }
+    Ok(())
+}
+
+/// A secret from a body: a wrong type is refused without repeating what was sent.
+pub fn secret_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    match <Value as serde::Deserialize>::deserialize(deserializer)? {
+        Value::String(text) => Ok(SecretString::from(text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err(serde::de::Error::custom("must be a string"))
         }
     }
 }
@@ -225,11 +284,15 @@ mod tests {
         user_ids: Vec<u32>,
     }
 
-    fn parse(text: &str) -> Result<Sample, Error> {
+    fn body(text: &str) -> Body {
         Body {
             bytes: text.as_bytes().to_vec(),
+            fault: None,
         }
-        .parse()
+    }
+
+    fn parse(text: &str) -> Result<Sample, Error> {
+        body(text).parse_json()
     }
 
     fn issue(text: &str) -> Issue {
@@ -258,9 +321,6 @@ mod tests {
     fn a_veiled_secret_tells_requests_apart_and_does_not_show() {
         let key = |byte| secrecy::SecretBox::new(Box::new([byte; 32]));
         let vault = Vault::new(&key(1), &key(2));
-        let body = |text: &str| Body {
-            bytes: text.as_bytes().to_vec(),
-        };
         let veiled = |text: &str| body(text).veil(&vault, &["pincode"]);
         let first = veiled(r#"{"a":1,"pincode":"123456"}"#);
 
@@ -278,12 +338,7 @@ mod tests {
 
     #[test]
     fn the_fingerprint_leaves_the_verification_out() {
-        let print = |text: &str| {
-            Body {
-                bytes: text.as_bytes().to_vec(),
-            }
-            .fingerprint()
-        };
+        let print = |text: &str| body(text).fingerprint();
 
         let first = print(r#"{"a":1,"walletVerification":{"secretVerificationCode":"1"}}"#);
         assert_eq!(

@@ -12,7 +12,7 @@ use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::operation::IdempotencyKey;
-use crate::types::RequestId;
+use crate::types::{AssetId, RequestId};
 
 const API_KEY: &str = "x-api-key";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -122,15 +122,29 @@ impl Call {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>, &Ctx) -> Result<T, Error> + Send + 'static,
     {
+        self.read_on(None, queries).await
+    }
+
+    /// As [`Self::read`], about an asset: there a 403 is an event of the asset's stream.
+    pub async fn read_on<T, F>(&self, asset: Option<AssetId>, queries: F) -> Result<T, DalpError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>, &Ctx) -> Result<T, Error> + Send + 'static,
+    {
         let ctx = self.ctx.clone();
         let result = self.app.db().read(move |tx| queries(tx, &ctx)).await;
-        self.note_refusal(result).await
+        self.note_refusal(asset, result).await
     }
 
     /// Records that a known user was turned away (architecture, section 9).
-    pub(super) async fn note_refusal<T>(&self, result: Result<T, Error>) -> Result<T, DalpError> {
+    pub(super) async fn note_refusal<T>(
+        &self,
+        asset: Option<AssetId>,
+        result: Result<T, Error>,
+    ) -> Result<T, DalpError> {
         if let Err(Error::Forbidden { .. } | Error::NotAllowed(_)) = &result {
             let (ctx, route) = (self.ctx.clone(), self.route.clone());
+            let scope = asset.map_or(Scope::System, Scope::Asset);
             let required = match &result {
                 Err(Error::Forbidden { required }) => required.clone(),
                 _ => Vec::new(),
@@ -138,7 +152,7 @@ impl Call {
             let noted = self
                 .app
                 .db()
-                .write(move |tx| access::note_forbidden(tx, &ctx, Scope::System, &route, &required));
+                .write(move |tx| access::note_forbidden(tx, &ctx, scope, &route, &required));
             noted.await?;
         }
         result.map_err(DalpError::from)

@@ -139,6 +139,15 @@ fn render_domain(error: &Error) -> Rendered {
             "SERVICE_UNAVAILABLE",
             format!("Temporarily unavailable: {reason}. Nothing was done; try again"),
         ),
+        Error::OutcomeUnknown(reason) => Rendered::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "SERVICE_UNAVAILABLE",
+            format!(
+                "It is not known whether this was done: {reason}. Look at GET /api/operations, or repeat the request with \
+                 the same Idempotency-Key"
+            ),
+        )
+        .with(json!({ "outcome": "unknown" })),
         Error::Internal(_) => internal(),
     }
 }
@@ -235,7 +244,7 @@ impl ResponseError for DalpError {
             }) => {
                 response.insert_header((header::RETRY_AFTER, *retry_after_seconds));
             }
-            Self::Domain(Error::Unavailable(_)) => {
+            Self::Domain(Error::Unavailable(_) | Error::OutcomeUnknown(_)) => {
                 response.insert_header((header::RETRY_AFTER, 1));
             }
             Self::MethodUnknown { allow } => {

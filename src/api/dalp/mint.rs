@@ -114,8 +114,9 @@ enum Proven {
     Replayed(HttpResponse),
 }
 
-/// A remembered success makes a proof without any query: the lane checks role, replay and credential. Otherwise role and
-/// replay come first, so that somebody without the role learns nothing about codes.
+/// For a caller who minted a moment ago a remembered success makes a proof without any query: the lane checks role,
+/// replay and credential. Otherwise role and replay come first, so that somebody without the role learns nothing about
+/// codes and does not take a place in the lane.
 async fn prove(
     call: &Call,
     asset: &Asset,
@@ -125,13 +126,14 @@ async fn prove(
 ) -> Result<Proven, DalpError> {
     let (app, ctx) = (&call.app, &call.ctx);
     if attempt == 0
+        && app.lanes().is_known_minter(asset.id, ctx.actor.user)
         && let Some(proof) = app.verifier().remembered(ctx.actor, ctx.now, code.method, &code.code)
     {
         return Ok(Proven::Proof(proof));
     }
     let (scope, key) = (Scope::Asset(asset.id), idempotency.cloned());
     let replay = call
-        .read(move |tx, ctx| {
+        .read_on(Some(asset.id), move |tx, ctx| {
             access::require(tx, ctx, Permission::Mint, scope)?;
             let Some((key, fingerprint)) = key else { return Ok(None) };
             let known = operation::remembered(tx, &[&key], ctx.now)?;
@@ -214,8 +216,11 @@ pub async fn mint_check(call: Call, path: web::Path<String>, body: Body) -> Resu
     let lines = parsed.lines(&asset, &mut issues);
     issues.finish()?;
     let lanes = call.app.lanes().clone();
+    let asset_id = asset.id;
     let report = call
-        .read(move |tx, ctx| check(tx, lanes.judge(), ctx, &asset, &lines))
+        .read_on(Some(asset_id), move |tx, ctx| {
+            check(tx, lanes.judge(), ctx, &asset, &lines)
+        })
         .await?;
     Ok(HttpResponse::Ok().json(MintCheck {
         allowed: report.is_allowed(),

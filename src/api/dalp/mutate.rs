@@ -5,8 +5,10 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
+use super::body::secret_text;
 use super::{Body, Call, DalpError, Issues};
 use crate::asset;
 use crate::audit::{self, Event, Stream};
@@ -29,6 +31,7 @@ const PROOFS_MAX: usize = 2;
 pub struct WalletVerification {
     /// The PIN, the one-time password, or one of the secret codes.
     #[schema(value_type = String)]
+    #[serde(deserialize_with = "secret_text")]
     secret_verification_code: SecretString,
     /// `PINCODE` (the default), `OTP` or `SECRET_CODES`.
     #[schema(value_type = Option<String>)]
@@ -112,7 +115,7 @@ impl Answer {
     /// The answer shows a secret that is shown once: a replay is 409 with the object without its secret.
     pub fn reveals_once(mut self, without_secret: &impl Serialize) -> Result<Self, Error> {
         let data = serde_json::to_value(without_secret).map_err(Error::internal)?;
-        let body = serde_json::json!({
+        let body = json!({
             "defined": true, "code": "CONFLICT", "status": 409, "message": "already created", "data": data,
         });
         self.replay = Some((StatusCode::CONFLICT, body.to_string()));
@@ -168,7 +171,7 @@ impl Call {
         C: Fn(&mut Tx<'_>, &Ctx) -> Result<Answer, Error> + Clone + Send + 'static,
     {
         let key = self.idempotency()?;
-        let before = self.before(body, key.clone(), allowed.clone()).await?;
+        let before = self.before(body, terms.asset, key.clone(), allowed.clone()).await?;
         if let Some(replay) = before {
             return replayed(&replay);
         }
@@ -187,12 +190,18 @@ impl Call {
         Err(Error::Conflict("The wallet verification changed meanwhile".into()).into())
     }
 
-    async fn before<A>(&self, body: &Body, key: Option<IdempotencyKey>, allowed: A) -> Result<Option<Replay>, DalpError>
+    async fn before<A>(
+        &self,
+        body: &Body,
+        asset: Option<AssetId>,
+        key: Option<IdempotencyKey>,
+        allowed: A,
+    ) -> Result<Option<Replay>, DalpError>
     where
         A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Send + 'static,
     {
         let fingerprint = body.fingerprint();
-        self.read(move |tx, ctx| {
+        self.read_on(asset, move |tx, ctx| {
             allowed(tx, ctx)?;
             replay_of(tx, key.as_ref(), &fingerprint, ctx.now)
         })
@@ -224,41 +233,63 @@ impl Call {
         A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Send + 'static,
         C: Fn(&mut Tx<'_>, &Ctx) -> Result<Answer, Error> + Send + 'static,
     {
-        let ctx = self.ctx.clone();
+        let (ctx, route) = (self.ctx.clone(), self.route.clone());
         let fingerprint = body.fingerprint();
         let result = self.app.db().write(move |tx| {
             allowed(tx, &ctx)?;
-            if let Some(replay) = replay_of(tx, key.as_ref(), &fingerprint, ctx.now)? {
-                return Ok(Outcome::Replayed(replay));
-            }
             if let Some(asset) = asset {
                 // The first lock of every transaction that changes an asset, also before the rows of the verification.
                 asset::lock(tx, asset)?;
             }
-            if let Some(proof) = &proof {
-                match spend(tx, proof, ctx.now)? {
-                    Spend::Spent => {}
-                    Spend::Stale => return Ok(Outcome::Stale),
-                    Spend::Refused(error) => return Ok(Outcome::Refused(error)),
-                }
+            let Some(key) = &key else {
+                return decide(tx, &ctx, &route, proof.as_ref(), asset, &change);
+            };
+            if !operation::claim(tx, key, &fingerprint, ctx.now)? {
+                // Another request with this key came first, and its answer is there.
+                let replay = replay_of(tx, Some(key), &fingerprint, ctx.now)?;
+                return replay
+                    .map(Outcome::Replayed)
+                    .ok_or(Error::Unavailable("the first request is still running"));
             }
-            match tx.nested(|tx| change(tx, &ctx)) {
-                Ok(answer) => {
-                    if let Some(key) = &key {
-                        operation::remember(tx, &[(key.clone(), answer.remembered(fingerprint, ctx.now))], ctx.now)?;
-                    }
-                    Ok(Outcome::Done(answer))
+            let outcome = decide(tx, &ctx, &route, proof.as_ref(), asset, &change)?;
+            match &outcome {
+                Outcome::Done(answer) => {
+                    operation::settle_claim(tx, key, &answer.remembered(fingerprint, ctx.now))?;
                 }
-                Err(Error::Refused(findings)) => {
-                    audit::append(tx, ctx.now, vec![refusal_event(&ctx, asset, &findings)])?;
-                    Ok(Outcome::Refused(Error::Refused(findings)))
-                }
-                Err(error @ (Error::Unavailable(_) | Error::Internal(_))) => Err(error),
-                // The code was right, so it is spent, whatever else was wrong.
-                Err(error) => Ok(Outcome::Refused(error)),
+                Outcome::Refused(_) | Outcome::Stale | Outcome::Replayed(_) => operation::release_claim(tx, key)?,
             }
+            Ok(outcome)
         });
-        self.note_refusal(result.await).await
+        self.note_refusal(asset, result.await).await
+    }
+}
+
+/// Spends the code, then makes the change. What is refused by rules is recorded; a code that was right stays spent.
+fn decide(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    route: &str,
+    proof: Option<&Proof>,
+    asset: Option<AssetId>,
+    change: &impl Fn(&mut Tx<'_>, &Ctx) -> Result<Answer, Error>,
+) -> Result<Outcome, Error> {
+    if let Some(proof) = proof {
+        match spend(tx, proof, ctx.now)? {
+            Spend::Spent => {}
+            Spend::Stale => return Ok(Outcome::Stale),
+            Spend::Refused(error) => return Ok(Outcome::Refused(error)),
+        }
+    }
+    match tx.nested(|tx| change(tx, ctx)) {
+        Ok(answer) => Ok(Outcome::Done(answer)),
+        Err(Error::Refused(findings)) => {
+            audit::append(tx, ctx.now, vec![refusal_event(ctx, route, asset, &findings)])?;
+            Ok(Outcome::Refused(Error::Refused(findings)))
+        }
+        Err(error @ (Error::Unavailable(_) | Error::OutcomeUnknown(_) | Error::Internal(_))) => Err(error),
+        // A right that was lost meanwhile: recorded like every 403.
+        Err(error @ (Error::Forbidden { .. } | Error::NotAllowed(_))) => Err(error),
+        Err(error) => Ok(Outcome::Refused(error)),
     }
 }
 
@@ -281,8 +312,11 @@ fn replay_of(
         .transpose()
 }
 
-fn refusal_event(ctx: &Ctx, asset: Option<AssetId>, findings: &[Finding]) -> Event {
-    let slugs: Vec<&str> = findings.iter().map(|finding| finding.refusal.slug()).collect();
+fn refusal_event(ctx: &Ctx, route: &str, asset: Option<AssetId>, findings: &[Finding]) -> Event {
+    let findings: Vec<_> = findings
+        .iter()
+        .map(|finding| json!({ "rule": finding.rule, "slug": finding.refusal.slug(), "params": finding.refusal.params() }))
+        .collect();
     Event {
         stream: asset.map_or_else(|| Stream::of_subject(&ctx.actor.wallet), Stream::Asset),
         actor: ctx.actor.name(),
@@ -290,7 +324,7 @@ fn refusal_event(ctx: &Ctx, asset: Option<AssetId>, findings: &[Finding]) -> Eve
         asset,
         operation: None,
         subjects: vec![ctx.actor.wallet],
-        data: serde_json::json!({ "requestId": ctx.request_id.as_str(), "slugs": slugs }),
+        data: json!({ "attempt": route, "findings": findings, "requestId": ctx.request_id.as_str() }),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::error::Error;
 
 /// Parses a query string into its wire type, all of it text: `?limit=5` is not a type error.
 pub fn query<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    if text.contains("%00") {
+        return Err(Error::invalid("query", "must not contain the character NUL"));
+    }
     let query = actix_web::web::Query::<T>::from_query(text);
     query
         .map(actix_web::web::Query::into_inner)
