@@ -15,8 +15,12 @@ mod support;
 mod assets;
 #[path = "api/compliance.rs"]
 mod compliance;
+#[path = "api/dry_run.rs"]
+mod dry_run;
 #[path = "api/enrolment.rs"]
 mod enrolment;
+#[path = "api/evidence.rs"]
+mod evidence;
 #[path = "api/footprint.rs"]
 mod footprint;
 #[path = "api/forms.rs"]
@@ -27,6 +31,8 @@ mod framework;
 mod idempotency;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "api/operations.rs"]
+mod operations;
 #[path = "api/order.rs"]
 mod order;
 #[path = "api/people.rs"]

@@ -20,7 +20,8 @@ mod server;
 mod world;
 
 pub use client::{Answer, Call, findings_of};
-pub use database::Database;
+pub use database::{Database, TestDatabase};
+pub use moneyer::access::Role;
 pub use server::{Options, Server, batch};
 pub use world::{PIN, Person, START, World, approve, found_asset, import_sanctions, recipient, token, topic, wallet};
 

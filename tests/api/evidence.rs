@@ -1,0 +1,308 @@
+//! The audit log from the outside (architecture, section 9): everything is in it, in order, and anybody can check it.
+
+use std::collections::BTreeMap;
+
+use diesel::RunQueryDsl as _;
+use moneyer::on;
+use moneyer::reports;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::both_databases;
+use crate::steps::mint_lines;
+use crate::support::{Database, Role, Server, recipient, wallet};
+
+both_databases! {
+    what_happens_to_an_asset_is_numbered_without_a_gap,
+    every_leaf_hash_follows_from_what_is_shown,
+    pages_show_every_event_once,
+    events_are_found_by_what_was_asked,
+    the_log_is_read_as_a_table,
+    the_log_is_for_those_with_a_role_on_the_asset_and_the_auditor,
+    what_is_malformed_in_a_question_is_said,
+    a_refused_right_a_wrong_code_and_a_refused_mint_are_events,
+}
+
+async fn events(server: &Server, query: &str) -> Vec<Value> {
+    let auditor = &server.world.system[&Role::Auditor];
+    let body = server.get(auditor, &format!("/api/audit{query}")).await.ok();
+    body["events"].as_array().unwrap().clone()
+}
+
+async fn of_asset(server: &Server, asset: &moneyer::types::Address) -> Vec<Value> {
+    events(server, &format!("?asset={asset}&limit=200")).await
+}
+
+fn words<'v>(events: &'v [Value], field: &str) -> Vec<&'v str> {
+    events.iter().map(|event| event[field].as_str().unwrap()).collect()
+}
+
+/// JSON as the documentation of the log describes it: keys sorted by their bytes, no spaces.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let sorted: BTreeMap<&[u8], (&String, &Value)> = fields
+                .iter()
+                .map(|(key, field)| (key.as_bytes(), (key, field)))
+                .collect();
+            let fields = sorted
+                .values()
+                .map(|(key, field)| format!("{}:{}", json!(key), canonical(field)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(","))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+fn leaf_hash(event: &Value) -> String {
+    let mut hashed = event.clone();
+    hashed.as_object_mut().unwrap().remove("leafHash");
+    let mut hasher = Sha256::new();
+    hasher.update([0]);
+    hasher.update(canonical(&hashed).as_bytes());
+    let digest: Vec<String> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("0x{}", digest.concat())
+}
+
+/// Some of everything on the equity.
+async fn make_history(server: &Server) {
+    let equity = server.world.equity;
+    for number in 0..5 {
+        server.mint(&equity, &recipient(number), number + 1).await.ok();
+        server.advance(1);
+    }
+    mint_lines(server, &equity, &[(recipient(0), "10"), (recipient(1), "11")])
+        .await
+        .ok();
+    mint_lines(server, &equity, &[(recipient(0), "10"), (wallet(999), "11")])
+        .await
+        .error(422, "RECIPIENT_IDENTITY_NOT_FOUND");
+}
+
+async fn what_happens_to_an_asset_is_numbered_without_a_gap(server: &Server) {
+    make_history(server).await;
+
+    let events = of_asset(server, &server.world.equity).await;
+
+    let numbers: Vec<i64> = events
+        .iter()
+        .rev()
+        .map(|event| event["sequence"].as_i64().unwrap())
+        .collect();
+    assert_eq!(numbers, (1..=numbers.len() as i64).collect::<Vec<_>>());
+    let actions = words(&events, "action");
+    assert_eq!(actions.iter().filter(|action| **action == "mint.accepted").count(), 6);
+    assert_eq!(actions[0], "mint.refused");
+    assert_eq!(actions[actions.len() - 1], "asset.created");
+    assert!(
+        words(&events, "stream")
+            .iter()
+            .all(|stream| stream.starts_with("asset:"))
+    );
+}
+
+async fn every_leaf_hash_follows_from_what_is_shown(server: &Server) {
+    make_history(server).await;
+
+    let all = events(server, "?limit=200").await;
+
+    assert!(all.len() > 50, "{}", all.len());
+    for event in all {
+        assert_eq!(event["leafHash"], json!(leaf_hash(&event)), "{event}");
+    }
+}
+
+async fn pages_show_every_event_once(server: &Server) {
+    make_history(server).await;
+    let whole = of_asset(server, &server.world.equity).await;
+    let auditor = &server.world.system[&Role::Auditor];
+    let mut paged = Vec::new();
+    let mut cursor = None::<String>;
+    loop {
+        let after = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let path = format!("/api/audit?asset={}&limit=4{after}", server.world.equity);
+        let body = server.get(auditor, &path).await.ok();
+        let page = body["events"].as_array().unwrap();
+        assert!(page.len() <= 4);
+        paged.extend(page.clone());
+        match body["nextCursor"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    assert_eq!(paged, whole);
+}
+
+async fn events_are_found_by_what_was_asked(server: &Server) {
+    make_history(server).await;
+    let equity = server.world.equity;
+    let of = |query: String| {
+        let path = format!("?asset={equity}&{query}");
+        async move { events(server, &path).await }
+    };
+
+    assert_eq!(of("action=mint.accepted".into()).await.len(), 6);
+    assert_eq!(of("action=mint.refused".into()).await.len(), 1);
+    assert_eq!(of("action=nothing".into()).await.len(), 0);
+    let actor = server.world.issuer.actor().name();
+    assert_eq!(of(format!("actor={actor}")).await.len(), 7);
+    // Named in two accepted mints and in the refused one.
+    assert_eq!(of(format!("recipient={}", recipient(0))).await.len(), 3);
+    assert_eq!(of(format!("recipient={}", wallet(999))).await.len(), 1);
+    // The first mint was at the start, each of the next four a second later; from counts, to does not.
+    let window = "from=2026-06-01T12:00:01Z&to=2026-06-01T12:00:03Z";
+    assert_eq!(of(window.into()).await.len(), 2);
+    assert_eq!(of(format!("{window}&recipient={}", recipient(2))).await.len(), 1);
+}
+
+async fn the_log_is_read_as_a_table(server: &Server) {
+    make_history(server).await;
+    let auditor = &server.world.system[&Role::Auditor];
+    let path = format!("/api/audit?asset={}&limit=200", server.world.equity);
+
+    let answer = server
+        .request(Method::GET, auditor, &path)
+        .header("Accept", "text/csv")
+        .send()
+        .await;
+
+    assert!(answer.header("Content-Type").unwrap().starts_with("text/csv"));
+    let mut reader = csv::Reader::from_reader(answer.text.as_bytes());
+    let head: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let expected = [
+        "stream",
+        "sequence",
+        "at",
+        "actor",
+        "action",
+        "assetId",
+        "operationId",
+        "data",
+        "leafHash",
+    ];
+    assert_eq!(head, expected);
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let events = of_asset(server, &server.world.equity).await;
+    assert_eq!(rows.len(), events.len());
+    for (row, event) in rows.iter().zip(&events) {
+        assert_eq!(row[8], *event["leafHash"].as_str().unwrap());
+        assert_eq!(serde_json::from_str::<Value>(&row[7]).unwrap(), event["data"]);
+    }
+}
+
+async fn the_log_is_for_those_with_a_role_on_the_asset_and_the_auditor(server: &Server) {
+    let world = &server.world;
+    let of_equity = format!("/api/audit?asset={}", world.equity);
+    for person in world.on_assets.values() {
+        server.get(person, &of_equity).await.ok();
+        server.get(person, "/api/audit").await.error(403, "USER_NOT_AUTHORIZED");
+    }
+    for (role, person) in &world.system {
+        for path in ["/api/audit", &of_equity] {
+            let status = server.get(person, path).await.status.as_u16();
+            assert_eq!(status, if *role == Role::Auditor { 200 } else { 403 }, "{role} {path}");
+        }
+    }
+    server
+        .get(&world.outsider, &of_equity)
+        .await
+        .error(403, "USER_NOT_AUTHORIZED");
+    server
+        .call(Method::GET, None, &of_equity)
+        .send()
+        .await
+        .error(401, "UNAUTHORIZED");
+}
+
+async fn what_is_malformed_in_a_question_is_said(server: &Server) {
+    let auditor = &server.world.system[&Role::Auditor];
+    for (query, path) in [
+        ("asset=ACME", "asset format"),
+        ("recipient=0x1", "recipient format"),
+        ("from=yesterday", "from format"),
+        ("to=2026-13-01T00:00:00Z", "to format"),
+        ("limit=0", "limit range"),
+        ("limit=201", "limit range"),
+        ("limit=ten", "limit range"),
+        ("cursor=nonsense", "cursor format"),
+    ] {
+        let answer = server.get(auditor, &format!("/api/audit?{query}")).await;
+        assert_eq!(answer.issues(), [path], "{query}");
+    }
+    server
+        .get(auditor, &format!("/api/audit?asset={}", wallet(999)))
+        .await
+        .error(404, "NOT_FOUND");
+}
+
+async fn a_refused_right_a_wrong_code_and_a_refused_mint_are_events(server: &Server) {
+    let world = &server.world;
+    let path = Server::mint_path(&world.equity);
+    let mut wrong = Server::mint_body(json!(recipient(0)), "1");
+    wrong["walletVerification"]["secretVerificationCode"] = json!("000000");
+    let unknown = Server::mint_body(json!(wallet(999)), "1");
+
+    server
+        .post(&world.custodian, &path, &unknown)
+        .await
+        .error(403, "USER_NOT_AUTHORIZED");
+    server
+        .post(&world.issuer, &path, &wrong)
+        .await
+        .error(401, "CHALLENGE_FAILED");
+    server
+        .post(&world.issuer, &path, &unknown)
+        .await
+        .error(422, "RECIPIENT_IDENTITY_NOT_FOUND");
+
+    let by = |person: &crate::support::Person, action: &str| {
+        let query = format!("?actor={}&action={action}", person.actor().name());
+        async move { events(server, &query).await.len() }
+    };
+    assert_eq!(by(&world.custodian, "access.refused").await, 1);
+    assert_eq!(by(&world.issuer, "verification.refused").await, 1);
+    assert_eq!(by(&world.issuer, "mint.refused").await, 1);
+}
+
+/// Each of these changes one stored fact behind the server's back; `moneyer check` must find every one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_changed_behind_the_servers_back_is_found() {
+    let tampering = [
+        "UPDATE audit_events SET data = '{}' WHERE action = 'mint.accepted'",
+        "UPDATE audit_events SET actor = 'system' WHERE action = 'asset.created'",
+        "UPDATE audit_events SET action = 'mint.refused' WHERE action = 'mint.accepted'",
+        "DELETE FROM audit_events WHERE action = 'mint.accepted' AND sequence = 11",
+        "DELETE FROM audit_events WHERE action = 'mint.refused'",
+        "UPDATE audit_streams SET next_sequence = next_sequence + 1 WHERE stream LIKE 'asset:%'",
+        "UPDATE accounts SET posted = pending",
+        "UPDATE assets SET supply = pending",
+        "UPDATE assets SET holders = holders + 1 WHERE holders > 0",
+        "UPDATE assets SET next_operation = next_operation + 1 WHERE symbol = 'ACME'",
+        "DELETE FROM postings WHERE line = 0 AND operation = 2",
+        "DELETE FROM operations WHERE sequence = 2 AND kind = 'mint'",
+        "UPDATE operations SET status = 'failed' WHERE sequence = 2 AND kind = 'mint'",
+    ];
+    for database in [Database::Sqlite, Database::Postgres] {
+        let server = Server::start(database).await;
+        make_history(&server).await;
+        server.verify().await;
+        for statement in tampering {
+            let found = server.app.db().write(move |tx| {
+                let mut faults = 0;
+                let undone = tx.nested(|tx| {
+                    on!(tx, c => diesel::sql_query(statement).execute(c))?;
+                    faults = reports::verify(tx)?.faults.len();
+                    Err::<(), _>(moneyer::error::Error::NotFound("reason to keep it"))
+                });
+                assert!(undone.is_err());
+                Ok(faults)
+            });
+            assert!(found.await.unwrap() > 0, "{database:?}: {statement}");
+        }
+        server.finish().await;
+    }
+}
