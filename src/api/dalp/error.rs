@@ -80,6 +80,14 @@ fn internal() -> Rendered {
     )
 }
 
+fn unknown(reason: &str) -> Rendered {
+    let message = format!(
+        "It is not known whether this was done: {reason}. Look at GET /api/operations, or repeat the request with the same \
+         Idempotency-Key"
+    );
+    Rendered::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", message).with(json!({ "outcome": "unknown" }))
+}
+
 fn render_domain(error: &Error) -> Rendered {
     match error {
         Error::Invalid(issues) => render_invalid(issues),
@@ -139,15 +147,7 @@ fn render_domain(error: &Error) -> Rendered {
             "SERVICE_UNAVAILABLE",
             format!("Temporarily unavailable: {reason}. Nothing was done; try again"),
         ),
-        Error::OutcomeUnknown(reason) => Rendered::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "SERVICE_UNAVAILABLE",
-            format!(
-                "It is not known whether this was done: {reason}. Look at GET /api/operations, or repeat the request with \
-                 the same Idempotency-Key"
-            ),
-        )
-        .with(json!({ "outcome": "unknown" })),
+        Error::OutcomeUnknown(reason) => unknown(reason),
         Error::Internal(_) => internal(),
     }
 }
