@@ -3,6 +3,16 @@
 //! A rule is a function from one file to its findings. Here the repository obeys each; in `samples` each tells a good
 //! sample from a bad one. `source` says what such a reading cannot see.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    reason = "tests fail by panicking"
+)]
+
 use std::{fs, path::Path};
 
 #[path = "architecture/samples.rs"]

@@ -9,9 +9,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::as_conversions,
-    clippy::disallowed_methods,
-    reason = "tests fail by panicking, and their runtime is made for them"
+    reason = "tests fail by panicking"
 )]
 
 mod support;

@@ -7,8 +7,7 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::as_conversions,
-    clippy::disallowed_methods,
-    reason = "tests fail by panicking, and wait"
+    reason = "tests fail by panicking"
 )]
 
 mod support;

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_three_cases_of_one_address_are_the_same() {
         let lower = Address::parse(&CHECKSUMMED.to_lowercase()).unwrap();
-        let upper = Address::parse(&format!("0x{}", CHECKSUMMED[2..].to_uppercase())).unwrap();
+        let upper = Address::parse(&CHECKSUMMED.to_uppercase().replace("0X", "0x")).unwrap();
 
         assert_eq!(lower, upper);
         assert_eq!(lower.to_string(), CHECKSUMMED);

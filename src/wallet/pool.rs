@@ -61,10 +61,6 @@ impl Seat {
 
 #[cfg(test)]
 mod tests {
-    #![expect(
-        clippy::disallowed_methods,
-        reason = "the test attribute of tokio waits for the test's future"
-    )]
 
     use super::*;
 

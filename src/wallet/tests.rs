@@ -1,8 +1,4 @@
 //! Against a SQLite file of its own; `tests/` runs the same commands on PostgreSQL.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the test attribute of tokio waits for the test's future"
-)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
