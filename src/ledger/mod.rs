@@ -109,27 +109,37 @@ pub fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<H
 }
 
 /// Makes the pending lines of an operation final. Its accounts must be on the sheet.
+///
+/// An operation ends once: `Internal` when nothing of it is pending.
 pub fn post(tx: &mut Tx<'_>, sheet: &mut Sheet, operation: i64) -> Result<(), Error> {
-    let lines = store::pending_lines(tx, sheet.asset(), operation)?;
+    let lines = pending_lines(tx, sheet.asset(), operation)?;
     sheet
         .post(&lines)
         .map_err(|error| Error::internal(format!("operation {operation}: {error}")))?;
-    store::set_state(tx, sheet.asset(), operation, Phase::Posted)
+    store::end_pending(tx, sheet.asset(), operation, Phase::Posted)
 }
 
 /// Takes the pending lines of an operation back. Its accounts, and every account of their identities, must be on the
-/// sheet; `countries` are those of the identities.
+/// sheet; `countries` are those of the identities. `Internal` when nothing of it is pending.
 pub fn void(
     tx: &mut Tx<'_>,
     sheet: &mut Sheet,
     operation: i64,
     countries: &HashMap<IdentityId, CountryCode>,
 ) -> Result<(), Error> {
-    let lines = store::pending_lines(tx, sheet.asset(), operation)?;
+    let lines = pending_lines(tx, sheet.asset(), operation)?;
     sheet
         .void(&lines, countries)
         .map_err(|error| Error::internal(format!("operation {operation}: {error}")))?;
-    store::set_state(tx, sheet.asset(), operation, Phase::Voided)
+    store::end_pending(tx, sheet.asset(), operation, Phase::Voided)
+}
+
+fn pending_lines(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
+    let lines = store::pending_lines(tx, asset, operation)?;
+    if lines.is_empty() {
+        return Err(Error::internal(format!("operation {operation} has nothing pending")));
+    }
+    Ok(lines)
 }
 
 /// Writes what changed on the sheet: balances, new postings, and the totals on the asset's row.

@@ -141,10 +141,12 @@ pub(super) fn insert_postings(tx: &mut Tx<'_>, asset: AssetId, rows: &[Posting])
     Ok(())
 }
 
-pub(super) fn set_state(tx: &mut Tx<'_>, asset: AssetId, operation: i64, phase: Phase) -> Result<(), Error> {
+/// Gives the pending postings of an operation their final state; what has one keeps it.
+pub(super) fn end_pending(tx: &mut Tx<'_>, asset: AssetId, operation: i64, phase: Phase) -> Result<(), Error> {
     let rows = postings::table
         .filter(postings::asset_id.eq(asset))
-        .filter(postings::operation.eq(operation));
+        .filter(postings::operation.eq(operation))
+        .filter(postings::state.eq(Phase::Pending.text()));
     on!(tx, c => diesel::update(rows).set(postings::state.eq(phase.text())).execute(c))?;
     Ok(())
 }
