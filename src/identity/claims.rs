@@ -42,7 +42,7 @@ pub fn may_issue(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewClaim) -> Result<(), Error
 ///
 /// `Invalid` for an unregistered topic, data of another shape, a signature that no key of the issuer made, an expiry that
 /// is past or later than the topic allows; `NotAllowed`, naming the topic, when the issuer is not trusted for it;
-/// `NotFound` when there is no such identity; `Conflict` when these signed words were revoked.
+/// `NotFound` when there is no such identity; `Conflict` when the same signed words were stored before.
 pub fn issue_as_trusted(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewClaim) -> Result<Claim, Error> {
     let content = Content::read(tx, &new.topic, &new.data)?;
     let proof = Proof::of_attestation(tx, ctx, new, &content)?;
@@ -271,10 +271,8 @@ fn write_claims(
     let topic = &content.topic.name;
     store::lock_many(tx, &ids)?;
     for target in targets.iter().filter(|_| proof.signature.is_some()) {
-        if store::was_revoked(tx, target.id, topic, &proof.issuer, &content.data)? {
-            let message = format!("{} revoked a claim that says the same", proof.issuer);
-            return Err(Error::Conflict(message));
-        }
+        let before = store::signed_before(tx, target.id, topic, &proof.issuer, &content.data)?;
+        rules::words_are_new(before, &proof.issuer)?;
     }
     store::supersede(tx, &ids, topic, &proof.issuer, ctx.actor.user, ctx.now)?;
     let claims: Vec<Claim> = targets

@@ -12,8 +12,9 @@
 //! An unsigned claim was issued here by the issuer's own authenticated user, who is recorded. A claim counts only while
 //! its issuer is trusted for its topic.
 //!
-//! Revocation is the issuer's: the words that were signed and revoked are refused when they come again, whatever their
-//! signature looks like (ONCHAINID revokes by signature hash; but a second valid signature is easily made of a first).
+//! What an issuer signed has no date, so the same words are good once: when they come again they are refused, whatever
+//! became of them and whatever their signature looks like (ONCHAINID revokes by signature hash; but a second valid
+//! signature is easily made of a first). To say the same again, an issuer signs other data or issues it here.
 //!
 //! With `Book` settlement an identity has the address that `CREATE2` would give it on a chain with the number 0.
 //!
@@ -37,7 +38,7 @@ pub use claims::{
     active_claims, claims_by_wallet, issue_as_trusted, issue_claim, issue_many, may_issue, may_revoke, require_trusted,
     revoke_claim, standing_claims,
 };
-pub use facts::{asset_claims, collateral_of, recipients, trusted_topics};
+pub use facts::{asset_claims, collateral_of, keep_countries, recipients, trusted_topics};
 pub use issuers::{add_trusted_issuer, list_trusted_issuers, remove_trusted_issuer, update_trusted_issuer};
 pub use model::{
     Attestation, Claim, ClaimData, ClaimFact, ClaimScheme, ClaimStatus, ClaimTerms, ClaimTopic, Collateral, Identity,

@@ -65,6 +65,9 @@ pub fn create_for_asset(tx: &mut Tx<'_>, now: Timestamp, asset: Address) -> Resu
 pub fn register(tx: &mut Tx<'_>, ctx: &Ctx, wallet: Address, country: CountryCode) -> Result<Identity, Error> {
     access::require(tx, ctx, Permission::RegisterIdentity, Scope::System)?;
     let identity = by_wallet(tx, &wallet)?;
+    // Read again under the lock: counts move from the country that is left to the one that is entered.
+    store::lock_many(tx, &[identity.id])?;
+    let identity = by_wallet(tx, &wallet)?;
     if identity.kind == Kind::Asset {
         return Err(Error::Conflict("The identity of an asset is not registered".to_owned()));
     }
@@ -95,6 +98,8 @@ pub fn register_many(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[(Address, CountryCod
     store::insert_identities(tx, &missing, ctx.now)?;
 
     let countries: HashMap<Address, CountryCode> = entries.iter().copied().collect();
+    let ids: Vec<IdentityId> = store::by_wallets(tx, &wallets)?.iter().map(|i| i.id).collect();
+    store::lock_many(tx, &ids)?;
     let identities = store::by_wallets(tx, &wallets)?;
     let changed: Vec<(&Identity, CountryCode)> = identities
         .iter()
@@ -107,7 +112,6 @@ pub fn register_many(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[(Address, CountryCod
 }
 
 fn write_registrations(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[(&Identity, CountryCode)]) -> Result<(), Error> {
-    // Before the identities: assets are the first locks of whatever touches them.
     for (identity, country) in entries.iter().filter(|(identity, _)| identity.registered) {
         ledger::move_country(tx, identity.id, identity.country, Some(*country))?;
     }

@@ -95,6 +95,18 @@ pub(super) fn signature_valid(
     issued_by.is_some() || signer.is_some_and(|signer| is_key_of_issuer(&key_hash(&signer)))
 }
 
+/// What an issuer signed has no date, so it is good once: words that come again would get a second time, although their
+/// issuer has revoked them, has said something else since, or let them expire.
+pub(super) fn words_are_new(before: Option<ClaimStatus>, issuer: &Address) -> Result<(), Error> {
+    let message = match before {
+        None => return Ok(()),
+        Some(ClaimStatus::Active) => format!("The claim that {issuer} signed is stored already"),
+        Some(ClaimStatus::Revoked) => format!("{issuer} revoked a claim that says the same"),
+        Some(ClaimStatus::Superseded) => format!("{issuer} has said something else since"),
+    };
+    Err(Error::Conflict(message))
+}
+
 /// The one claim that is meant among those of a topic (newest first, none superseded).
 pub(super) fn claim_to_revoke(claims: Vec<Claim>, issuer: Option<Address>) -> Result<Claim, Error> {
     let meant = |claim: &Claim| issuer.is_none_or(|issuer| claim.issuer == issuer);

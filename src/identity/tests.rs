@@ -703,9 +703,8 @@ fn others_revoke_with_the_role_and_the_trust_for_the_topic() {
     assert!(matches!(nobody, Err(Error::NotFound("identity"))));
 }
 
-#[test]
-fn signed_words_that_were_revoked_do_not_come_back() {
-    let fixture = Fixture::new();
+/// An issuer with a key of its own, an investor, and the claim that the key signed about the investor.
+fn signed_claim(fixture: &Fixture) -> (Ctx, Identity, NewClaim) {
     let officer = fixture.officer();
     let (issuer, issuer_identity) = fixture.issuer(&officer, 10);
     let investor = fixture.investor(&officer, 1);
@@ -714,14 +713,61 @@ fn signed_words_that_were_revoked_do_not_come_back() {
     fixture
         .write(|tx| add_key(tx, &issuer, &identity, &key, KeyPurpose::ClaimSigner))
         .unwrap();
-    let issue_signed = || fixture.write(|tx| issue_claim(tx, &issuer, &signed(&investor, &issuer_identity, &signer)));
-    issue_signed().unwrap();
+    let claim = signed(&investor, &issuer_identity, &signer);
+    (issuer, investor, claim)
+}
+
+#[test]
+fn signed_words_that_were_revoked_do_not_come_back() {
+    let fixture = Fixture::new();
+    let (issuer, investor, claim) = signed_claim(&fixture);
+    let issue = |claim: &NewClaim| fixture.write(|tx| issue_claim(tx, &issuer, claim));
+    issue(&claim).unwrap();
     fixture
         .write(|tx| revoke_claim(tx, &issuer, &revocation(&investor, None)))
         .unwrap();
 
-    assert!(matches!(issue_signed(), Err(Error::Conflict(_))));
-    assert!(fixture.write(|tx| issue_claim(tx, &issuer, &kyc(&investor))).is_ok());
+    assert!(matches!(issue(&claim), Err(Error::Conflict(_))));
+    assert!(issue(&kyc(&investor)).is_ok());
+}
+
+#[test]
+fn signed_words_that_were_superseded_do_not_come_back() {
+    let fixture = Fixture::new();
+    let (issuer, investor, claim) = signed_claim(&fixture);
+    let issue = |claim: &NewClaim| fixture.write(|tx| issue_claim(tx, &issuer, claim));
+    issue(&claim).unwrap();
+    let later_word = NewClaim {
+        data: ClaimData::Values(json!({ "claim": "under review" })),
+        ..kyc(&investor)
+    };
+    let kept = issue(&later_word).unwrap();
+
+    assert!(matches!(issue(&claim), Err(Error::Conflict(_))));
+    assert_eq!(fixture.facts(1, NOW).claims[0].id, kept.id);
+}
+
+#[test]
+fn signed_words_get_no_second_time_after_their_first() {
+    let fixture = Fixture::new();
+    let (issuer, _, claim) = signed_claim(&fixture);
+    let short = NewClaim {
+        terms: ClaimTerms {
+            expires_at: Some(NOW.plus_seconds(60)),
+            ..ClaimTerms::default()
+        },
+        ..claim.clone()
+    };
+    let issue = |ctx: &Ctx, claim: &NewClaim| fixture.write(|tx| issue_claim(tx, ctx, claim));
+    let first = issue(&issuer, &short).unwrap();
+
+    assert!(matches!(issue(&issuer, &claim), Err(Error::Conflict(_))));
+    assert!(matches!(issue(&later(&issuer, 61), &claim), Err(Error::Conflict(_))));
+    let facts = fixture.facts(1, NOW).claims;
+    assert_eq!(
+        (facts.len(), facts[0].id, facts[0].expires_at),
+        (1, first.id, NOW.plus_seconds(60))
+    );
 }
 
 // --- collateral -----------------------------------------------------------------------------------------------------

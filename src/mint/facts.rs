@@ -24,7 +24,13 @@ pub(super) struct Loaded {
 
 pub(super) fn load(tx: &mut Tx<'_>, judge: &Judge, round: &Round<'_>) -> Result<Loaded, Error> {
     let wallets = rules::recipients(round.waiting_lines());
-    load_for(tx, judge, round.asset(), &wallets, round.now())
+    let mut loaded = load_for(tx, judge, round.asset(), &wallets, round.now())?;
+    let (sheet, recipients) = (&loaded.sheet, &mut loaded.facts.recipients);
+    let new_holders = recipients
+        .values_mut()
+        .filter(|recipient| sheet.held_by(recipient.identity).is_zero());
+    identity::keep_countries(tx, new_holders)?;
+    Ok(loaded)
 }
 
 pub(super) fn load_for(

@@ -52,7 +52,7 @@ fn claim(row: Row) -> Result<Claim, Error> {
         issued_at: window.0,
         not_before: window.1,
         expires_at: window.2,
-        status: ClaimStatus::read(&end.0).ok_or_else(|| Error::internal(format!("claim status {}", end.0)))?,
+        status: status(&end.0)?,
         ended_at: end.1,
         ended_by: end.2,
         retain_until: end.3,
@@ -135,24 +135,27 @@ pub(in super::super) fn active_claims(tx: &mut Tx<'_>, identities: &[IdentityId]
     rows.into_iter().map(claim).collect()
 }
 
-/// The signed words of the issuer about this identity and topic were revoked once: the same words do not come back.
-pub(in super::super) fn was_revoked(
+/// What became of the same signed words of the issuer about this identity and topic; none when they are new.
+pub(in super::super) fn signed_before(
     tx: &mut Tx<'_>,
     identity: IdentityId,
     topic: &TopicName,
     issuer: &Address,
     data: &[u8],
-) -> Result<bool, Error> {
+) -> Result<Option<ClaimStatus>, Error> {
     let query = claims::table
         .filter(claims::identity_id.eq(identity))
         .filter(claims::topic.eq(topic.as_str()))
         .filter(claims::issuer.eq(issuer))
-        .filter(claims::status.eq(ClaimStatus::Revoked.as_str()))
         .filter(claims::signature.is_not_null())
         .filter(claims::data.eq(data))
-        .select(claims::id);
-    let found: Option<ClaimId> = on!(tx, c => query.first(c).optional())?;
-    Ok(found.is_some())
+        .select(claims::status);
+    let found: Option<String> = on!(tx, c => query.first(c).optional())?;
+    found.map(|text| status(&text)).transpose()
+}
+
+fn status(text: &str) -> Result<ClaimStatus, Error> {
+    ClaimStatus::read(text).ok_or_else(|| Error::internal(format!("claim status {text}")))
 }
 
 /// Ends the active claims of this issuer and topic on these identities.

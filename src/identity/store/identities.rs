@@ -104,11 +104,30 @@ pub(in super::super) fn lock_many(tx: &mut Tx<'_>, ids: &[IdentityId]) -> Result
         .order(identities::id)
         .select(identities::id);
     let _locked: Vec<IdentityId> = match tx {
-        Tx::Pg(c) => query.for_update().load(*c)?,
+        Tx::Pg(c) => query.for_no_key_update().load(*c)?,
         // One writer at a time: the transaction is the lock.
         Tx::Sqlite(_) => Vec::new(),
     };
     Ok(())
+}
+
+/// Keeps the countries of these identities as they are until the commit, and tells them. Only what waited for another
+/// transaction can differ from what was read before; with one writer at a time nothing waits, and nothing is told.
+pub(in super::super) fn keep_countries(
+    tx: &mut Tx<'_>,
+    ids: &[IdentityId],
+) -> Result<Vec<(IdentityId, Option<CountryCode>)>, Error> {
+    let query = identities::table
+        .filter(identities::id.eq_any(ids))
+        .order(identities::id)
+        .select((identities::id, identities::country));
+    let rows: Vec<(IdentityId, Option<i16>)> = match tx {
+        Tx::Pg(c) => query.for_share().load(*c)?,
+        Tx::Sqlite(_) => Vec::new(),
+    };
+    rows.into_iter()
+        .map(|(id, country)| Ok((id, country_of(country)?)))
+        .collect()
 }
 
 /// Oldest first; the cursor is (time, id) of the last row of the page before.
