@@ -79,6 +79,7 @@ impl App {
                 db.clone(),
                 Arc::clone(&policy),
                 Arc::new(move || reading.now()),
+                config.base_currency,
                 &config.lanes,
             )?,
             db,

@@ -37,7 +37,7 @@ use crate::db::{Page, Tx};
 use crate::error::{Error, Issue};
 use crate::identity;
 use crate::policy::{Definitions, PolicySet};
-use crate::types::{Address, Amount, AssetId, Timestamp};
+use crate::types::{Address, Amount, AssetId, Currency, Timestamp};
 
 /// The most that a search gives, and what it gives when nothing was said (dalp.md 1.6).
 pub const SEARCH_LIMIT_MAX: i64 = 50;
@@ -146,9 +146,15 @@ pub fn modules_of(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<ConfiguredModul
     store::modules_of(tx, asset)
 }
 
-/// What an answer about the asset shows besides its row. Needs no right: whoever has a key may read it.
-pub fn view(tx: &mut Tx<'_>, asset: &Asset, at: Timestamp) -> Result<AssetView, Error> {
-    view::view(tx, asset, at)
+/// What an answer about the asset shows besides its row; its value is counted in the base currency, if there is one. Needs
+/// no right: whoever has a key may read it.
+pub fn view(
+    tx: &mut Tx<'_>,
+    asset: &Asset,
+    at: Timestamp,
+    base_currency: Option<Currency>,
+) -> Result<AssetView, Error> {
+    view::view(tx, asset, at, base_currency)
 }
 
 /// The modules as rules read them. An issue means that a module does not read any more with these definitions: then

@@ -187,6 +187,14 @@ impl Asset {
         self.supply.checked_add(self.pending)
     }
 
+    /// What the posted supply is worth, at the scale of the price; none without a price in this currency, and when it is
+    /// more than 2^256 − 1.
+    pub fn value_in(&self, currency: Currency) -> Option<Dnum> {
+        let price = self.price.filter(|price| price.currency == currency)?;
+        let value = self.supply.priced(price.value.amount, self.decimals.get())?;
+        Some(Dnum::new(value, price.value.decimals))
+    }
+
     pub fn features(&self) -> Vec<Feature> {
         Feature::ALL
             .iter()

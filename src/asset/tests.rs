@@ -259,7 +259,7 @@ fn a_bond_is_paid_out_in_an_asset_of_this_server() {
     let stranger = system.create(&ctx, bond(Address::from_bytes([8; 20])));
     let bond = system.create(&ctx, bond(coin.address)).unwrap();
 
-    let view = system.write(|tx| view(tx, &bond, NOW)).unwrap();
+    let view = system.write(|tx| view(tx, &bond, NOW, None)).unwrap();
     assert!(matches!(stranger, Err(Error::Invalid(_))));
     assert_eq!(view.denomination.unwrap().symbol.as_str(), "COIN");
     assert_eq!(view.links.creator, ctx.actor.wallet);

@@ -3,13 +3,15 @@ use crate::access::{self, Role};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::identity::{self, Claim, Collateral};
-use crate::types::{Address, Timestamp};
+use crate::types::{Address, Currency, Timestamp};
 
 /// What belongs to an asset and is not in its row: with the row, everything that an answer about it shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AssetView {
     /// The clock reading that maturity and collateral are judged by.
     pub at: Timestamp,
+    /// What the value of the asset is counted in.
+    pub base_currency: Option<Currency>,
     pub links: Links,
     /// Claims on the asset's identity that were not superseded, newest first.
     pub claims: Vec<Claim>,
@@ -37,7 +39,12 @@ pub struct Denomination {
 }
 
 /// A fixed small number of queries: four, two more with collateral, one more with a denomination asset.
-pub(super) fn view(tx: &mut Tx<'_>, asset: &Asset, at: Timestamp) -> Result<AssetView, Error> {
+pub(super) fn view(
+    tx: &mut Tx<'_>,
+    asset: &Asset,
+    at: Timestamp,
+    base_currency: Option<Currency>,
+) -> Result<AssetView, Error> {
     let collateral = match &asset.collateral {
         Some(feature) => identity::collateral_of(tx, asset.identity, &feature.topic, at)?,
         None => Collateral::None,
@@ -48,6 +55,7 @@ pub(super) fn view(tx: &mut Tx<'_>, asset: &Asset, at: Timestamp) -> Result<Asse
         .transpose()?;
     Ok(AssetView {
         at,
+        base_currency,
         links: store::links_of(tx, asset.id)?,
         claims: identity::standing_claims(tx, asset.identity)?,
         collateral,

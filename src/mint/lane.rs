@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::operation::IdempotencyKey;
 use crate::policy::PolicySet;
 use crate::telemetry::Stopwatch;
-use crate::types::{AssetId, UserId};
+use crate::types::{AssetId, Currency, UserId};
 
 /// What a caller is told whose lane ended before it was answered.
 const STOPPED: &str = "the server is stopping";
@@ -81,10 +81,16 @@ impl Lanes {
     /// `clock` is read once per commit, under the asset's lock.
     ///
     /// Errors: outside of a tokio runtime, which the lanes run on.
-    pub fn new(db: Db, policy: Arc<PolicySet>, clock: Reading, settings: &config::Lanes) -> Result<Self, Error> {
+    pub fn new(
+        db: Db,
+        policy: Arc<PolicySet>,
+        clock: Reading,
+        base_currency: Option<Currency>,
+        settings: &config::Lanes,
+    ) -> Result<Self, Error> {
         let inner = Inner {
             db,
-            judge: Judge::new(policy, clock),
+            judge: Judge::new(policy, clock, base_currency),
             waiting_max: settings.waiting_max,
             commit_max: settings.commit_max,
             lanes: Mutex::new(HashMap::new()),

@@ -46,5 +46,5 @@ pub fn issue(tx: &mut Tx<'_>, judge: &Judge, asset: AssetId, requests: &[Request
 
     let facts = facts::load(tx, judge, &round)?;
     round.judge(facts)?;
-    round.write(tx)
+    round.write(tx, judge.base_currency())
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Finding};
 use crate::ledger::{self, IssueLine, Sheet};
 use crate::operation::{self, IdempotencyKey, NewOperation, Operation, Plan, Remembered, Replay};
 use crate::settlement;
-use crate::types::{Address, Amount, AssetId, Hash32, Timestamp};
+use crate::types::{Address, Amount, AssetId, Currency, Hash32, Timestamp};
 use crate::wallet::{self, Proof, Spend};
 
 pub(super) struct Round<'r> {
@@ -223,7 +223,7 @@ impl<'r> Round<'r> {
     }
 
     /// Writes everything that was decided and answers every request.
-    pub fn write(mut self, tx: &mut Tx<'_>) -> Result<Vec<Verdict>, Error> {
+    pub fn write(mut self, tx: &mut Tx<'_>, base_currency: Option<Currency>) -> Result<Vec<Verdict>, Error> {
         let operations: Vec<Operation> = self
             .entries
             .iter()
@@ -241,13 +241,18 @@ impl<'r> Round<'r> {
             ledger::save(tx, sheet, self.now)?;
         }
         audit::append(tx, self.now, std::mem::take(&mut self.events))?;
-        self.answer(tx, !operations.is_empty())
+        self.answer(tx, !operations.is_empty(), base_currency)
     }
 
-    fn answer(self, tx: &mut Tx<'_>, any_accepted: bool) -> Result<Vec<Verdict>, Error> {
+    fn answer(
+        self,
+        tx: &mut Tx<'_>,
+        any_accepted: bool,
+        base_currency: Option<Currency>,
+    ) -> Result<Vec<Verdict>, Error> {
         let after = match any_accepted {
             true => Some(Arc::new(After {
-                view: asset::view(tx, &self.asset, self.now)?,
+                view: asset::view(tx, &self.asset, self.now, base_currency)?,
                 asset: self.asset,
                 rendered: OnceLock::new(),
             })),

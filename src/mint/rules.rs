@@ -7,7 +7,7 @@ use crate::error::{Finding, Line, Refusal};
 use crate::identity::Collateral;
 use crate::ledger::Sheet;
 use crate::policy::{PolicySet, module};
-use crate::types::{Address, Amount, AssetId, Timestamp};
+use crate::types::{Address, Amount, AssetId, Currency, Timestamp};
 
 use super::MintLine;
 
@@ -18,21 +18,28 @@ pub type Reading = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Judge {
     policy: Arc<PolicySet>,
     clock: Reading,
+    base_currency: Option<Currency>,
     /// By asset; a rule set is good for one revision of its asset.
     built: Mutex<HashMap<AssetId, (i64, Arc<RuleSet>)>>,
 }
 
 impl Judge {
-    pub fn new(policy: Arc<PolicySet>, clock: Reading) -> Self {
+    pub fn new(policy: Arc<PolicySet>, clock: Reading, base_currency: Option<Currency>) -> Self {
         Self {
             policy,
             clock,
+            base_currency,
             built: Mutex::new(HashMap::new()),
         }
     }
 
     pub(super) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// What answers count the value of an asset in.
+    pub(super) fn base_currency(&self) -> Option<Currency> {
+        self.base_currency
     }
 
     pub fn policy(&self) -> &PolicySet {

@@ -79,6 +79,15 @@ impl Amount {
         (quotient <= U512::from(U256::MAX)).then(|| Self(quotient.wrapping_to::<U256>()))
     }
 
+    /// `self × price ÷ 10^decimals`, rounded down: what this many base units cost when `price` is that of one whole unit.
+    /// The product is computed in 512 bits; `None` when the result is more than 2^256 − 1.
+    pub fn priced(self, price: Self, decimals: u8) -> Option<Self> {
+        use ruint::aliases::U512;
+        let whole = U512::from(10).checked_pow(U512::from(decimals))?;
+        let cost = (U512::from(self.0) * U512::from(price.0)).checked_div(whole)?;
+        (cost <= U512::from(U256::MAX)).then(|| Self(cost.wrapping_to::<U256>()))
+    }
+
     pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
         amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
     }
@@ -199,6 +208,17 @@ mod tests {
         assert_eq!(Amount::from(10_000).mul_div_ceil(1, 10_000), Some(Amount::from(1)));
         assert_eq!(Amount::MAX.mul_div_ceil(10_000, 10_000), Some(Amount::MAX));
         assert_eq!(Amount::MAX.mul_div_ceil(10_001, 10_000), None);
+    }
+
+    #[test]
+    fn a_price_is_that_of_a_whole_unit_and_the_cost_is_rounded_down() {
+        let price = Amount::from(10_050);
+
+        assert_eq!(Amount::from(3_000_000).priced(price, 6), Some(Amount::from(30_150)));
+        assert_eq!(Amount::from(2_999_999).priced(price, 6), Some(Amount::from(30_149)));
+        assert_eq!(Amount::from(5).priced(price, 0), Some(Amount::from(50_250)));
+        assert_eq!(Amount::MAX.priced(Amount::from(1_000_000), 6), Some(Amount::MAX));
+        assert_eq!(Amount::MAX.priced(Amount::from(1_000_001), 6), None);
     }
 
     proptest! {

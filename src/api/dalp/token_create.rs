@@ -354,7 +354,8 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let parsed: CreateTokenBody = body.parse()?;
     let mut issues = Issues::default();
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
-    let new = parsed.parse(call.app.base_currency(), &mut issues);
+    let base_currency = call.app.base_currency();
+    let new = parsed.parse(base_currency, &mut issues);
     issues.finish()?;
     let new = new.ok_or_else(|| Error::internal("a field without an issue is there"))?;
     let policies = std::sync::Arc::clone(call.app.policy());
@@ -362,7 +363,7 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| asset::may_create(tx, ctx, &rules, &wanted);
     call.mutate(&body, Terms { code, asset: None }, allowed, move |tx, ctx| {
         let created = asset::create(tx, ctx, &policies, new.clone())?;
-        token_answer(tx, ctx, &created)
+        token_answer(tx, ctx, &created, base_currency)
     })
     .await
 }

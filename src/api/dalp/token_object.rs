@@ -15,7 +15,7 @@ use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::identity::{Claim, ClaimStatus, Collateral};
-use crate::types::{Address, Amount, Dnum, Timestamp};
+use crate::types::{Address, Amount, Currency, Dnum, Timestamp};
 
 /// An asset as every route of the asset API answers it. Amounts are dnum strings at the asset's scale.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -187,7 +187,7 @@ pub struct ModuleName {
 pub struct Stats {
     /// Holders, counted by identity: kept, never counted on the way.
     balances_count: i64,
-    /// None without a base currency.
+    /// Of the posted supply; null without a base currency, or without a price in it.
     #[schema(value_type = Option<String>)]
     total_value_in_base_currency: Option<Dnum>,
 }
@@ -268,7 +268,7 @@ fn object(asset: &Asset, view: &AssetView) -> TokenObject {
         user_permissions: None,
         stats: Stats {
             balances_count: asset.holders,
-            total_value_in_base_currency: None,
+            total_value_in_base_currency: view.base_currency.and_then(|currency| asset.value_in(currency)),
         },
     }
 }
@@ -381,18 +381,23 @@ pub fn for_caller(rendered: &str, held: &Held) -> Result<String, Error> {
 }
 
 /// What a change of an asset answers with.
-pub fn token_answer(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<Answer, Error> {
+pub fn token_answer(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    asset: &Asset,
+    base_currency: Option<Currency>,
+) -> Result<Answer, Error> {
     Ok(Answer {
         status: StatusCode::OK,
         headers: Vec::new(),
-        body: token_body(tx, ctx, asset)?,
+        body: token_body(tx, ctx, asset, base_currency)?,
         replay: None,
     })
 }
 
 /// The asset as the caller sees it.
-pub fn token_body(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<String, Error> {
-    let view = asset::view(tx, asset, ctx.now)?;
+pub fn token_body(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset, base_currency: Option<Currency>) -> Result<String, Error> {
+    let view = asset::view(tx, asset, ctx.now, base_currency)?;
     let held = access::held(tx, Scope::Asset(asset.id), &ctx.actor.wallet)?;
     for_caller(&render(asset, &view)?, &held)
 }
@@ -448,6 +453,7 @@ mod tests {
     fn view() -> AssetView {
         AssetView {
             at: time("2026-11-21T10:00:00Z"),
+            base_currency: None,
             links: Links {
                 identity: address(0x1d),
                 creator: address(0xc0),
@@ -568,6 +574,20 @@ mod tests {
         assert_eq!(open["bond"]["isMatured"], false);
         assert_eq!(due["bond"]["faceValue"], r#"["1000000",6]"#);
         assert_eq!(due["bond"]["denominationAsset"]["symbol"], "ACMEUSD");
+    }
+
+    #[test]
+    fn the_value_is_counted_in_the_base_currency_of_the_price_alone() {
+        let value = |currency: &str| {
+            let view = AssetView {
+                base_currency: Currency::parse(currency).ok(),
+                ..view()
+            };
+            rendered(&asset(), &view)["stats"]["totalValueInBaseCurrency"].clone()
+        };
+
+        assert_eq!(value("USD"), r#"["10000000",2]"#);
+        assert_eq!(value("EUR"), Value::Null);
     }
 
     #[test]

@@ -175,7 +175,10 @@ fn search_limit(text: Option<&str>, issues: &mut Issues) -> i64 {
 #[get("/token/{tokenAddress}")]
 pub async fn read(call: Call, path: web::Path<String>) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, &path).await?;
-    let body = call.read(move |tx, ctx| token_body(tx, ctx, &asset)).await?;
+    let base_currency = call.app.base_currency();
+    let body = call
+        .read(move |tx, ctx| token_body(tx, ctx, &asset, base_currency))
+        .await?;
     Ok(HttpResponse::Ok().content_type("application/json").body(body))
 }
 

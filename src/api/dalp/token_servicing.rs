@@ -86,13 +86,13 @@ where
     A: Fn(&mut Tx<'_>, &Ctx, &Asset) -> Result<(), Error> + Clone + Send + 'static,
     C: Fn(&mut Tx<'_>, &Ctx, AssetId) -> Result<Option<OperationId>, Error> + Clone + Send + 'static,
 {
-    let id = asset.id;
+    let (id, base_currency) = (asset.id, call.app.base_currency());
     let terms = Terms { code, asset: Some(id) };
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| may(tx, ctx, &asset);
     call.mutate(body, terms, allowed, move |tx, ctx| {
         let operation = act(tx, ctx, id)?;
         let asset = asset::find(tx, id)?;
-        let answer = token_answer(tx, ctx, &asset)?;
+        let answer = token_answer(tx, ctx, &asset, base_currency)?;
         Ok(match operation {
             Some(operation) => answer.header("X-Operation-Id", operation),
             None => answer,
