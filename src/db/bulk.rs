@@ -36,7 +36,7 @@ macro_rules! bulk_columns {
                 match self { $(Self::$variant(values) => values.len()),+ }
             }
 
-            fn bind_array<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+            pub(super) fn bind_array<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
                 match self { $(Self::$variant(values) => out.push_bind_param::<Array<$sql>, _>(values)),+ }
             }
 

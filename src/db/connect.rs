@@ -103,6 +103,11 @@ fn open_postgres(url: &str) -> Result<PgConnection, diesel::ConnectionError> {
     connection
         .batch_execute(POSTGRES_TIMEOUTS)
         .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    // Our queries are look-ups of milliseconds, and compiling one takes longer than running it. An engine that speaks
+    // the protocol and knows no such setting compiles nothing.
+    if let Err(error) = connection.batch_execute("SET jit = off") {
+        tracing::debug!(%error, "the database has no setting jit");
+    }
     Ok(connection)
 }
 

@@ -14,6 +14,7 @@ mod catalogue;
 mod columns;
 mod connect;
 mod error;
+mod lookup;
 mod migrate;
 mod page;
 pub mod schema;
@@ -26,6 +27,7 @@ use diesel::sqlite::SqliteConnection;
 pub use bulk::{Bulk, Column};
 pub use connect::{Db, Settings};
 pub use error::is_away;
+pub use lookup::{Lookup, address_key, id_key};
 pub use migrate::{MigrationReport, migrations_of};
 pub use page::{Cursor, Page, PageError};
 

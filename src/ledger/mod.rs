@@ -28,7 +28,7 @@ use crate::db::{Page, Tx};
 use crate::error::Error;
 use crate::types::{Address, AssetId, CountryCode, IdentityId, Timestamp};
 
-/// The accounts of these wallets, and every other account of these identities: one query.
+/// The accounts of these wallets, and every other account of these identities: at most two queries.
 pub fn accounts(
     tx: &mut Tx<'_>,
     asset: AssetId,

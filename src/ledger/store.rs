@@ -1,10 +1,10 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
 use super::{Account, HolderLine, Phase, Posting, Sheet};
 use crate::db::schema::{accounts, assets, holder_countries, postings};
-use crate::db::{Bulk, Cursor, Page, Tx};
+use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key, id_key};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, AssetId, CountryCode, IdentityId, Timestamp};
@@ -35,19 +35,29 @@ fn account_of(row: AccountRow) -> Account {
     }
 }
 
+/// Of these wallets, and every other one of these identities. Most wallets that hold are found by their identity; the
+/// second query is for those that are new, or frozen before they held anything.
 pub(super) fn accounts(
     tx: &mut Tx<'_>,
     asset: AssetId,
     wallets: &[Address],
     identities: &[IdentityId],
 ) -> Result<Vec<Account>, Error> {
-    let wallets = wallets.to_vec();
-    let identities = identities.to_vec();
-    let rows: Vec<AccountRow> = on!(tx, c => accounts::table
-        .filter(accounts::asset_id.eq(asset))
-        .filter(accounts::account.eq_any(wallets).or(accounts::identity_id.assume_not_null().eq_any(identities)))
-        .load(c))?;
-    Ok(rows.into_iter().map(account_of).collect())
+    let of_asset = accounts::table.filter(accounts::asset_id.eq(asset));
+    let identity_id = accounts::identity_id.assume_not_null();
+    let ids = identities.iter().map(|identity| *identity.as_uuid());
+    let rows: Vec<AccountRow> = match tx {
+        Tx::Pg(c) => Lookup::of_ids(ids, of_asset.filter(identity_id.eq(id_key()))).load(*c)?,
+        Tx::Sqlite(c) => of_asset.filter(identity_id.eq_any(identities)).load(*c)?,
+    };
+    let known: HashSet<Address> = rows.iter().map(|row| row.1).collect();
+    let others: Vec<Address> = wallets.iter().filter(|wallet| !known.contains(wallet)).copied().collect();
+    let more: Vec<AccountRow> = match tx {
+        _ if others.is_empty() => Vec::new(),
+        Tx::Pg(c) => Lookup::of_addresses(&others, of_asset.filter(accounts::account.eq(address_key()))).load(*c)?,
+        Tx::Sqlite(c) => of_asset.filter(accounts::account.eq_any(others)).load(*c)?,
+    };
+    Ok(rows.into_iter().chain(more).map(account_of).collect())
 }
 
 pub(super) fn account(tx: &mut Tx<'_>, asset: AssetId, wallet: Address) -> Result<Option<Account>, Error> {

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use super::super::{Claim, ClaimFact, ClaimStatus, rules};
 use super::registry::{Trust, topic_name};
 use crate::db::schema::claims;
-use crate::db::{Bulk, Cursor, Page, Tx};
+use crate::db::{Bulk, Cursor, Lookup, Page, Tx, id_key};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, ClaimId, IdentityId, Timestamp, TopicName, UserId};
@@ -270,7 +270,7 @@ fn owned_fact(row: FactRow, trust: &Trust) -> Result<OwnedFact, Error> {
 }
 
 /// The claims of these identities that were not superseded. One that was revoked and would have expired since tells
-/// nothing any more and is left out, so that what is read does not grow with the years.
+/// nothing any more and is left out, so that what is read does not grow with the years. Oldest first.
 pub(in super::super) fn claim_facts(
     tx: &mut Tx<'_>,
     identities: &[IdentityId],
@@ -281,13 +281,16 @@ pub(in super::super) fn claim_facts(
     let revoked = claims::status
         .eq(ClaimStatus::Revoked.as_str())
         .and(claims::expires_at.gt(now));
-    let query = claims::table
-        .filter(claims::identity_id.eq_any(identities))
-        .filter(active.or(revoked))
-        .order((claims::issued_at, claims::id))
-        .select(fact_columns!());
-    let rows: Vec<FactRow> = on!(tx, c => query.load(c))?;
-    rows.into_iter().map(|row| owned_fact(row, trust)).collect()
+    let query = claims::table.filter(active.or(revoked)).select(fact_columns!());
+    let ids = identities.iter().map(|identity| *identity.as_uuid());
+    let rows: Vec<FactRow> = match tx {
+        Tx::Pg(c) => Lookup::of_ids(ids, query.filter(claims::identity_id.eq(id_key()))).load(*c)?,
+        Tx::Sqlite(c) => query.filter(claims::identity_id.eq_any(identities)).load(*c)?,
+    };
+    let facts = rows.into_iter().map(|row| owned_fact(row, trust));
+    let mut facts = facts.collect::<Result<Vec<_>, Error>>()?;
+    facts.sort_unstable_by_key(|owned| (owned.fact.issued_at, owned.fact.id));
+    Ok(facts)
 }
 
 /// The claims of one topic on one identity that were not superseded, oldest first.

@@ -3,7 +3,7 @@ use diesel::prelude::*;
 
 use super::super::{Identity, IdentityFilter, KeyPurpose, Kind, Recipient};
 use crate::db::schema::{identities, identity_keys, identity_wallets};
-use crate::db::{Bulk, Cursor, Page, Tx};
+use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, CountryCode, Hash32, IdentityId, Timestamp};
@@ -65,9 +65,11 @@ macro_rules! identity_columns {
 pub(in super::super) fn by_wallets(tx: &mut Tx<'_>, wallets: &[Address]) -> Result<Vec<Identity>, Error> {
     let query = identities::table
         .inner_join(identity_wallets::table.on(identity_wallets::identity_id.eq(identities::id)))
-        .filter(identity_wallets::wallet.eq_any(wallets))
         .select(identity_columns!());
-    let rows: Vec<IdentityRow> = on!(tx, c => query.load(c))?;
+    let rows: Vec<IdentityRow> = match tx {
+        Tx::Pg(c) => Lookup::of_addresses(wallets, query.filter(identity_wallets::wallet.eq(address_key()))).load(*c)?,
+        Tx::Sqlite(c) => query.filter(identity_wallets::wallet.eq_any(wallets)).load(*c)?,
+    };
     rows.into_iter().map(identity).collect()
 }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::super::{ClaimTopic, KeyPurpose, NewTopic, TrustedIssuer};
 use crate::chain::ClaimShape;
 use crate::db::schema::{claim_topics, claims, identities, identity_keys, identity_wallets, trusted_issuers};
-use crate::db::{Bulk, Tx};
+use crate::db::{Bulk, Lookup, Tx, address_key};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, Hash32, Timestamp, TopicName};
@@ -181,26 +181,35 @@ impl Trust {
     }
 }
 
-/// One query: trusted issuers are few, and have few topics and keys.
+/// Two queries: trusted issuers are few, and have few topics and keys.
 pub(in super::super) fn trust(tx: &mut Tx<'_>) -> Result<Trust, Error> {
+    let all = trusted_issuers::table.select((trusted_issuers::issuer, trusted_issuers::topic));
+    let topics: Vec<(Address, String)> = on!(tx, c => all.load(c))?;
+    let issuers: Vec<Address> = topics.iter().map(|(issuer, _)| *issuer).collect();
+    let mut trust = Trust::default();
+    for (issuer, key) in signing_keys(tx, &issuers)? {
+        trust.keys.entry(issuer).or_default().extend(key);
+    }
+    // Nobody is trusted without an identity.
+    for (issuer, topic) in topics.into_iter().filter(|(issuer, _)| trust.keys.contains_key(issuer)) {
+        trust.topics.entry(issuer).or_default().insert(topic);
+    }
+    Ok(trust)
+}
+
+/// The keys with which these identities may sign claims, one row without a key for an identity that has none.
+fn signing_keys(tx: &mut Tx<'_>, identities: &[Address]) -> Result<Vec<(Address, Option<Hash32>)>, Error> {
     let signing = [KeyPurpose::Management.number(), KeyPurpose::ClaimSigner.number()];
-    let query = trusted_issuers::table
-        .inner_join(identities::table.on(identities::address.eq(trusted_issuers::issuer)))
+    let query = identities::table
         .left_join(
             identity_keys::table.on(identity_keys::identity_id
                 .eq(identities::id)
                 .and(identity_keys::purpose.eq_any(signing))),
         )
-        .select((
-            trusted_issuers::issuer,
-            trusted_issuers::topic,
-            identity_keys::key_hash.nullable(),
-        ));
-    let rows: Vec<(Address, String, Option<Hash32>)> = on!(tx, c => query.load(c))?;
-    let mut trust = Trust::default();
-    for (issuer, topic, key) in rows {
-        trust.topics.entry(issuer).or_default().insert(topic);
-        trust.keys.entry(issuer).or_default().extend(key);
-    }
-    Ok(trust)
+        .select((identities::address, identity_keys::key_hash.nullable()));
+    let keys = match tx {
+        Tx::Pg(c) => Lookup::of_addresses(identities, query.filter(identities::address.eq(address_key()))).load(*c)?,
+        Tx::Sqlite(c) => query.filter(identities::address.eq_any(identities)).load(*c)?,
+    };
+    Ok(keys)
 }
