@@ -1,9 +1,9 @@
 use std::fmt;
 
 use ethers_core::types::H160;
-use ethers_core::utils::{get_create2_address_from_hash, to_checksum};
+use ethers_core::utils::get_create2_address_from_hash;
 
-use super::Hash32;
+use super::{Hash32, keccak256};
 
 /// A 20-byte account or contract address.
 ///
@@ -44,7 +44,7 @@ impl Address {
             .map_err(|_| AddressError::Digit)?;
         let address = Self::try_from(bytes.as_slice())?;
         let mixed = digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
-        if mixed && address.to_string() != text {
+        if mixed && address.checksummed() != digits.as_bytes() {
             return Err(AddressError::Checksum);
         }
         Ok(address)
@@ -68,6 +68,25 @@ impl Address {
         *self == Self::ZERO
     }
 
+    /// The 40 digits of EIP-55: a letter is a capital where the hash of the lower-case text has a digit of 8 or more. A
+    /// batch of mints writes hundreds of addresses, so nothing is allocated.
+    fn checksummed(&self) -> [u8; 40] {
+        let mut digits = [0; 40];
+        data_encoding::HEXLOWER.encode_mut(&self.0, &mut digits);
+        let hash = keccak256(&digits);
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(hash.as_bytes()) {
+            if let [first, second] = pair {
+                if byte & 0x80 != 0 {
+                    first.make_ascii_uppercase();
+                }
+                if byte & 0x08 != 0 {
+                    second.make_ascii_uppercase();
+                }
+            }
+        }
+        digits
+    }
+
     /// `0x` and 40 lower-case digits: the form that canonical JSON and hashes use.
     pub fn to_lower_hex(&self) -> String {
         format!("0x{}", data_encoding::HEXLOWER.encode(&self.0))
@@ -84,7 +103,9 @@ impl TryFrom<&[u8]> for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&to_checksum(&H160(self.0), None))
+        let digits = self.checksummed();
+        f.write_str("0x")?;
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -110,7 +131,6 @@ impl<'de> serde::Deserialize<'de> for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::keccak256;
 
     const CHECKSUMMED: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 
@@ -122,6 +142,21 @@ mod tests {
         assert_eq!(lower, upper);
         assert_eq!(lower.to_string(), CHECKSUMMED);
         assert_eq!(Address::parse(CHECKSUMMED), Ok(lower));
+    }
+
+    #[test]
+    fn the_examples_of_eip_55_come_out() {
+        for example in [
+            "0x52908400098527886E0F7030069857D2E4169EE7",
+            "0xde709f2102306220921060314715629080e2fb77",
+            "0x27b1fdb04752bbc536007a920d24acb045561c26",
+            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+            "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+            "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
+            "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
+        ] {
+            assert_eq!(Address::parse(example).unwrap().to_string(), example);
+        }
     }
 
     #[test]
