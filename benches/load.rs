@@ -3,6 +3,7 @@
 //! `bin/bench mint …` measures; `bin/bench kill …` kills the server again and again and compares what it acknowledged
 //! with what it has.
 
+#![allow(dead_code, reason = "each kind of load uses its own part of the modules")]
 #![expect(
     clippy::as_conversions,
     clippy::indexing_slicing,
@@ -39,7 +40,13 @@ struct Arguments {
     #[arg(long, hide = true, global = true)]
     bench: bool,
     /// Any database of the PostgreSQL server to use; bin/bench sets it.
-    #[arg(long, hide = true, global = true, env = "MONEYER_TEST_POSTGRES", hide_env_values = true)]
+    #[arg(
+        long,
+        hide = true,
+        global = true,
+        env = "MONEYER_TEST_POSTGRES",
+        hide_env_values = true
+    )]
     postgres: Option<String>,
     #[command(subcommand)]
     command: Command,

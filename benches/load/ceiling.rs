@@ -32,7 +32,11 @@ pub struct Merging {
 
 /// Recipients per second.
 pub fn measure(db: &Db, world: &World, merging: Merging, seconds: u64, seed: u64) -> Outcome<f64> {
-    let lanes = if db.has_single_writer() { 1 } else { world.spare_assets.len() };
+    let lanes = if db.has_single_writer() {
+        1
+    } else {
+        world.spare_assets.len()
+    };
     let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
     let begin = Instant::now();
     std::thread::scope(|scope| -> Outcome<()> {
@@ -128,7 +132,12 @@ impl Lane {
         let next = first + i64::try_from(group.requests.len()).map_err(Error::internal)?;
         let minted = Amount::checked_sum(group.requests.iter().map(|request| request.total));
         let supply = minted.and_then(|minted| locked.supply.checked_add(minted));
-        advance(tx, asset, supply.ok_or_else(|| Error::internal("the supply overflows"))?, next)?;
+        advance(
+            tx,
+            asset,
+            supply.ok_or_else(|| Error::internal("the supply overflows"))?,
+            next,
+        )?;
         Ok(group.requests.iter().map(|request| request.lines.len()).sum())
     }
 
@@ -142,7 +151,9 @@ impl Lane {
         now: Timestamp,
     ) -> Result<(), Error> {
         let count = requests.len();
-        let lines = requests.iter().map(|request| i32::try_from(request.lines.len()).unwrap_or(i32::MAX));
+        let lines = requests
+            .iter()
+            .map(|request| i32::try_from(request.lines.len()).unwrap_or(i32::MAX));
         Bulk::into("operations")
             .column("asset_id", vec![asset; count])
             .column("sequence", (first..).take(count).collect::<Vec<i64>>())
@@ -151,7 +162,10 @@ impl Lane {
             .column("status", vec!["succeeded"; count])
             .column("plan", vec!["{}"; count])
             .column("lines", lines.collect::<Vec<_>>())
-            .column("total", requests.iter().map(|request| request.total).collect::<Vec<_>>())
+            .column(
+                "total",
+                requests.iter().map(|request| request.total).collect::<Vec<_>>(),
+            )
             .column("requested_by", vec![self.issuer; count])
             .column("request_id", vec!["load-ceiling-0000000"; count])
             .column("policy_hash", vec![Some(Hash32::ZERO); count])
@@ -181,7 +195,10 @@ impl Lane {
             .column("action", vec!["mint.accepted"; count])
             .column("asset_id", vec![Some(*asset.id.as_uuid()); count])
             .column("operation_id", operations.iter().copied().map(Some).collect::<Vec<_>>())
-            .column("data", requests.iter().map(|request| request.event.clone()).collect::<Vec<_>>())
+            .column(
+                "data",
+                requests.iter().map(|request| request.event.clone()).collect::<Vec<_>>(),
+            )
             .column("leaf_hash", vec![Hash32::ZERO; count])
             .execute(tx)?;
         let next = first + i64::try_from(count).map_err(Error::internal)?;
@@ -189,7 +206,9 @@ impl Lane {
             .column("stream", vec![stream])
             .column("next_sequence", vec![next])
             .column("head", vec![Hash32::ZERO])
-            .on_conflict("ON CONFLICT (stream) DO UPDATE SET next_sequence = excluded.next_sequence, head = excluded.head")
+            .on_conflict(
+                "ON CONFLICT (stream) DO UPDATE SET next_sequence = excluded.next_sequence, head = excluded.head",
+            )
             .execute(tx)?;
         Ok(())
     }

@@ -104,7 +104,10 @@ pub fn run(args: &MintArgs, maintenance: Option<&str>) -> Outcome<String> {
         issuers: args.issuers.min(args.clients).into(),
         recipients: usize::try_from(args.pool)?,
     };
-    eprintln!("seeding {} recipients, {} assets, {} issuers", args.pool, args.assets, size.issuers);
+    eprintln!(
+        "seeding {} recipients, {} assets, {} issuers",
+        args.pool, args.assets, size.issuers
+    );
     let world = world::create(&db, size)?;
     let journal = args.journal.as_deref().map(Journal::create).transpose()?;
     let launch = Launch::new(&place)?;
@@ -194,7 +197,9 @@ fn run_client(
             continue;
         }
         match problem {
-            None => tally.latencies_micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX)),
+            None => tally
+                .latencies_micros
+                .push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX)),
             Some(problem) => {
                 tally.errors += 1;
                 tally.first_error.get_or_insert(problem.to_string());
@@ -268,7 +273,9 @@ fn report(
 
 fn percentile(sorted_micros: &[u32], percent: usize) -> f64 {
     let place = (sorted_micros.len() * percent / 100).min(sorted_micros.len().saturating_sub(1));
-    sorted_micros.get(place).map_or(0.0, |micros| f64::from(*micros) / 1_000.0)
+    sorted_micros
+        .get(place)
+        .map_or(0.0, |micros| f64::from(*micros) / 1_000.0)
 }
 
 /// One digit after the point: more would be noise.

@@ -54,7 +54,8 @@ impl Place {
                 postgres: None,
             }),
             Engine::Postgres => {
-                let maintenance = maintenance.ok_or("MONEYER_TEST_POSTGRES is not set: bin/bench and bin/test set it")?;
+                let maintenance =
+                    maintenance.ok_or("MONEYER_TEST_POSTGRES is not set: bin/bench and bin/test set it")?;
                 let (server, _) = maintenance.rsplit_once('/').ok_or("not the URL of a database")?;
                 let name = format!("moneyer_load_{}", unique());
                 execute(maintenance, &format!("CREATE DATABASE {name}"))?;
@@ -104,7 +105,10 @@ fn execute(url: &str, statement: &str) -> Outcome<()> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a name that no earlier run has, not business time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a name that no earlier run has, not business time"
+)]
 fn unique() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{}_{}", std::process::id(), since.as_nanos())

@@ -157,7 +157,12 @@ pub fn usage(process: &str) -> Outcome<Usage> {
     let stat = fs::read_to_string(folder.join("stat"))?;
     // The name, in parentheses, may hold spaces; utime and stime are the 12th and 13th fields after it (proc(5)).
     let (_, fields) = stat.rsplit_once(')').ok_or("/proc: no name")?;
-    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|t| t.parse::<u64>().ok())
+        .sum();
     let status = fs::read_to_string(folder.join("status"))?;
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = resident.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
@@ -182,7 +187,10 @@ fn free_address() -> Outcome<SocketAddr> {
 fn get(address: SocketAddr, path: &str) -> Outcome<String> {
     let mut stream = TcpStream::connect_timeout(&address, PROBE_MAX)?;
     stream.set_read_timeout(Some(PROBE_MAX))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

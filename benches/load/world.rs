@@ -212,7 +212,9 @@ fn equity(number: usize) -> Outcome<NewAsset> {
 }
 
 fn topics() -> Result<Vec<TopicName>, Error> {
-    let topics = TOPICS.iter().map(|name| TopicName::parse(name).map_err(Error::internal));
+    let topics = TOPICS
+        .iter()
+        .map(|name| TopicName::parse(name).map_err(Error::internal));
     topics.collect()
 }
 

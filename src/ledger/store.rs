@@ -51,7 +51,11 @@ pub(super) fn accounts(
         Tx::Sqlite(c) => of_asset.filter(identity_id.eq_any(identities)).load(*c)?,
     };
     let known: HashSet<Address> = rows.iter().map(|row| row.1).collect();
-    let others: Vec<Address> = wallets.iter().filter(|wallet| !known.contains(wallet)).copied().collect();
+    let others: Vec<Address> = wallets
+        .iter()
+        .filter(|wallet| !known.contains(wallet))
+        .copied()
+        .collect();
     let more: Vec<AccountRow> = match tx {
         _ if others.is_empty() => Vec::new(),
         Tx::Pg(c) => Lookup::of_addresses(&others, of_asset.filter(accounts::account.eq(address_key()))).load(*c)?,

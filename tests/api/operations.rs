@@ -62,7 +62,7 @@ async fn an_operation_is_for_its_requester_the_assets_roles_and_the_auditor(serv
         server.get(person, &path).await.ok();
     }
     for person in [&world.outsider, &world.admin, &world.trusted] {
-        server.get(person, &path).await.error(403, "USER_NOT_AUTHORIZED");
+        server.get(person, &path).await.error(404, "NOT_FOUND");
     }
     server
         .call(Method::GET, None, &path)

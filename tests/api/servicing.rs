@@ -341,7 +341,7 @@ async fn a_role_request_that_makes_no_sense_is_refused(server: &Server) {
         (json!({}), "accounts required"),
         (json!({ "accounts": [wallet(1)], "role": "owner" }), "role format"),
         (json!({ "accounts": [wallet(1)], "role": "tokenManager" }), "role range"),
-        (json!({ "accounts": [], "role": "custodian" }), "accounts length"),
+        (json!({ "accounts": [], "role": "custodian" }), "accounts range"),
         (
             json!({ "accounts": [wallet(1), wallet(2)], "roles": ["custodian", "auditor"] }),
             "role format",

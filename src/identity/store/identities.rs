@@ -67,7 +67,9 @@ pub(in super::super) fn by_wallets(tx: &mut Tx<'_>, wallets: &[Address]) -> Resu
         .inner_join(identity_wallets::table.on(identity_wallets::identity_id.eq(identities::id)))
         .select(identity_columns!());
     let rows: Vec<IdentityRow> = match tx {
-        Tx::Pg(c) => Lookup::of_addresses(wallets, query.filter(identity_wallets::wallet.eq(address_key()))).load(*c)?,
+        Tx::Pg(c) => {
+            Lookup::of_addresses(wallets, query.filter(identity_wallets::wallet.eq(address_key()))).load(*c)?
+        }
         Tx::Sqlite(c) => query.filter(identity_wallets::wallet.eq_any(wallets)).load(*c)?,
     };
     rows.into_iter().map(identity).collect()
