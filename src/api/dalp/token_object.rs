@@ -1,7 +1,6 @@
 //! The asset object of the asset API (dalp.md section 8 with A13), rendered from an asset and its [`AssetView`].
 //!
-//! What every caller sees alike is rendered once per change ([`render`]); what depends on the caller is one small part,
-//! added afterwards ([`for_caller`]).
+//! What every caller sees alike is rendered once per change ([`render`]), the caller's part afterwards ([`for_caller`]).
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
@@ -10,7 +9,7 @@ use utoipa::ToSchema;
 use super::Answer;
 use super::token_permissions::{AccessControl, UserPermissions};
 use crate::access::{self, Held, Scope};
-use crate::asset::{self, Asset, AssetKind, AssetView, BasisPoints, Denomination, Feature, Settlement};
+use crate::asset::{self, Asset, AssetKind, AssetView, Denomination, Feature, Settlement};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
@@ -262,7 +261,9 @@ fn object(asset: &Asset, view: &AssetView) -> TokenObject {
         redeemable: None,
         yield_: None,
         bond: bond(asset, view),
-        fund: asset.management_fee.map(fund),
+        fund: asset.management_fee.map(|fee| Fund {
+            management_fee_bps: Dnum::new(Amount::from(u64::from(fee.get())), 0),
+        }),
         access_control: AccessControl::of(asset.address, &view.grants),
         compliance_module_configs: modules(asset, view),
         user_permissions: None,
@@ -344,12 +345,6 @@ fn denomination(asset: &Denomination) -> DenominationObject {
         id: asset.address,
         decimals: asset.decimals.get(),
         symbol: asset.symbol.to_string(),
-    }
-}
-
-fn fund(fee: BasisPoints) -> Fund {
-    Fund {
-        management_fee_bps: Dnum::new(Amount::from(u64::from(fee.get())), 0),
     }
 }
 
