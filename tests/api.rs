@@ -14,6 +14,8 @@ mod support;
 
 #[path = "api/assets.rs"]
 mod assets;
+#[path = "api/away.rs"]
+mod away;
 #[path = "api/compliance.rs"]
 mod compliance;
 #[path = "api/dry_run.rs"]
@@ -44,6 +46,8 @@ mod rules;
 mod servicing;
 #[path = "api/steps.rs"]
 mod steps;
+#[path = "api/together.rs"]
+mod together;
 #[path = "api/trust.rs"]
 mod trust;
 #[path = "api/verification.rs"]
