@@ -590,7 +590,7 @@ mod tests {
         let fund = Asset {
             kind: AssetKind::Fund,
             name: AssetName::parse("Fund").unwrap(),
-            management_fee: BasisPoints::parse(150, BasisPoints::FEE_MAX).ok(),
+            management_fee: asset::BasisPoints::parse(150, asset::BasisPoints::FEE_MAX).ok(),
             ..sample()
         };
 
