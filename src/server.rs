@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::api::dalp::{self, DalpError};
 use crate::api::health::Stopping;
@@ -121,7 +121,11 @@ pub fn start(
     let data = (app, stopping.clone(), table, text);
     let server = HttpServer::new(move || {
         let (app, stopping, table, text) = data.clone();
-        let ui = SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", document.clone());
+        // Without this word the page asks swagger.io to judge the document.
+        let ui = Config::default().validator_url("none");
+        let ui = SwaggerUi::new("/docs/{_:.*}")
+            .config(ui)
+            .url("/openapi.json", document.clone());
         let (web_app, _) = actix_web::App::new()
             .into_utoipa_app()
             .openapi(openapi::base())
