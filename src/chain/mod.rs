@@ -6,10 +6,12 @@
 
 mod account;
 mod claim;
+mod model;
 mod shape;
 
 pub use account::account_of;
 pub use claim::{ClaimSignature, SignatureError, claim_signer, key_hash};
+pub use model::{Block, Call, Fees, Log, Receipt, Revert, Sent, Signed, Transaction, View};
 pub use shape::{ClaimShape, ClaimValue, ShapeError, ValueError};
 
 #[cfg(test)]

@@ -55,6 +55,11 @@ impl Amount {
         Self::parse(&format!("{whole}{fraction_trimmed}{padding}"))
     }
 
+    /// A number of wei, say. No `From`: with a second one every `Amount::from(1)` would have to name its type.
+    pub fn from_u128(value: u128) -> Self {
+        Self(U256::from(value))
+    }
+
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }
