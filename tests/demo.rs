@@ -20,9 +20,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use moneyer::types::Address;
-use reqwest::Client;
 use serde_json::{Value, json};
-use support::{Database, TestDatabase};
+use support::{Database, TestDatabase, http};
 use tempfile::TempDir;
 
 const THOUSAND: &str = "1000000000000000000000";
@@ -173,7 +172,7 @@ impl Manifest {
 
     async fn post(&self, user: &str, url: &str, body: &Value) -> (u16, Value) {
         let key = self.text(&format!("/users/{user}/apiKey"));
-        let request = Client::new().post(url).header("X-Api-Key", key).json(body);
+        let request = http().post(url).header("X-Api-Key", key).json(body);
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
@@ -370,7 +369,7 @@ async fn everybody_is_who_the_manifest_says(manifest: &Manifest) {
             assert_eq!(status, expected, "{user}: {answer}");
         }
     }
-    let metrics = Client::new().get(manifest.text("/metricsUrl")).send().await.unwrap();
+    let metrics = http().get(manifest.text("/metricsUrl")).send().await.unwrap();
     assert!(metrics.text().await.unwrap().contains("mints_total"));
 }
 

@@ -19,7 +19,7 @@ mod database;
 mod server;
 mod world;
 
-pub use client::{Answer, Call, findings_of};
+pub use client::{Answer, Call, findings_of, http};
 pub use database::{Database, TestDatabase};
 pub use moneyer::access::Role;
 pub use server::{Options, Server, batch};

@@ -20,7 +20,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::client::{Answer, Call};
+use super::client::{Answer, Call, http};
 use super::database::{Database, TestDatabase};
 use super::world::{self, PIN, Person, World};
 
@@ -78,7 +78,7 @@ impl Server {
             world,
             database,
             base,
-            client: reqwest::Client::new(),
+            client: http(),
             running,
             serving: tokio::spawn(serving),
         }
