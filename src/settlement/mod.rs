@@ -3,6 +3,8 @@
 //! With *book* settlement the ledger is the register: what is accepted is final in the same commit. *Evm* settlement
 //! leaves the operation queued with its lines pending; a worker sends it and finishes it at finality.
 
+pub mod sender;
+
 use crate::asset::Settlement;
 use crate::error::Error;
 use crate::ledger::Sheet;
