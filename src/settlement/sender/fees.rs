@@ -1,4 +1,4 @@
-use super::model::Fees;
+use crate::chain::Fees;
 
 /// Both caps at least one eighth higher, by the fresh suggestion when that is more, never above the ceiling (rule 10).
 /// None when the ceiling leaves no room for the eighth: nodes refuse less than a tenth more on either cap.

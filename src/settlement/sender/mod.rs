@@ -12,7 +12,9 @@
 //! - after each step it saves what `take_changed` returns, in one transaction, before it does what the actions say;
 //!   actions may be done late, twice or, when it dies, not at all: they are asked for again;
 //! - what was mined stays `Mined` until `Finalised` is reported, so books and row become final in one commit;
-//! - the raw bytes of an attempt, once stored, are never replaced (rule 4).
+//! - the raw bytes of an attempt, once stored, are never replaced (rule 4);
+//! - in a view `count`, `head` and `finalized` are read first, and only then `receipts` and `blocks`: the hash of a block
+//!   that was read before the number of the final one proves nothing (rule 17).
 //!
 //! Guarantee after a crash at any point: what is loaded again sends the same bytes at the same nonces. Only patience and
 //! the evidence against a missing transaction start anew, which makes decisions later, never different.
@@ -28,13 +30,12 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ruint::aliases::U256;
-
-use crate::types::{Hash32, Timestamp};
+use crate::chain::{Block, Fees};
+use crate::types::{Amount, Hash32, Timestamp};
 
 pub use model::{
-    Action, Attempt, Attention, Block, Cancelled, Content, Event, FILLER_GAS, Fees, Intent, Mark, Mined, Outcome,
-    Passed, Receipt, Sending, Sent, State, View, Work,
+    Action, Attempt, Attention, Cancelled, Content, Event, FILLER_GAS, Intent, Mark, Mined, Outcome, Passed, Sending,
+    State, Work,
 };
 pub use policy::{Patience, Policy};
 pub use room::{NoRoom, Slot};
@@ -84,7 +85,7 @@ pub struct Sender {
 struct Sight {
     head: Block,
     count: u64,
-    balance: U256,
+    balance: Amount,
     suggested: Fees,
     now: Timestamp,
 }
@@ -104,9 +105,14 @@ impl Sender {
         let intents: BTreeMap<u64, Intent> = rows.into_iter().map(|intent| (intent.nonce, intent)).collect();
         Self {
             policy,
-            intents,
             rows_end: known.rows_end,
-            settled: known.settled,
+            settled: intents
+                .values()
+                .fold(known.settled, |settled, intent| match intent.state {
+                    State::Final { .. } | State::Closed => settled.max(intent.nonce.saturating_add(1)),
+                    State::Assigned | State::Signed | State::Sent | State::Mined(_) | State::Unknown => settled,
+                }),
+            intents,
             sight: None,
             head_known: known.head,
             stale: 0,

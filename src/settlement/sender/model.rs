@@ -1,66 +1,12 @@
-use std::collections::HashMap;
 use std::fmt;
 
 use ruint::aliases::U256;
 
-use crate::types::{Hash32, Timestamp};
+use crate::chain::{Fees, Sent, View};
+use crate::types::{Amount, Hash32, Timestamp};
 
 /// Gas that a transfer of nothing to oneself needs (Yellow Paper, `G_transaction`).
 pub const FILLER_GAS: u64 = 21_000;
-
-// --- what the chain says ------------------------------------------------------------------------------------------------
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
-    pub number: u64,
-    pub hash: Hash32,
-    /// Wei per gas.
-    pub base_fee: u128,
-}
-
-/// Wei per gas (EIP-1559): the most that is paid, and the part of it that goes to who makes the block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fees {
-    pub max: u128,
-    pub priority: u128,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    pub block_number: u64,
-    pub block_hash: Hash32,
-    pub success: bool,
-}
-
-/// One reading of one endpoint (rule 17). Whoever makes it reads `count`, `head` and `finalized` first and only then
-/// `receipts` and `blocks`: a block hash read before the number of the final block proves nothing.
-#[derive(Clone, Debug)]
-pub struct View {
-    pub head: Block,
-    /// The highest block that is final: the `finalized` tag, or the head's number less the configured depth.
-    pub finalized: u64,
-    /// How many transactions of the sender the chain has at `latest`: the next nonce that can be mined.
-    pub count: u64,
-    /// Wei.
-    pub balance: U256,
-    /// An answer for each hash asked for; `None` is the node's null, which alone proves nothing (rule 7).
-    pub receipts: HashMap<Hash32, Option<Receipt>>,
-    /// The hash of each block asked for that the node has.
-    pub blocks: HashMap<u64, Hash32>,
-    pub suggested: Fees,
-}
-
-/// What came of handing over signed bytes (rule 5).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sent {
-    Accepted,
-    /// It may or may not have arrived: time-outs, "already known", "nonce too low", "underpriced", "insufficient funds".
-    Unclear(String),
-    /// Every endpoint used proved that these bytes can never be accepted: bad signature, wrong chain, too little gas.
-    Refused(String),
-}
-
-// --- what we do ---------------------------------------------------------------------------------------------------------
 
 /// A block height and a time, for waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -336,15 +282,21 @@ impl Intent {
     }
 
     /// The most it can cost, in wei: any attempt may be the one that is mined.
-    pub(super) fn cost_max(&self) -> U256 {
+    pub(super) fn cost_max(&self) -> Amount {
         let fee = self.attempts.iter().map(|attempt| attempt.fees.max).max().unwrap_or(0);
         cost(self.gas_limit, fee)
     }
 }
 
-/// Gas times wei per gas: at most 192 bits.
-pub(super) fn cost(gas: u64, fee: u128) -> U256 {
-    U256::from(gas).saturating_mul(U256::from(fee))
+/// Gas times wei per gas, in wei: at most 192 bits.
+pub(super) fn cost(gas: u64, fee: u128) -> Amount {
+    let fee = Amount::from_be_bytes(U256::from(fee).to_be_bytes());
+    fee.mul_div_ceil(gas, 1).unwrap_or(Amount::MAX)
+}
+
+/// More than there is stays more than there is.
+pub(super) fn total(a: Amount, b: Amount) -> Amount {
+    a.checked_add(b).unwrap_or(Amount::MAX)
 }
 
 impl State {

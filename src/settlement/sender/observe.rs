@@ -1,7 +1,8 @@
 //! What a view says about the intents that wait for a block or sit in one.
 
-use super::model::{Action, Attention, Intent, Mined, Passed, State, View, Work};
+use super::model::{Action, Attention, Intent, Mined, Passed, State, Work};
 use super::{Sender, Sight};
+use crate::chain::View;
 use crate::types::Timestamp;
 
 impl Sender {

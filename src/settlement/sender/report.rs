@@ -1,7 +1,8 @@
 //! What the driver reports about what it did.
 
 use super::Sender;
-use super::model::{Action, Attention, Cancelled, Content, Intent, Mark, Sending, Sent, State};
+use super::model::{Action, Attention, Cancelled, Content, Intent, Mark, Sending, State};
+use crate::chain::Sent;
 use crate::types::{Hash32, Timestamp};
 
 impl Sender {

@@ -1,9 +1,9 @@
 //! Whether one more intent may be taken, and at which nonce.
 
-use ruint::aliases::U256;
-
-use super::model::{Attention, Fees, cost};
+use super::model::{Attention, cost, total};
 use super::{Sender, fees};
+use crate::chain::Fees;
+use crate::types::Amount;
 
 /// The place of the next intent: insert its row at this nonce and report `Assigned`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +29,8 @@ pub enum NoRoom {
     },
     /// In wei (rule 18).
     Funds {
-        needed: U256,
-        balance: U256,
+        needed: Amount,
+        balance: Amount,
     },
 }
 
@@ -79,8 +79,8 @@ impl Sender {
     }
 
     /// Rule 18: the worst case of what is in flight and this one.
-    fn affords(&self, gas_limit: u64, balance: U256, fees: Fees) -> Result<(), NoRoom> {
-        let needed = self.reserved().saturating_add(cost(gas_limit, fees.max));
+    fn affords(&self, gas_limit: u64, balance: Amount, fees: Fees) -> Result<(), NoRoom> {
+        let needed = total(self.reserved(), cost(gas_limit, fees.max));
         if balance < needed {
             return Err(NoRoom::Funds { needed, balance });
         }
@@ -88,7 +88,7 @@ impl Sender {
     }
 
     /// The most that everything in flight can cost, in wei. What has no attempt yet is counted at today's fees.
-    pub(super) fn reserved(&self) -> U256 {
+    pub(super) fn reserved(&self) -> Amount {
         let first = self
             .sight
             .map_or(0, |sight| fees::first(sight.suggested, self.policy.fee_max).max);
@@ -97,7 +97,7 @@ impl Sender {
             true => cost(intent.gas_limit, first),
             false => intent.cost_max(),
         });
-        costs.fold(U256::ZERO, U256::saturating_add)
+        costs.fold(Amount::ZERO, total)
     }
 
     /// Rule 9: the lowest nonce that the chain waits for and nobody holds. What is below `settled` was ours: a chain that

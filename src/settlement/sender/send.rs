@@ -1,7 +1,8 @@
 //! What is due to be signed, sent, sent again, offered more for, or filled.
 
-use super::model::{Action, Attempt, Attention, Cancelled, Content, Fees, Intent, Mark, State, cost};
+use super::model::{Action, Attempt, Attention, Cancelled, Content, Intent, Mark, State, cost};
 use super::{Sender, Sight, fees};
+use crate::chain::Fees;
 
 impl Sender {
     pub(super) fn send_what_is_due(&mut self) -> Vec<Action> {

@@ -1,7 +1,8 @@
 //! What must not happen, and what does all the same.
 
 use super::Sender;
-use super::model::{Action, Attention, State, View, cost};
+use super::model::{Action, Attention, State, cost, total};
+use crate::chain::View;
 
 impl Sender {
     pub(super) fn watch(&mut self, view: &View) -> Vec<Action> {
@@ -72,7 +73,7 @@ impl Sender {
     /// Rule 18: the funds must cover the worst case of what is in flight and one more large transaction.
     fn watch_funds(&mut self, view: &View) -> Option<Action> {
         let next = cost(self.policy.gas_max, view.suggested.max.min(self.policy.fee_max));
-        let needed = self.reserved().saturating_add(next);
+        let needed = total(self.reserved(), next);
         if view.balance >= needed {
             self.attention.remove(&Attention::Funds);
             return None;
