@@ -7,6 +7,8 @@
 //!
 //! [`both_databases!`] runs a test on SQLite and on PostgreSQL. The latter needs `MONEYER_TEST_POSTGRES`: the URL of a
 //! superuser of a cluster that may be filled with databases. `bin/test` makes one.
+//!
+//! [`node`] is a real EVM node, [`proxy`] a bad network before it, [`evm`] and [`abi`] call its contracts by name.
 
 #![allow(
     dead_code,
@@ -14,8 +16,12 @@
     reason = "each test binary uses its own part of the harness"
 )]
 
+pub mod abi;
 mod client;
 mod database;
+pub mod evm;
+pub mod node;
+pub mod proxy;
 mod server;
 mod world;
 

@@ -1,0 +1,23 @@
+//! The contracts on a real node. One node serves the whole binary; every test deploys its own contracts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "support/abi.rs"]
+mod abi;
+#[path = "support/evm.rs"]
+mod evm;
+#[path = "support/node.rs"]
+mod node;
+#[path = "support/proxy.rs"]
+mod proxy;
+
+#[path = "contracts/network.rs"]
+mod network;
