@@ -1,10 +1,10 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::store::{self, AssetRow, PostingRow};
 use super::{Account, Phase};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::types::{Address, Amount};
+use crate::types::{Address, Amount, AssetId};
 
 /// Operations whose postings are read at a time.
 const OPERATIONS_PAGE: i64 = 2_000;
@@ -16,7 +16,8 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
         let name = asset.1.clone();
         let accounts = store::all_accounts(tx, asset.0)?;
         let counted = recount(tx, &asset)?;
-        let found = compare(&asset, &accounts, &counted);
+        let mut found = compare(&asset, &accounts, &counted);
+        found.extend(compare_countries(tx, asset.0)?);
         faults.extend(
             found
                 .into_iter()
@@ -33,14 +34,19 @@ struct Counted {
     pending: HashMap<Address, Amount>,
     unbalanced: Vec<i64>,
     overflow: bool,
+    /// Postings of numbers that no operation has.
+    strays: i64,
 }
 
 fn recount(tx: &mut Tx<'_>, asset: &AssetRow) -> Result<Counted, Error> {
-    let mut counted = Counted::default();
+    let mut counted = Counted {
+        strays: store::stray_postings(tx, asset.0, asset.6)?,
+        ..Counted::default()
+    };
     let mut from = 0;
     // Numbers are without a gap, so the last operation is known and the loop has an end.
     while from < asset.6 {
-        let to = from.saturating_add(OPERATIONS_PAGE);
+        let to = from.saturating_add(OPERATIONS_PAGE).min(asset.6);
         let rows = store::postings_of_operations(tx, asset.0, from, to)?;
         count_page(&mut counted, &rows)?;
         from = to;
@@ -87,6 +93,9 @@ fn compare(asset: &AssetRow, accounts: &[Account], counted: &Counted) -> Vec<Str
         .iter()
         .map(|operation| format!("operation {operation}: debits differ from credits"))
         .collect();
+    if counted.strays > 0 {
+        faults.push(format!("{} postings belong to no operation", counted.strays));
+    }
     if counted.overflow {
         faults.push("the postings pass 2^256-1".into());
     }
@@ -121,6 +130,22 @@ fn compare(asset: &AssetRow, accounts: &[Account], counted: &Counted) -> Vec<Str
         faults.push(format!("{} identities hold, the counter says {holders}", holding.len()));
     }
     faults
+}
+
+/// The counters per country against the accounts that hold; a country without a counter counts none.
+fn compare_countries(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<String>, Error> {
+    let mut counts: BTreeMap<i16, (i64, i64)> = BTreeMap::new();
+    for (country, holders) in store::country_counters(tx, asset)? {
+        counts.entry(country).or_default().0 = holders;
+    }
+    for (country, holders) in store::holders_recounted(tx, asset)? {
+        counts.entry(country).or_default().1 = holders;
+    }
+    let wrong = counts.into_iter().filter(|(_, (counter, holding))| counter != holding);
+    let faults = wrong.map(|(country, (counter, holding))| {
+        format!("{holding} identities of country {country:03} hold, the counter says {counter}")
+    });
+    Ok(faults.collect())
 }
 
 fn differs(account: &Account, counted: &Counted) -> Option<String> {

@@ -9,7 +9,8 @@
 //!
 //! Invariants, checked by [`verify`] after every test and by `moneyer check`: for each asset and operation debits equal
 //! credits; posted balances of the holders sum to the supply and pending ones to the pending supply; each balance is the
-//! sum of its postings; supply + pending never passes the cap; the holder counters equal a recount.
+//! sum of its postings; supply + pending never passes the cap; the holder counters, of all and per country,
+//! equal a recount; no posting is without an operation.
 //!
 //! The asset's row is locked by the caller before anything here is written.
 

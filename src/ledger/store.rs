@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use diesel::prelude::*;
 
 use super::{Account, HolderLine, Phase, Posting, Sheet};
-use crate::db::schema::{accounts, assets, holder_countries, postings};
+use crate::db::schema::{accounts, assets, holder_countries, identities, postings};
 use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key, id_key};
 use crate::error::Error;
 use crate::on;
@@ -298,6 +298,39 @@ pub(super) fn postings_of_operations(
             postings::side,
             postings::amount,
             postings::state,
+        ));
+    Ok(on!(tx, c => query.load(c))?)
+}
+
+/// How many postings belong to no operation: their number is below the first or was not given out yet.
+pub(super) fn stray_postings(tx: &mut Tx<'_>, asset: AssetId, next_operation: i64) -> Result<i64, Error> {
+    let query = postings::table
+        .filter(postings::asset_id.eq(asset))
+        .filter(postings::operation.lt(1).or(postings::operation.ge(next_operation)))
+        .count();
+    Ok(on!(tx, c => query.get_result(c))?)
+}
+
+/// The counters as they are stored, by the country's number.
+pub(super) fn country_counters(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<(i16, i64)>, Error> {
+    let query = holder_countries::table
+        .filter(holder_countries::asset_id.eq(asset))
+        .select((holder_countries::country, holder_countries::holders));
+    Ok(on!(tx, c => query.load(c))?)
+}
+
+/// How many identities of each country have something, posted or pending, on one of their accounts.
+pub(super) fn holders_recounted(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<(i16, i64)>, Error> {
+    let of_account = accounts::identity_id.assume_not_null();
+    let query = accounts::table
+        .inner_join(identities::table.on(identities::id.eq(of_account)))
+        .filter(accounts::asset_id.eq(asset))
+        .filter(accounts::posted.gt(Amount::ZERO).or(accounts::pending.gt(Amount::ZERO)))
+        .filter(identities::country.is_not_null())
+        .group_by(identities::country)
+        .select((
+            identities::country.assume_not_null(),
+            diesel::dsl::count(identities::id).aggregate_distinct(),
         ));
     Ok(on!(tx, c => query.load(c))?)
 }

@@ -10,7 +10,7 @@ use crate::db::{Page, Tx};
 use crate::error::Error;
 use crate::ledger::{self, HolderLine};
 use crate::operation::{self, Of, Operation, OperationKind, Status};
-use crate::types::{AssetId, OperationId};
+use crate::types::{Amount, AssetId, OperationId};
 
 /// What was compared, and what differs. Sound when there are no faults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -127,6 +127,10 @@ fn compare(operation: &Operation, lines: &[HolderLine], recorded: Option<Vec<(St
         .collect();
     if booked != recorded {
         return Some("its lines differ between the ledger and the audit log".to_owned());
+    }
+    let total = Amount::checked_sum(lines.iter().map(|line| line.amount));
+    if usize::try_from(operation.lines) != Ok(lines.len()) || total != Some(operation.total) {
+        return Some("its lines are not those that it counts".to_owned());
     }
     let finished = operation.status == Status::Succeeded;
     let posted = lines.iter().all(|line| line.phase == ledger::Phase::Posted);

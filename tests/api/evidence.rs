@@ -268,40 +268,134 @@ async fn a_refused_right_a_wrong_code_and_a_refused_mint_are_events(server: &Ser
     assert_eq!(by(&world.issuer, "mint.refused").await, 1);
 }
 
-/// Each of these changes one stored fact behind the server's back; `moneyer check` must find every one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_changed_behind_the_servers_back_is_found() {
-    let tampering = [
+/// Each of these changes one stored fact behind the server's back, and what `moneyer check` says of it names it.
+const TAMPERING: [(&str, &str); 29] = [
+    (
         "UPDATE audit_events SET data = '{}' WHERE action = 'mint.accepted'",
+        "was changed",
+    ),
+    (
+        "UPDATE audit_events SET data = '{}' WHERE action = 'mint.accepted'",
+        "its lines differ between the ledger and the audit log",
+    ),
+    (
         "UPDATE audit_events SET actor = 'system' WHERE action = 'asset.created'",
+        "was changed",
+    ),
+    (
         "UPDATE audit_events SET action = 'mint.refused' WHERE action = 'mint.accepted'",
+        "the ledger has this mint, the audit log does not",
+    ),
+    (
+        "UPDATE audit_events SET operation_id = NULL WHERE action = 'mint.accepted'",
+        "names no operation",
+    ),
+    (
+        "UPDATE audit_events SET operation_id = (SELECT id FROM operations WHERE sequence = 2 AND kind = 'mint') \
+         WHERE action = 'mint.accepted'",
+        "has two mint events",
+    ),
+    (
         "DELETE FROM audit_events WHERE action = 'mint.accepted' AND sequence = 11",
-        "DELETE FROM audit_events WHERE action = 'mint.refused'",
+        "event 11 is missing",
+    ),
+    ("DELETE FROM audit_events WHERE action = 'mint.refused'", "ends at"),
+    (
         "UPDATE audit_streams SET next_sequence = next_sequence + 1 WHERE stream LIKE 'asset:%'",
-        "UPDATE accounts SET posted = pending",
-        "UPDATE assets SET supply = pending",
-        "UPDATE assets SET holders = holders + 1 WHERE holders > 0",
+        "ends at",
+    ),
+    ("UPDATE accounts SET posted = pending", "posted balances sum to"),
+    ("UPDATE accounts SET posted = pending", "its postings say"),
+    (
+        "UPDATE accounts SET frozen_amount = (SELECT supply FROM assets WHERE id = asset_id)",
+        "its postings say",
+    ),
+    ("DELETE FROM accounts", "has postings and no balance"),
+    ("UPDATE assets SET supply = pending", "the supply is 0"),
+    ("UPDATE assets SET pending = supply", "pending balances sum to"),
+    (
+        "UPDATE assets SET cap = pending WHERE symbol = 'ACME'",
+        "pass the cap 0",
+    ),
+    (
+        "UPDATE assets SET holders = holders + 1 WHERE symbol = 'ACME'",
+        "5 identities hold, the counter says 6",
+    ),
+    (
+        "UPDATE holder_countries SET holders = holders + 1",
+        "5 identities of country 276 hold, the counter says 6",
+    ),
+    (
+        "DELETE FROM holder_countries",
+        "5 identities of country 276 hold, the counter says 0",
+    ),
+    (
+        "UPDATE identities SET country = 56 WHERE country = 276",
+        "5 identities of country 056 hold, the counter says 0",
+    ),
+    (
         "UPDATE assets SET next_operation = next_operation + 1 WHERE symbol = 'ACME'",
-        "DELETE FROM postings WHERE line = 0 AND operation = 2",
+        "operations up to number",
+    ),
+    (
         "DELETE FROM operations WHERE sequence = 2 AND kind = 'mint'",
+        "operations up to number",
+    ),
+    (
+        "DELETE FROM operations WHERE sequence = 2 AND kind = 'mint'",
+        "the audit log has mint",
+    ),
+    (
         "UPDATE operations SET status = 'failed' WHERE sequence = 2 AND kind = 'mint'",
-    ];
+        "is failed and its lines are not",
+    ),
+    (
+        "UPDATE operations SET lines = lines + 1 WHERE sequence = 2 AND kind = 'mint'",
+        "its lines are not those that it counts",
+    ),
+    (
+        "DELETE FROM postings WHERE line = 0 AND operation = 2",
+        "operation 2: debits differ from credits",
+    ),
+    (
+        "UPDATE postings SET state = 'pending' WHERE operation = 2",
+        "its postings say",
+    ),
+    (
+        "UPDATE postings SET operation = operation + 1000",
+        "postings belong to no operation",
+    ),
+    (
+        "UPDATE postings SET amount = '115792089237316195423570985008687907853269984665640564039457584007913129639935'",
+        "the postings pass 2^256-1",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_changed_behind_the_servers_back_is_found_and_named() {
     for database in [Database::Sqlite, Database::Postgres] {
         let server = Server::start(database).await;
         make_history(&server).await;
         server.verify().await;
-        for statement in tampering {
+        for (statement, named) in TAMPERING {
             let found = server.app.db().write(move |tx| {
-                let mut faults = 0;
+                let mut faults = Vec::new();
                 let undone = tx.nested(|tx| {
                     on!(tx, c => diesel::sql_query(statement).execute(c))?;
-                    faults = reports::verify(tx)?.faults.len();
+                    faults = reports::verify(tx)?.faults;
                     Err::<(), _>(moneyer::error::Error::NotFound("reason to keep it"))
                 });
-                assert!(undone.is_err());
+                assert!(
+                    matches!(undone, Err(moneyer::error::Error::NotFound(_))),
+                    "{statement}: {undone:?}"
+                );
                 Ok(faults)
             });
-            assert!(found.await.unwrap() > 0, "{database:?}: {statement}");
+            let faults = found.await.unwrap();
+            assert!(
+                faults.iter().any(|fault| fault.contains(named)),
+                "{database:?}: {statement}: {faults:#?}"
+            );
         }
         server.finish().await;
     }
