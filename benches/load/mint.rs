@@ -115,8 +115,10 @@ pub fn run(args: &MintArgs, maintenance: Option<&str>) -> Outcome<String> {
     server.wait_until_ready()?;
     eprintln!("measuring {} s after {WARM_UP:?} of warm-up", args.seconds);
     let book = OrderBook::new(&world);
-    let (tally, before, after) = drive(args, &launch, &server, &book, journal.as_ref(), seed)?;
+    let driven = drive(args, &launch, &server, &book, journal.as_ref(), seed);
+    // A server that is gone says why before anything that follows from it does.
     server.kill()?;
+    let (tally, before, after) = driven?;
     if let Some(error) = &tally.first_error {
         eprintln!("the first error: {error}");
     }

@@ -1,7 +1,5 @@
 //! One request to mint: who gets how much, and how it reads on the wire.
 
-use std::collections::BTreeSet;
-
 use moneyer::types::{Address, Amount};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -140,13 +138,5 @@ impl Chooser {
 
     pub fn is_heads(&mut self) -> bool {
         self.random.random()
-    }
-}
-
-impl Order {
-    /// What a caller who sends the order expects to be true of it.
-    pub fn has_different_recipients(&self) -> bool {
-        let recipients: BTreeSet<Address> = self.lines.iter().map(|line| line.recipient).collect();
-        recipients.len() == self.lines.len()
     }
 }

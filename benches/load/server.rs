@@ -109,9 +109,7 @@ impl Server {
     pub fn wait_until_ready(&mut self) -> Outcome<()> {
         let begin = Instant::now();
         while begin.elapsed() < START_MAX {
-            if let Some(status) = self.child.try_wait()? {
-                return Err(format!("the server ended with {status}: {}", tail(&self.log)).into());
-            }
+            self.expect_alive()?;
             if get(self.address, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")) {
                 return Ok(());
             }
@@ -120,8 +118,18 @@ impl Server {
         Err(format!("the server is not ready after {START_MAX:?}: {}", tail(&self.log)).into())
     }
 
-    /// SIGKILL: no handler runs, nothing is flushed.
+    /// An error, with the end of the log, when the process is gone.
+    pub fn expect_alive(&mut self) -> Outcome<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(format!("the server ended with {status}: {}", tail(&self.log)).into()),
+        }
+    }
+
+    /// SIGKILL: no handler runs, nothing is flushed. An error when the process had ended before, by itself or by another
+    /// hand.
     pub fn kill(&mut self) -> Outcome<()> {
+        self.expect_alive()?;
         self.child.kill()?;
         self.child.wait()?;
         Ok(())

@@ -1,0 +1,143 @@
+//! The server killed at random moments under load: what it acknowledged is there exactly once, and nothing is there that
+//! nobody asked for. `MONEYER_KILLS` is the number of kills, `MONEYER_SEED` repeats a run; the seed of each is printed.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up fails by panicking"
+)]
+#![allow(dead_code, reason = "the load bench, whose modules these are, measures too")]
+
+#[path = "../benches/load/client.rs"]
+mod client;
+#[path = "../benches/load/journal.rs"]
+mod journal;
+#[path = "../benches/load/kill.rs"]
+mod kill;
+#[path = "../benches/load/order.rs"]
+mod order;
+#[path = "../benches/load/place.rs"]
+mod place;
+#[path = "../benches/load/reconcile.rs"]
+mod reconcile;
+#[path = "../benches/load/server.rs"]
+mod server;
+#[path = "../benches/load/world.rs"]
+mod world;
+
+use std::fs;
+
+use diesel::RunQueryDsl as _;
+use kill::{Aftermath, KillArgs};
+use moneyer::on;
+use place::Engine;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Enough to hit requests in every stage, few enough for every run of the tests.
+const KILLS_DEFAULT: u32 = 8;
+
+#[expect(clippy::disallowed_methods, reason = "settings of the tests, not of the server")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn number<T: std::str::FromStr>(name: &str) -> Option<T> {
+    setting(name).map(|text| text.parse().ok().unwrap_or_else(|| panic!("{name} is not a number")))
+}
+
+fn arguments(database: Engine, kills: u32) -> KillArgs {
+    KillArgs {
+        database,
+        kills,
+        clients: 8,
+        recipients: 20,
+        seed: number("MONEYER_SEED"),
+    }
+}
+
+fn kill_again_and_again(database: Engine) {
+    let args = arguments(database, number("MONEYER_KILLS").unwrap_or(KILLS_DEFAULT));
+
+    let aftermath = kill::run(&args, setting("MONEYER_TEST_POSTGRES").as_deref()).expect("a run that comes to its end");
+    let report = aftermath.judge(&args).expect("a run that can be judged");
+
+    println!("{report:?}");
+    assert!(report.acknowledged > 0);
+    assert!(report.is_sound(), "{report:#?}");
+}
+
+#[test]
+fn every_acknowledged_mint_is_there_once_after_kills_on_sqlite() {
+    kill_again_and_again(Engine::Sqlite);
+}
+
+#[test]
+fn every_acknowledged_mint_is_there_once_after_kills_on_postgres() {
+    kill_again_and_again(Engine::Postgres);
+}
+
+/// What would be wrong after a crash is done by hand, one thing at a time, and must be seen.
+#[test]
+fn a_mint_that_is_lost_doubled_or_nobodys_is_found() {
+    let args = arguments(Engine::Sqlite, 1);
+    let aftermath = kill::run(&args, None).expect("a run that comes to its end");
+    let judge = || aftermath.judge(&args).expect("a run that can be judged");
+    let sound = judge();
+    assert!(sound.is_sound(), "{sound:#?}");
+    let journal = fs::read_to_string(&aftermath.journal).expect("a journal");
+    let write = |text: &str| fs::write(&aftermath.journal, text).expect("a journal");
+    let (first, others) = journal.split_once('\n').expect("a first line");
+
+    // Committed, and no client knows of it: as a mint that was done twice, or without anybody's wish.
+    write(others);
+    let unknown = judge();
+    assert!(
+        unknown.faults.iter().any(|fault| fault.contains("is nobody's")),
+        "{unknown:#?}"
+    );
+
+    write(&format!("{journal}{first}\n"));
+    let twice = judge();
+    assert_eq!((twice.doubled, twice.lost), (1, 0), "{twice:#?}");
+
+    // Another recipient than the one that was asked for.
+    let (known, stranger) = (recipient_of(first), "0x00000000000000000000000000000000000000AA");
+    write(&journal.replacen(&known, stranger, 1));
+    let other = judge();
+    assert_eq!((other.doubled, other.lost), (0, 1), "{other:#?}");
+
+    write(&journal);
+    assert!(judge().is_sound());
+    delete_operation(&aftermath, first);
+    let lost = judge();
+    assert_eq!(
+        (lost.doubled, lost.lost, lost.check.as_str()),
+        (0, 1, "faults"),
+        "{lost:#?}"
+    );
+}
+
+fn line_of(journal: &str) -> serde_json::Value {
+    serde_json::from_str(journal).expect("a line of the journal")
+}
+
+/// The first recipient of a line of the journal, as it is written there.
+fn recipient_of(line: &str) -> String {
+    line_of(line)["lines"][0][0].as_str().expect("a recipient").to_owned()
+}
+
+/// Takes back what a line of the journal acknowledges; on SQLite, where an id is its 16 bytes.
+fn delete_operation(aftermath: &Aftermath, line: &str) {
+    let id = line_of(line)["operation"]
+        .as_str()
+        .expect("an operation")
+        .replace('-', "");
+    let statement = format!("DELETE FROM operations WHERE id = x'{id}'");
+    let deleted = aftermath
+        .db
+        .write_blocking(|tx| Ok(on!(tx, c => diesel::sql_query(&statement).execute(c))?))
+        .expect("a change");
+    assert_eq!(deleted, 1, "{statement}");
+}
