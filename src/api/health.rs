@@ -26,7 +26,8 @@ impl Stopping {
 
 /// The process runs.
 #[utoipa::path(tag = "Health", operation_id = "livez", security(()),
-    responses((status = 200, description = "The process runs", content_type = "text/plain", body = String)))]
+    responses((status = 200, description = "The process runs", content_type = "text/plain", body = String,
+        example = json!("ok"))))]
 #[get("/livez")]
 pub async fn livez() -> HttpResponse {
     HttpResponse::Ok().body("ok")
@@ -35,8 +36,12 @@ pub async fn livez() -> HttpResponse {
 /// The server can do its work: the database answers, its schema is ours, the policy is the one in force.
 #[utoipa::path(tag = "Health", operation_id = "readyz", security(()),
     responses(
-        (status = 200, description = "Ready; every check by name"),
-        (status = 503, description = "Not ready; the failing check says why")))]
+        (status = 200, description = "Ready; every check by name", body = Object, example = json!({
+            "status": "ready", "checks": { "database": "ok", "policy": "ok", "process": "ok" },
+            "policyHash": "0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658" })),
+        (status = 503, description = "Not ready; the failing check says why", body = Object, example = json!({
+            "status": "not ready", "checks": { "database": "ok", "policy": "ok", "process": "stopping" },
+            "policyHash": "0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658" }))))]
 #[get("/readyz")]
 pub async fn readyz(app: web::Data<App>, stopping: web::Data<Stopping>) -> HttpResponse {
     answer(&app, &stopping).await
@@ -44,7 +49,13 @@ pub async fn readyz(app: web::Data<App>, stopping: web::Data<Stopping>) -> HttpR
 
 /// The same as `/readyz`.
 #[utoipa::path(tag = "Health", operation_id = "healthz", security(()),
-    responses((status = 200, description = "Ready"), (status = 503, description = "Not ready")))]
+    responses(
+        (status = 200, description = "Ready; every check by name", body = Object, example = json!({
+            "status": "ready", "checks": { "database": "ok", "policy": "ok", "process": "ok" },
+            "policyHash": "0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658" })),
+        (status = 503, description = "Not ready; the failing check says why", body = Object, example = json!({
+            "status": "not ready", "checks": { "database": "ok", "policy": "ok", "process": "stopping" },
+            "policyHash": "0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658" }))))]
 #[get("/healthz")]
 pub async fn healthz(app: web::Data<App>, stopping: web::Data<Stopping>) -> HttpResponse {
     answer(&app, &stopping).await

@@ -4,5 +4,6 @@
 
 pub mod dalp;
 pub mod edge;
+mod examples;
 pub mod health;
 pub mod openapi;

@@ -1,12 +1,15 @@
 //! The OpenAPI 3.1 document: what the handlers say, plus what every route has in common.
 
 use serde_json::{Value, json};
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem,
+    Ref, RefOr, Required, Type,
 };
+
+use super::examples;
 
 /// One error status that routes share: status, code, message, description.
 struct Shared {
@@ -15,6 +18,13 @@ struct Shared {
     message: &'static str,
     description: &'static str,
     on: On,
+}
+
+impl Shared {
+    /// Its name in the document.
+    fn name(&self) -> String {
+        format!("Error{}", self.status)
+    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -137,13 +147,22 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
         .unwrap_or_else(|| ComponentsBuilder::new().build());
     components.add_security_scheme("apiKey", scheme);
     components.schemas.insert("Error".to_owned(), error_schema());
+    let responses = SHARED
+        .iter()
+        .map(|shared| (shared.name(), RefOr::T(response_of(shared))));
+    components.responses.extend(responses);
     document.components = Some(components);
     document.security = Some(vec![SecurityRequirement::new("apiKey", Vec::<String>::new())]);
     for (path, item) in &mut document.paths.paths {
         if path.starts_with("/api/") {
             add_shared(item);
+            // A dry run changes nothing.
+            if !path.ends_with("/check") {
+                add_idempotency_key(item);
+            }
         }
     }
+    examples::complete(&mut document);
     document
 }
 
@@ -162,9 +181,32 @@ fn error_schema() -> RefOr<utoipa::openapi::Schema> {
     serde_json::from_value(schema).map_or_else(|_| RefOr::Ref(Ref::new("#/components/schemas/Error")), RefOr::T)
 }
 
-fn add_shared(item: &mut PathItem) {
+fn changes(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let changes = [&mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
-    for operation in changes.into_iter().flatten() {
+    changes.into_iter().flatten()
+}
+
+/// Every change takes one (dalp.md A10).
+fn add_idempotency_key(item: &mut PathItem) {
+    for operation in changes(item) {
+        let key = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "1 to 255 visible characters: the same request under the same key is made once, and told again with \
+                 `Idempotent-Replayed: true`",
+            ))
+            .schema(Some(
+                ObjectBuilder::new().schema_type(Type::String).max_length(Some(255)),
+            ))
+            .build();
+        operation.parameters.get_or_insert_default().push(RefOr::T(key));
+    }
+}
+
+fn add_shared(item: &mut PathItem) {
+    for operation in changes(item) {
         let has_body = operation.request_body.is_some();
         let shared = SHARED.iter().filter(|shared| has_body || shared.on != On::Bodies);
         shared.for_each(|shared| add(operation, shared));
@@ -179,9 +221,15 @@ fn add_shared(item: &mut PathItem) {
 
 fn add(operation: &mut Operation, shared: &Shared) {
     let status = shared.status.to_string();
-    if operation.responses.responses.contains_key(&status) {
-        return;
-    }
+    let reference = Ref::new(format!("#/components/responses/{}", shared.name()));
+    operation
+        .responses
+        .responses
+        .entry(status)
+        .or_insert(RefOr::Ref(reference));
+}
+
+fn response_of(shared: &Shared) -> Response {
     let example = json!({
         "defined": true, "code": shared.code, "status": shared.status, "message": shared.message,
     });
@@ -189,11 +237,10 @@ fn add(operation: &mut Operation, shared: &Shared) {
         .schema(Some(Ref::new("#/components/schemas/Error")))
         .example(Some(example))
         .build();
-    let response = ResponseBuilder::new()
+    ResponseBuilder::new()
         .description(shared.description)
         .content("application/json", content)
-        .build();
-    operation.responses.responses.insert(status, RefOr::T(response));
+        .build()
 }
 
 /// The document as it is served and committed: keys in order, so that a change shows as a change.

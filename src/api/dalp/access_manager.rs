@@ -8,6 +8,7 @@ use validator::Validate;
 
 use super::amount::recipients_of;
 use super::body::Issues;
+use super::forms;
 use super::page::{next_link, page_of, query};
 use super::{Answer, Body, Call, Code, DalpError, Terms, WalletVerification};
 use crate::access::{self, Grant, Holder, Permission, Role, Scope};
@@ -21,15 +22,15 @@ use crate::types::Address;
 #[schema(example = json!({ "address": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "role": ["tokenManager", "auditor"],
     "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct RolesBody {
-    /// One address, or a list of 1 to 100. The wallet needs no user yet.
-    #[schema(value_type = Object)]
+    #[schema(required = true, schema_with = forms::addresses)]
     #[serde(default)]
     address: Value,
-    /// One role, or a list: `admin`, `systemManager`, `tokenManager`, `complianceManager`, `addonManager`,
+    /// One role, or a list, in the system: `admin`, `systemManager`, `tokenManager`, `complianceManager`, `addonManager`,
     /// `claimPolicyManager`, `claimIssuer`, `identityManager`, `auditor`.
-    #[schema(value_type = Object)]
+    #[schema(required = true, schema_with = forms::roles)]
     #[serde(default)]
     role: Value,
+    /// Not needed to revoke roles in the system.
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -156,10 +157,10 @@ pub async fn revoke_roles(call: Call, body: Body) -> Result<HttpResponse, DalpEr
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HolderObject {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")]
     account: Address,
     is_contract: bool,
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, example = json!(["tokenManager", "auditor"]))]
     roles: Vec<Role>,
 }
 

@@ -23,20 +23,22 @@ const LIFETIME_SECONDS_MAX: i64 = StoredKey::LIFETIME_DAYS_MAX * 86_400;
 pub struct ApiKeyObject {
     #[schema(example = "k3Jd82Lm")]
     id: String,
+    #[schema(example = "mint robot")]
     name: Option<String>,
     /// The first characters: enough to recognise it.
     #[schema(example = "mny_live_k3Jd82Lm")]
     start: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
     user_id: UserId,
+    #[schema(example = true)]
     enabled: bool,
     /// None: for ever.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "2026-12-21T10:30:00.000Z")]
     expires_at: Option<Timestamp>,
     /// Exact to a minute.
     #[schema(value_type = Option<String>)]
     last_request: Option<Timestamp>,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "2026-11-21T10:30:00.000Z")]
     created_at: Timestamp,
 }
 
@@ -78,6 +80,7 @@ pub struct CreateKeyBody {
     expires_in: Option<i64>,
     /// RFC 3339, 1 to 365 days from now; instead of `expiresIn`.
     expires_at: Option<String>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -194,6 +197,7 @@ pub struct DeleteKeyBody {
 
 #[derive(Serialize, ToSchema)]
 pub struct Deleted {
+    #[schema(example = true)]
     success: bool,
 }
 

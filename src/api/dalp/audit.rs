@@ -18,6 +18,11 @@ use crate::types::{Address, Hash32, Timestamp};
 /// `at` with microseconds, `assetId` as the internal id).
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "stream": "asset:0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57", "sequence": 17, "at": "2026-11-21T10:30:00.000000Z",
+    "actor": "user:0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57", "action": "mint.accepted", "assetId": "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57",
+    "operationId": "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57", "data": { "total": "1000" }, "leafHash": "0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658",
+}))]
 pub struct EventObject {
     stream: String,
     /// Without a gap within its stream.
@@ -25,7 +30,6 @@ pub struct EventObject {
     /// With microseconds: part of what is hashed.
     at: String,
     actor: String,
-    #[schema(example = "mint.accepted")]
     action: String,
     asset_id: Option<String>,
     operation_id: Option<String>,
@@ -100,6 +104,13 @@ impl AuditQuery {
     }
 }
 
+/// The head of a CSV and one row.
+const CSV_EXAMPLE: &str = "stream,sequence,at,actor,action,assetId,operationId,data,leafHash\n\
+    asset:0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57,17,2026-11-21T10:30:00.000000Z,\
+    user:0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57,mint.accepted,0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57,\
+    0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57,\"{}\",\
+    0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658\n";
+
 /// Read the audit log, the newest event first.
 ///
 /// With `asset`: for everybody with a role on it. Without: for the system auditor. As CSV with `Accept: text/csv`.
@@ -115,7 +126,7 @@ impl AuditQuery {
         ("limit" = Option<i64>, Query, description = "1 to 200, 100 without it"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before")),
     responses((status = 200, description = "Events", content(
-        (EventList = "application/json"), (String = "text/csv")))))]
+        (EventList = "application/json"), (String = "text/csv", example = json!(CSV_EXAMPLE))))))]
 #[get("/audit")]
 pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, DalpError> {
     let asked: AuditQuery = query(request.query_string())?;

@@ -215,8 +215,10 @@ pub struct EnrolmentObject<'a> {
     #[schema(example = "otpauth://totp/Acme:0x5aAe…?secret=JBSWY3DPEHPK3PXP&issuer=Acme")]
     totp_uri: &'a str,
     /// For typing it in: base32.
+    #[schema(example = "JBSWY3DPEHPK3PXP")]
     secret: &'a str,
     /// The URI as an image: a `data:` URL with a PNG.
+    #[schema(example = "data:image/png;base64,iVBORw0KGgo…")]
     qr_code: String,
     #[schema(example = "SHA1")]
     algorithm: &'static str,

@@ -138,7 +138,7 @@ pub struct ClaimBody {
     /// A registered topic, or `custom` with `data` of `{topicName, data}`.
     topic: String,
     /// The values by field name or in order, or `0x` and the ABI encoding that was signed.
-    #[schema(value_type = Object)]
+    #[schema(required = true, value_type = Value)]
     #[serde(default)]
     data: Value,
 }
@@ -231,7 +231,6 @@ impl ClaimIssueBody {
 /// Needs `claimIssuer`, and an issuer that is trusted for the topic: the caller's own identity, or the one that signed.
 /// An active claim of the same issuer and topic is superseded.
 #[utoipa::path(tag = "Claims", operation_id = "claimIssue", request_body = ClaimIssueBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
     responses((status = 200, description = "Issued", body = IdentityClaim)))]
 #[post("/system/identity/claims/issue")]
 pub async fn issue(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
@@ -268,7 +267,6 @@ pub struct ClaimRevokeBody {
 /// The issuer revokes its own claims; others need `claimIssuer` and an identity that is trusted for the topic. 409 when
 /// it is revoked.
 #[utoipa::path(tag = "Claims", operation_id = "claimRevoke", request_body = ClaimRevokeBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
     responses((status = 200, description = "Revoked", body = IdentityClaim)))]
 #[post("/system/identity/claims/revoke")]
 pub async fn revoke(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
@@ -298,7 +296,7 @@ pub async fn revoke(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
 #[serde(rename_all = "camelCase")]
 pub struct ClaimList {
     /// Address of the identity.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x42E2a5175414eFF2171e290F71f905C8115e053E")]
     identity: Address,
     claims: Vec<IdentityClaim>,
     next_cursor: Option<String>,

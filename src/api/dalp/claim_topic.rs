@@ -102,7 +102,6 @@ fn may_manage(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(), Error> {
 ///
 /// Needs `claimPolicyManager`. 409 `RESOURCE_ALREADY_EXISTS` when the name is taken.
 #[utoipa::path(tag = "Claim topics", operation_id = "claimTopicCreate", request_body = ClaimTopicCreateBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
     responses((status = 200, description = "Created", body = ClaimTopicObject)))]
 #[post("/system/claim-topics")]
 pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
@@ -143,7 +142,7 @@ pub struct ClaimTopicUpdateBody {
 ///
 /// Needs `claimPolicyManager`. 409 for another signature when there are claims of the topic or it is built in.
 #[utoipa::path(tag = "Claim topics", operation_id = "claimTopicUpdate", request_body = ClaimTopicUpdateBody,
-    params(("name" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("name" = String, Path)),
     responses((status = 200, description = "Changed", body = ClaimTopicObject)))]
 #[put("/system/claim-topics/{name}")]
 pub async fn update(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
@@ -176,8 +175,9 @@ pub struct ClaimTopicDeleteBody {
 /// Delete a claim topic.
 ///
 /// Needs `claimPolicyManager`. 409 while claims or trusted issuers use it, and for one that is built in.
-#[utoipa::path(tag = "Claim topics", operation_id = "claimTopicDelete", request_body = Option<ClaimTopicDeleteBody>,
-    params(("name" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+#[utoipa::path(tag = "Claim topics", operation_id = "claimTopicDelete",
+    request_body(content = Option<ClaimTopicDeleteBody>, example = json!({})),
+    params(("name" = String, Path)),
     responses((status = 200, description = "Deleted", body = ClaimTopicObject)))]
 #[delete("/system/claim-topics/{name}")]
 pub async fn delete(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {

@@ -131,7 +131,6 @@ pub struct IdentityCreateBody {
 /// One's own needs no role, another wallet's needs `identityManager`. The wallet becomes its management key and claim
 /// signer. 409 when the wallet has one.
 #[utoipa::path(tag = "Identity", operation_id = "identityCreate", request_body = IdentityCreateBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
     responses((status = 200, description = "Created", body = SystemIdentity)))]
 #[post("/system/identity")]
 pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
@@ -164,7 +163,6 @@ pub struct IdentityRegisterBody {
 /// Needs `identityManager`. 404 when the wallet has no identity, 409 when it is registered in this country; another
 /// country moves it there.
 #[utoipa::path(tag = "Identity", operation_id = "identityRegister", request_body = IdentityRegisterBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
     responses((status = 200, description = "Registered", body = SystemIdentity)))]
 #[put("/system/identity")]
 pub async fn register(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
@@ -231,6 +229,7 @@ async fn respond(
 pub struct IdentityList {
     identities: Vec<SystemIdentity>,
     /// How many match, on all pages.
+    #[schema(example = 1)]
     total_count: i64,
     next_cursor: Option<String>,
 }

@@ -10,7 +10,9 @@ use validator::Validate;
 use super::amount::{amounts_of, recipients_of};
 use super::body::Issues;
 use super::error::render_findings;
+use super::forms;
 use super::mutate::{Code, WalletVerification, build, replayed};
+use super::operation::OperationObject;
 use super::prefer::Prefer;
 use super::token_object::{self, TokenObject};
 use super::{Body, Call, DalpError, asset_in_path};
@@ -32,14 +34,13 @@ const PROOFS_MAX: usize = 2;
     "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
 }))]
 pub struct MintBody {
-    /// One address, or a list of 1 to 100.
-    #[schema(value_type = Object)]
+    #[schema(required = true, schema_with = forms::addresses)]
     #[serde(default)]
     recipients: Value,
-    /// One amount or a list of as many: base units as a digit string, or a dnum `[digits, decimals]`.
-    #[schema(value_type = Object)]
+    #[schema(required = true, schema_with = forms::amounts)]
     #[serde(default)]
     amounts: Value,
+    /// Needed to mint; a dry run does not look at it.
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -67,13 +68,13 @@ impl MintBody {
 /// All or nothing: when any line is refused nothing is minted, and every failing line is in `data.findings`.
 #[utoipa::path(tag = "Token", operation_id = "tokenMint",
     params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters"),
         ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 s) or `respond-async`")),
     request_body = MintBody,
     responses(
         (status = 200, description = "Minted: the asset with its new supply", body = TokenObject,
             headers(("X-Operation-Id" = String, description = "The operation of this mint"))),
-        (status = 202, description = "Accepted and not final yet", headers(("Location" = String, description = "The operation")))))]
+        (status = 202, description = "Accepted and not final yet: the operation", body = OperationObject,
+            headers(("Location" = String, description = "The operation")))))]
 #[post("/token/{contract}/mint")]
 pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Body) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, &path).await?;

@@ -17,6 +17,7 @@ mod call;
 mod claim;
 mod claim_topic;
 mod error;
+mod forms;
 mod identity;
 mod mint;
 mod mutate;

@@ -17,52 +17,61 @@ use crate::types::{Address, Amount, Dnum, OperationId, Timestamp};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperationObject {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
     id: OperationId,
     /// `mint`, `pause`, `unpause`, `set-cap` or `freeze-address`.
+    #[schema(example = "mint")]
     kind: &'static str,
     /// `pending`, `submitted`, `mined`, `succeeded` or `failed`.
+    #[schema(example = "succeeded")]
     status: &'static str,
     /// The asset's address.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220")]
     asset: Address,
     /// The number of this operation on its asset, from 1 and without a gap.
+    #[schema(example = 17)]
     number: i64,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
     requested_by: String,
+    #[schema(example = "0197a1f0-9a7d-7c21-8f7e-5a5b9c1d2e3f")]
     request_id: String,
     /// Sum of the lines, a dnum.
     #[schema(value_type = String, example = "[\"1000\",18]")]
     total: Dnum,
     lines: Vec<LineObject>,
+    #[schema(example = json!([]))]
     transaction_hashes: Vec<String>,
     block_number: Option<u64>,
     confirmations: Option<u64>,
     error: Option<String>,
     /// What needs a person.
     attention: Option<Attention>,
+    #[schema(example = "0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658")]
     policy_hash: Option<String>,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "2026-11-21T10:30:00.000Z")]
     created_at: Timestamp,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "2026-11-21T10:30:00.000Z")]
     finished_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct LineObject {
+    #[schema(example = 0)]
     index: i32,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")]
     recipient: Address,
     #[schema(value_type = String, example = "[\"1000\",18]")]
     amount: Dnum,
     /// `pending`, `posted` or `voided`.
+    #[schema(example = "posted")]
     status: &'static str,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct Attention {
+    #[schema(example = "fee")]
     reason: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "2026-11-21T10:30:00.000Z")]
     since: Timestamp,
 }
 

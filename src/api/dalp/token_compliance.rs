@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::forms;
 use super::{Call, DalpError, asset_in_path};
 use crate::asset::{self, Asset, ConfiguredModule};
 use crate::policy::{PolicySet, Rule, module};
@@ -14,7 +15,7 @@ use crate::types::{Address, Hash32};
 #[serde(rename_all = "camelCase")]
 pub struct ComplianceObject {
     /// Hash of all policies that are loaded.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658")]
     policy_hash: Hash32,
     /// The asset's own policy on top of the baseline, or the baseline alone; null when the asset names one that is not
     /// loaded, and then nothing is minted.
@@ -25,8 +26,12 @@ pub struct ComplianceObject {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "id": "demo-equity", "version": 1, "rules": [{
+    "id": "demo-equity/kyc", "why": "Only customers whose identity was checked hold this asset",
+    "source": "assets/demo-equity.toml:11", "kind": "identity",
+    "parameters": { "require": "kyc", "issuers": "any_trusted", "max_age_seconds": null },
+}] }))]
 pub struct PolicyObject {
-    #[schema(example = "demo-equity")]
     id: String,
     version: u64,
     rules: Vec<RuleObject>,
@@ -34,15 +39,17 @@ pub struct PolicyObject {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "id": "demo-equity/kyc", "why": "Only customers whose identity was checked hold this asset",
+    "source": "assets/demo-equity.toml:11", "kind": "identity",
+    "parameters": { "require": "kyc", "issuers": "any_trusted", "max_age_seconds": null },
+}))]
 pub struct RuleObject {
     /// As findings name it.
-    #[schema(example = "demo-equity/kyc")]
     id: String,
     why: String,
     /// Where it stands.
-    #[schema(example = "assets/demo-equity.toml:9")]
     source: String,
-    #[schema(example = "identity")]
     kind: &'static str,
     /// The decoded expression, limits, countries.
     #[schema(value_type = Object)]
@@ -51,13 +58,15 @@ pub struct RuleObject {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "typeId": "CountryBlockListComplianceModule", "module": null, "values": [408],
+    "kind": "country_block", "parameters": { "countries": ["KP"] },
+}))]
 pub struct ModuleObject {
-    #[schema(example = "CountryBlockListComplianceModule")]
     type_id: String,
     #[schema(value_type = Option<String>)]
     module: Option<Address>,
-    /// As they were given.
-    #[schema(value_type = Object)]
+    #[schema(schema_with = forms::module_values)]
     values: Value,
     /// Null when the values do not read any more with the loaded definitions, and then nothing is minted.
     kind: Option<&'static str>,

@@ -41,13 +41,14 @@ const MODULES_MAX: usize = 20;
 pub struct CreateTokenBody {
     /// `bond`, `equity`, `fund`, `stablecoin` or `deposit`.
     #[serde(rename = "type")]
+    #[schema(required = true, value_type = String)]
     kind: Option<String>,
-    #[schema(min_length = 1, max_length = 50)]
+    #[schema(required = true, value_type = String, min_length = 1, max_length = 50)]
     name: Option<String>,
-    #[schema(min_length = 1, max_length = 12, pattern = "^[A-Z0-9]+$")]
+    #[schema(required = true, value_type = String, min_length = 1, max_length = 12, pattern = "^[A-Z0-9]+$")]
     symbol: Option<String>,
     /// 0 to 18, as a number or as digits.
-    #[schema(value_type = u8, minimum = 0, maximum = 18)]
+    #[schema(required = true, value_type = u8, minimum = 0, maximum = 18)]
     #[serde(default)]
     decimals: Value,
     isin: Option<String>,
@@ -92,6 +93,7 @@ pub struct CreateTokenBody {
     #[schema(max_items = 20)]
     #[serde(default)]
     initial_module_pairs: Vec<ModulePair>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -115,7 +117,7 @@ pub struct ModulePair {
     /// The module contract, for clients that show it.
     module: Option<String>,
     /// The parameters, in the reference's form or in that of the policy files.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     #[serde(default)]
     values: Value,
 }
@@ -346,7 +348,6 @@ fn modules(pairs: Vec<ModulePair>, issues: &mut Issues) -> Vec<NewModule> {
 ///
 /// It is paused, and its creator holds `admin` and `governance` on it and nothing else.
 #[utoipa::path(tag = "Token", operation_id = "tokenCreate",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
     request_body = CreateTokenBody,
     responses((status = 200, description = "The new asset", body = TokenObject)))]
 #[post("/token/create")]

@@ -34,11 +34,14 @@ pub struct TokenObject {
     symbol: String,
     #[schema(example = 18)]
     decimals: u8,
+    #[schema(example = "US0378331005")]
     isin: Option<String>,
     /// ISO 3166-1 numeric, three digits.
     #[schema(example = "056")]
     country_code: Option<String>,
+    #[schema(example = "COMMON_EQUITY")]
     class: Option<String>,
+    #[schema(example = "VOTING_COMMON_STOCK")]
     category: Option<String>,
     /// A dnum at its own scale.
     #[schema(value_type = Option<String>, example = "[\"10000\",2]")]
@@ -58,9 +61,11 @@ pub struct TokenObject {
     #[schema(example = 100)]
     recipients_max: usize,
     /// The policy file that applies on top of the baseline.
+    #[schema(example = "demo-equity")]
     policy: Option<String>,
     #[schema(value_type = Option<String>)]
     maturity_date: Option<Timestamp>,
+    #[schema(example = json!(["ACCESS_MANAGED", "BURNABLE", "CAPPED", "CUSTODIAN", "PAUSABLE"]))]
     extensions: Vec<&'static str>,
     #[serde(rename = "implementsERC3643")]
     implements_erc3643: bool,
@@ -80,6 +85,7 @@ pub struct TokenObject {
     compliance_module_configs: Vec<ModuleConfig>,
     /// What the caller may do; in every answer to a caller.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = UserPermissions)]
     user_permissions: Option<UserPermissions>,
     stats: Stats,
 }
@@ -98,8 +104,9 @@ impl Pausable {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "cap": "[\"1000000000000000000000000\",18]" }))]
 pub struct Capped {
-    #[schema(value_type = String, example = "[\"1000000000000000000000000\",18]")]
+    #[schema(value_type = String)]
     cap: Dnum,
 }
 
@@ -115,6 +122,7 @@ pub struct CollateralObject {
 
 /// Something that is named by its address.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "id": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed" }))]
 pub struct Reference {
     #[schema(value_type = String)]
     id: Address,
@@ -130,7 +138,7 @@ impl Reference {
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Redeemable {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "[\"0\",2]")]
     redeemed_amount: Dnum,
 }
 
@@ -144,7 +152,7 @@ pub struct Yield {
 #[serde(rename_all = "camelCase")]
 pub struct Bond {
     /// Of one whole unit, at the scale of the denomination asset.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "[\"1000000000\",6]")]
     face_value: Dnum,
     is_matured: bool,
     #[schema(value_type = Option<String>)]
@@ -154,9 +162,11 @@ pub struct Bond {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DenominationObject {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220")]
     id: Address,
+    #[schema(example = 6)]
     decimals: u8,
+    #[schema(example = "AUSD")]
     symbol: String,
 }
 
@@ -170,6 +180,7 @@ pub struct Fund {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ModuleConfig {
+    #[schema(example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220-CountryBlockListComplianceModule")]
     id: String,
     compliance_module: ModuleName,
 }
@@ -185,6 +196,7 @@ pub struct ModuleName {
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
     /// Holders, counted by identity: kept, never counted on the way.
+    #[schema(example = 2)]
     balances_count: i64,
     /// Of the posted supply; null without a base currency, or without a price in it.
     #[schema(value_type = Option<String>)]
@@ -194,7 +206,7 @@ pub struct Stats {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityObject {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x42E2a5175414eFF2171e290F71f905C8115e053E")]
     id: Address,
     account: AccountObject,
     is_contract: bool,
@@ -205,15 +217,17 @@ pub struct IdentityObject {
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountObject {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220")]
     id: Address,
     contract_name: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ClaimObject {
+    #[schema(example = "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
     id: String,
     /// The claim topic.
+    #[schema(example = "collateral")]
     name: String,
     revoked: bool,
     issuer: Reference,
@@ -222,7 +236,9 @@ pub struct ClaimObject {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ClaimValueObject {
+    #[schema(example = "amount")]
     key: String,
+    #[schema(example = "1000000000000")]
     value: String,
 }
 

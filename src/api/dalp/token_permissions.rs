@@ -10,7 +10,7 @@ use crate::types::{Address, Hash32, keccak256};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleHolder {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")]
     id: Address,
     is_contract: bool,
 }
@@ -19,13 +19,16 @@ pub struct RoleHolder {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleAdmin {
+    #[schema(example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220-supplyManagement")]
     id: String,
     /// keccak256 of the role's name on chain; zero for `admin`.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x47b7a6ef32f924153c4c0c2f871f8856bd114b4903c167827ef0f0694c583e27")]
     role: Hash32,
+    #[schema(example = "supplyManagement")]
     role_field_name: &'static str,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0x0000000000000000000000000000000000000000000000000000000000000000")]
     admin_role: Hash32,
+    #[schema(example = "admin")]
     admin_field_name: &'static str,
 }
 
@@ -35,9 +38,9 @@ macro_rules! access_control {
         #[derive(Clone, Debug, Serialize, ToSchema)]
         #[serde(rename_all = "camelCase")]
         pub struct AccessControl {
-            #[schema(value_type = String)]
+            #[schema(value_type = String, example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220")]
             id: Address,
-            $(#[serde(rename = $name)] $field: Vec<RoleHolder>,)+
+            $(#[serde(rename = $name)] #[schema(example = json!([]))] $field: Vec<RoleHolder>,)+
             role_admins: Vec<RoleAdmin>,
         }
 
@@ -120,6 +123,7 @@ fn role_id(role: Role) -> Hash32 {
 pub struct UserPermissions {
     roles: UserRoles,
     /// Whether the caller may use the asset at all.
+    #[schema(example = true)]
     is_allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_allowed_reason: Option<String>,

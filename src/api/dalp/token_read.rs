@@ -89,6 +89,7 @@ pub struct ListedToken {
 pub struct TokenList {
     tokens: Vec<ListedToken>,
     /// How many assets there are of this type, or in all.
+    #[schema(example = 1)]
     total_count: i64,
     next_cursor: Option<String>,
 }

@@ -18,16 +18,21 @@ use crate::types::{Address, Amount, Dnum, Timestamp};
 /// What one account has on an asset.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "account": { "id": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed" }, "value": "[\"500000000000000000000\",18]",
+    "available": "[\"500000000000000000000\",18]", "frozen": "[\"0\",18]", "isFrozen": false,
+    "lastUpdatedAt": "2026-11-21T10:30:00.000Z",
+}))]
 pub struct Balance {
     account: Reference,
     /// Posted units.
-    #[schema(value_type = String, example = "[\"500000000000000000000\",18]")]
+    #[schema(value_type = String)]
     value: Dnum,
     /// What the holder may move: nothing while the address is frozen.
-    #[schema(value_type = String, example = "[\"500000000000000000000\",18]")]
+    #[schema(value_type = String)]
     available: Dnum,
     /// The frozen part of the value.
-    #[schema(value_type = String, example = "[\"0\",18]")]
+    #[schema(value_type = String)]
     frozen: Dnum,
     /// The whole address is frozen on this asset.
     is_frozen: bool,
@@ -54,6 +59,7 @@ impl Balance {
 pub struct Holders {
     token: Option<HolderBalances>,
     /// Accounts with a balance.
+    #[schema(example = 1)]
     total_count: i64,
     next_cursor: Option<String>,
 }
@@ -138,12 +144,13 @@ pub async fn holder(call: Call, path: web::Path<String>, request: HttpRequest) -
 #[serde(rename_all = "camelCase")]
 pub struct TokenEvent {
     /// Stream and number of the event.
+    #[schema(example = "asset:0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57/17")]
     id: String,
     #[schema(example = "mint.accepted")]
     event_name: String,
     tx_index: Option<i64>,
     block_number: Option<i64>,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "2026-11-21T10:30:00.000Z")]
     block_timestamp: Timestamp,
     transaction_hash: Option<String>,
     emitter: Reference,
@@ -154,9 +161,12 @@ pub struct TokenEvent {
 
 #[derive(Serialize, ToSchema)]
 pub struct EventValue {
+    #[schema(example = "asset:0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57/17/total")]
     id: String,
+    #[schema(example = "total")]
     name: String,
     /// Text as it is, everything else as JSON.
+    #[schema(example = "1000")]
     value: String,
 }
 

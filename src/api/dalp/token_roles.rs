@@ -107,7 +107,6 @@ async fn grant_on(call: &Call, asset: Asset, parsed: &GrantRoleBody, body: &Body
 ///
 /// For the asset's `admin`. What is granted already stays; when everything is, 409.
 #[utoipa::path(tag = "Token", operation_id = "tokenGrantRole",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
     request_body = GrantRoleBody,
     responses((status = 200, description = "The accounts of the request", body = GrantedObject)))]
 #[post("/token/grant-role")]
@@ -121,8 +120,7 @@ pub async fn grant_role(call: Call, body: Body) -> Result<HttpResponse, DalpErro
 ///
 /// For the asset's `admin`. What is granted already stays; when everything is, 409.
 #[utoipa::path(tag = "Token", operation_id = "tokenGrantRoleOn",
-    params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("contract" = String, Path, description = "Address of the asset")),
     request_body = GrantRoleBody,
     responses((status = 200, description = "The accounts of the request", body = GrantedObject)))]
 #[post("/token/{contract}/grant-role")]
@@ -136,8 +134,7 @@ pub async fn grant_role_on(call: Call, path: web::Path<String>, body: Body) -> R
 ///
 /// For the asset's `admin`. What is not granted is passed over; when nothing is, 409.
 #[utoipa::path(tag = "Token", operation_id = "tokenRevokeRole",
-    params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("contract" = String, Path, description = "Address of the asset")),
     request_body = RolesBody,
     responses((status = 200, description = "What the request revoked", body = RolesObject)))]
 #[delete("/token/{contract}/revoke-role")]

@@ -8,6 +8,7 @@ use validator::Validate;
 
 use super::amount::amount_of;
 use super::body::Issues;
+use super::forms;
 use super::mutate::{Code, Terms, WalletVerification};
 use super::time::time_of;
 use super::token_object::{TokenObject, token_answer};
@@ -23,7 +24,11 @@ use crate::types::{Address, AssetId, OperationId};
 /// Only the wallet verification.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
+}))]
 pub struct VerificationBody {
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -34,10 +39,10 @@ pub struct VerificationBody {
     "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
 }))]
 pub struct SetCapBody {
-    /// Base units as a digit string, or a dnum.
-    #[schema(value_type = Object)]
+    #[schema(required = true, schema_with = forms::amount)]
     #[serde(default)]
     new_cap: Value,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -49,14 +54,13 @@ pub struct SetCapBody {
     "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
 }))]
 pub struct UpdateCollateralBody {
-    /// Base units of the asset as a digit string, or a dnum.
-    #[schema(value_type = Object)]
+    #[schema(required = true, schema_with = forms::amount)]
     #[serde(default)]
     amount: Value,
-    /// RFC 3339, or seconds or milliseconds since 1970.
-    #[schema(value_type = String)]
+    #[schema(required = true, schema_with = forms::time)]
     #[serde(default)]
     expiry_timestamp: Value,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -68,8 +72,11 @@ pub struct UpdateCollateralBody {
     "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
 }))]
 pub struct FreezeAddressBody {
+    #[schema(required = true, value_type = String)]
     user_address: Option<String>,
+    #[schema(required = true, value_type = bool)]
     freeze: Option<bool>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -125,8 +132,7 @@ fn only_verification(body: &Body) -> Result<Option<Code>, DalpError> {
 
 /// Pause an asset: no mint, burn or ordinary transfer until it is unpaused.
 #[utoipa::path(tag = "Token", operation_id = "tokenPause",
-    params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("contract" = String, Path, description = "Address of the asset")),
     request_body = VerificationBody,
     responses((status = 200, description = "Paused", body = TokenObject)))]
 #[post("/token/{contract}/pause")]
@@ -136,8 +142,7 @@ pub async fn pause(call: Call, path: web::Path<String>, body: Body) -> Result<Ht
 
 /// Pause an asset (the later spelling of the route).
 #[utoipa::path(tag = "Token", operation_id = "tokenPausePut",
-    params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("contract" = String, Path, description = "Address of the asset")),
     request_body = VerificationBody,
     responses((status = 200, description = "Paused", body = TokenObject)))]
 #[put("/token/{contract}/pause")]
@@ -147,8 +152,7 @@ pub async fn pause_put(call: Call, path: web::Path<String>, body: Body) -> Resul
 
 /// Unpause an asset. A new asset is paused, so this is what starts it.
 #[utoipa::path(tag = "Token", operation_id = "tokenUnpause",
-    params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("contract" = String, Path, description = "Address of the asset")),
     request_body = VerificationBody,
     responses((status = 200, description = "Active", body = TokenObject)))]
 #[post("/token/{contract}/unpause")]
@@ -158,8 +162,7 @@ pub async fn unpause(call: Call, path: web::Path<String>, body: Body) -> Result<
 
 /// Unpause an asset (the later spelling of the route).
 #[utoipa::path(tag = "Token", operation_id = "tokenUnpausePut",
-    params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("contract" = String, Path, description = "Address of the asset")),
     request_body = VerificationBody,
     responses((status = 200, description = "Active", body = TokenObject)))]
 #[put("/token/{contract}/unpause")]
@@ -169,8 +172,7 @@ pub async fn unpause_put(call: Call, path: web::Path<String>, body: Body) -> Res
 
 /// Set the cap: the most that may ever be issued.
 #[utoipa::path(tag = "Token", operation_id = "tokenSetCap",
-    params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("contract" = String, Path, description = "Address of the asset")),
     request_body = SetCapBody,
     responses((status = 200, description = "The asset with its new cap", body = TokenObject)))]
 #[post("/token/{contract}/set-cap")]
@@ -190,8 +192,7 @@ pub async fn set_cap(call: Call, path: web::Path<String>, body: Body) -> Result<
 ///
 /// For a trusted issuer of the asset's collateral topic; no role.
 #[utoipa::path(tag = "Token", operation_id = "tokenUpdateCollateral",
-    params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("contract" = String, Path, description = "Address of the asset")),
     request_body = UpdateCollateralBody,
     responses((status = 200, description = "The asset with its new collateral", body = TokenObject)))]
 #[post("/token/{contract}/update-collateral")]
@@ -214,8 +215,7 @@ pub async fn update_collateral(call: Call, path: web::Path<String>, body: Body) 
 
 /// Freeze or free an address on an asset. Into the state that holds it changes nothing.
 #[utoipa::path(tag = "Token", operation_id = "tokenFreezeAddress",
-    params(("contract" = String, Path, description = "Address of the asset"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("contract" = String, Path, description = "Address of the asset")),
     request_body = FreezeAddressBody,
     responses((status = 200, description = "The asset", body = TokenObject)))]
 #[post("/token/{contract}/freeze-address")]

@@ -122,7 +122,6 @@ pub struct TrustedIssuerCreateBody {
 ///
 /// Needs `claimPolicyManager`. 404 when there is no such identity, 409 `RESOURCE_ALREADY_EXISTS` when it is trusted.
 #[utoipa::path(tag = "Trusted issuers", operation_id = "trustedIssuerCreate", request_body = TrustedIssuerCreateBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
     responses((status = 200, description = "Trusted", body = TrustedIssuerObject)))]
 #[post("/system/trusted-issuers")]
 pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
@@ -156,8 +155,7 @@ pub struct TrustedIssuerUpdateBody {
 ///
 /// Needs `claimPolicyManager`. Claims of a topic that is gone stop counting at once.
 #[utoipa::path(tag = "Trusted issuers", operation_id = "trustedIssuerUpdate", request_body = TrustedIssuerUpdateBody,
-    params(("issuerAddress" = String, Path, description = "Address of the identity"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+    params(("issuerAddress" = String, Path, description = "Address of the identity")),
     responses((status = 200, description = "Changed", body = TrustedIssuerObject)))]
 #[put("/system/trusted-issuers/{issuerAddress}")]
 pub async fn update(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
@@ -184,9 +182,9 @@ pub struct TrustedIssuerDeleteBody {
 /// Trust an issuer no more: all its claims stop counting at once.
 ///
 /// Needs `claimPolicyManager`.
-#[utoipa::path(tag = "Trusted issuers", operation_id = "trustedIssuerDelete", request_body = Option<TrustedIssuerDeleteBody>,
-    params(("issuerAddress" = String, Path, description = "Address of the identity"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters")),
+#[utoipa::path(tag = "Trusted issuers", operation_id = "trustedIssuerDelete",
+    request_body(content = Option<TrustedIssuerDeleteBody>, example = json!({})),
+    params(("issuerAddress" = String, Path, description = "Address of the identity")),
     responses((status = 200, description = "Not trusted any more: as it was", body = TrustedIssuerObject)))]
 #[delete("/system/trusted-issuers/{issuerAddress}")]
 pub async fn delete(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {

@@ -22,17 +22,19 @@ use crate::wallet::{self, Method, MethodStatus};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserObject {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
     id: UserId,
+    #[schema(example = "Ada Investor")]
     name: String,
     #[schema(value_type = String, example = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")]
     wallet: Address,
     /// `admin` for whoever holds the system role of that name, else `user`.
+    #[schema(example = "user")]
     role: &'static str,
     /// System roles of the wallet.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, example = json!(["tokenManager"]))]
     roles: Vec<Role>,
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "2026-11-21T10:30:00.000Z")]
     created_at: Timestamp,
 }
 
@@ -86,6 +88,7 @@ pub struct CreateUserBody {
 pub struct CreatedUser {
     #[serde(flatten)]
     user: UserObject,
+    #[schema(example = "k3Jd82Lm")]
     api_key_id: String,
     /// Shown this once; absent in a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,8 +166,10 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
 #[serde(rename_all = "camelCase")]
 pub struct VerificationObject {
     /// `PINCODE`, `OTP` or `SECRET_CODES`.
+    #[schema(example = "PINCODE")]
     verification_type: &'static str,
     /// Set up; an unconfirmed method is not.
+    #[schema(example = true)]
     confirmed: bool,
     /// Only while it is locked.
     #[schema(value_type = Option<String>)]
@@ -174,6 +179,10 @@ pub struct VerificationObject {
 /// How far the caller has come, under the reference's names. One deployment is one system, set up when it answers.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "wallet": true, "walletSecurity": true, "walletRecoveryCodes": true, "system": true, "systemSettings": true,
+    "systemAssets": true, "systemAddons": true, "identitySetup": true, "identity": true,
+}))]
 pub struct OnboardingState {
     wallet: bool,
     /// A PIN or one-time passwords are set up.
@@ -192,12 +201,12 @@ pub struct OnboardingState {
 /// The caller's identity.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "id": "0x42E2a5175414eFF2171e290F71f905C8115e053E", "isRegistered": true, "country": "BE" }))]
 pub struct IdentityReference {
     #[schema(value_type = String)]
     id: Address,
     is_registered: bool,
     /// ISO 3166-1 alpha-2.
-    #[schema(example = "BE")]
     country: Option<String>,
 }
 
@@ -208,9 +217,11 @@ pub struct MeObject {
     #[serde(flatten)]
     user: UserObject,
     /// Methods that are set up.
+    #[schema(example = json!(["PINCODE", "SECRET_CODES"]))]
     verification_types: Vec<&'static str>,
     /// All methods, also those whose set-up is not finished.
     verifications: Vec<VerificationObject>,
+    #[schema(example = 16)]
     secret_codes_left: i64,
     onboarding_state: OnboardingState,
     identity: Option<IdentityReference>,
@@ -328,8 +339,11 @@ struct ListQuery {
 pub struct UserList {
     items: Vec<UserObject>,
     /// Users in all.
+    #[schema(example = 1)]
     total: i64,
+    #[schema(example = 100)]
     limit: i64,
+    #[schema(example = 0)]
     offset: i64,
     next_cursor: Option<String>,
 }
