@@ -1,5 +1,6 @@
 //! Logs and metrics: the set-up, and the names that dashboards know.
 
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -20,7 +21,15 @@ pub fn start_logs(log: &Log) -> Result<(), String> {
         LogFormat::Json => registry
             .with(tracing_subscriber::fmt::layer().json().flatten_event(true))
             .try_init(),
-        LogFormat::Pretty => registry.with(tracing_subscriber::fmt::layer().compact()).try_init(),
+        LogFormat::Pretty => {
+            let layer = tracing_subscriber::fmt::layer().compact();
+            // Colours are for eyes: in a file or a pipe they are noise. On a terminal NO_COLOR decides.
+            let layer = match std::io::stdout().is_terminal() {
+                true => layer,
+                false => layer.with_ansi(false),
+            };
+            registry.with(layer).try_init()
+        }
     };
     started.map_err(|error| error.to_string())
 }
