@@ -278,9 +278,9 @@ pub fn grants_of_asset(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<(Role, Add
     grants_in(tx, Scope::Asset(asset))
 }
 
-/// One wallet with many roles or many wallets with one role, as grants without duplicates.
+/// Each wallet with each role, as grants without duplicates.
 ///
-/// Errors: `Invalid` for many wallets with many roles, for an empty list, and for a role of the other scope.
+/// Errors: `Invalid` for an empty list, and for a role of the other scope.
 pub fn pair(scope: Scope, wallets: &[Address], roles: &[Role]) -> Result<Vec<Grant>, Error> {
     let grants = rules::pairs(wallets, roles)?;
     rules::grantable(scope, &grants)?;

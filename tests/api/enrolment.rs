@@ -288,7 +288,11 @@ async fn a_replayed_set_up_shows_no_secret_and_another_pin_under_its_key_is_a_co
 /// A newcomer whose wallet differs by a word, for tests that need several.
 async fn newcomer_of(server: &Server, word: &str) -> Person {
     let body = json!({ "name": word, "wallet": wallet(700 + u16::try_from(word.len()).unwrap()) });
-    let created = server.post(&server.world.admin, "/api/user", &body).await.ok();
+    let created = server
+        .verified()
+        .post(&server.world.admin, "/api/user", &body)
+        .await
+        .ok();
     Person {
         name: word.to_owned(),
         user: moneyer::types::UserId::parse(created["id"].as_str().unwrap()).unwrap(),

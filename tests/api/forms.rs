@@ -285,7 +285,10 @@ async fn the_verification_is_asked_for_in_its_form(server: &Server) {
     for (verification, path) in [
         (json!(null), "walletVerification required"),
         (json!("123456"), "walletVerification type"),
-        (json!({ "verificationType": "PINCODE" }), "walletVerification type"),
+        (
+            json!({ "verificationType": "PINCODE" }),
+            "walletVerification.secretVerificationCode required",
+        ),
         (
             json!({ "secretVerificationCode": 123456 }),
             "walletVerification.secretVerificationCode type",

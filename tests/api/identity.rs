@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::both_databases;
-use crate::support::{Person, Server, findings_of, wallet};
+use crate::support::{Person, Server, findings_of, wallet, with_pin};
 
 const IDENTITY: &str = "/api/system/identity";
 const ISSUE: &str = "/api/system/identity/claims/issue";
@@ -26,12 +26,16 @@ fn newcomer() -> Address {
 
 async fn create(server: &Server, wallet: Address) -> Value {
     let body = json!({ "wallet": wallet });
-    server.post(&server.world.officer, IDENTITY, &body).await.ok()
+    server
+        .verified()
+        .post(&server.world.officer, IDENTITY, &body)
+        .await
+        .ok()
 }
 
 async fn register(server: &Server, wallet: Address, country: &str) -> Value {
     let body = json!({ "wallet": wallet, "country": country });
-    server.put(&server.world.officer, IDENTITY, &body).await.ok()
+    server.verified().put(&server.world.officer, IDENTITY, &body).await.ok()
 }
 
 fn claim_body(identity: &Value, topic: &str) -> Value {
@@ -52,7 +56,7 @@ both_databases! {
     everybody_has_the_own_identity_and_others_need_the_role,
     what_is_malformed_is_named,
     identities_are_listed_page_by_page,
-    a_change_is_made_once_under_its_key_and_a_code_that_is_given_is_checked,
+    a_change_needs_a_code_and_is_made_once_under_its_key,
     two_who_create_the_same_identity_at_once_get_one,
     claims_decide_who_is_minted_to,
     a_holder_who_moves_to_another_country_is_counted_there,
@@ -82,8 +86,16 @@ async fn an_identity_is_created_once_and_then_registered_in_a_country(server: &S
 
     let officer = &server.world.officer;
     let body = json!({ "wallet": newcomer(), "country": "BE" });
-    server.post(officer, IDENTITY, &body).await.error(409, "CONFLICT");
-    server.put(officer, IDENTITY, &body).await.error(409, "CONFLICT");
+    server
+        .verified()
+        .post(officer, IDENTITY, &body)
+        .await
+        .error(409, "CONFLICT");
+    server
+        .verified()
+        .put(officer, IDENTITY, &body)
+        .await
+        .error(409, "CONFLICT");
     assert_eq!(register(server, newcomer(), "FR").await["registered"]["country"], "FR");
     let by_wallet = server
         .get(officer, &format!("{IDENTITY}/by-wallet/{}", newcomer()))
@@ -105,7 +117,7 @@ async fn everybody_has_the_own_identity_and_others_need_the_role(server: &Server
         .get(outsider, &format!("{IDENTITY}/me"))
         .await
         .error(404, "NOT_FOUND");
-    let own = server.post(outsider, IDENTITY, &json!({})).await.ok();
+    let own = server.verified().post(outsider, IDENTITY, &json!({})).await.ok();
 
     assert_eq!(server.get(outsider, &format!("{IDENTITY}/me")).await.ok(), own);
     assert_eq!(
@@ -118,11 +130,15 @@ async fn everybody_has_the_own_identity_and_others_need_the_role(server: &Server
     let manager = json!("identityManager");
     let body = json!({ "wallet": newcomer(), "country": "BE" });
     let create = server
+        .verified()
         .post(outsider, IDENTITY, &body)
         .await
         .error(403, "USER_NOT_AUTHORIZED");
     assert_eq!(create["requiredRoles"], manager);
-    let register = server.put(outsider, IDENTITY, &json!({ "country": "BE" })).await;
+    let register = server
+        .verified()
+        .put(outsider, IDENTITY, &json!({ "country": "BE" }))
+        .await;
     assert_eq!(register.error(403, "USER_NOT_AUTHORIZED")["requiredRoles"], manager);
     let read = server
         .get(outsider, &format!("{IDENTITY}/by-wallet/{}", newcomer()))
@@ -156,7 +172,7 @@ async fn what_is_malformed_is_named(server: &Server) {
 
     let body = json!({ "wallet": seeds_first, "country": "Belgium", "walletVerification": {
         "secretVerificationCode": "1", "verificationType": "EYES" } });
-    let issues = server.put(officer, IDENTITY, &body).await.issues();
+    let issues = server.verified().put(officer, IDENTITY, &body).await.issues();
     assert_eq!(
         issues,
         [
@@ -166,7 +182,10 @@ async fn what_is_malformed_is_named(server: &Server) {
         ]
     );
     let zero = json!({ "wallet": Address::ZERO });
-    assert_eq!(server.post(officer, IDENTITY, &zero).await.issues(), ["wallet format"]);
+    assert_eq!(
+        server.verified().post(officer, IDENTITY, &zero).await.issues(),
+        ["wallet format"]
+    );
     let path = server
         .get(officer, &format!("{IDENTITY}/by-wallet/{seeds_first}"))
         .await;
@@ -220,7 +239,7 @@ async fn identities_are_listed_page_by_page(server: &Server) {
     );
 }
 
-async fn a_change_is_made_once_under_its_key_and_a_code_that_is_given_is_checked(server: &Server) {
+async fn a_change_needs_a_code_and_is_made_once_under_its_key(server: &Server) {
     let officer = &server.world.officer;
     let send = |body: Value| {
         server
@@ -232,19 +251,25 @@ async fn a_change_is_made_once_under_its_key_and_a_code_that_is_given_is_checked
     let wrong = json!({ "wallet": newcomer(), "walletVerification": { "secretVerificationCode": "000000" } });
     let right = json!({ "wallet": newcomer(), "walletVerification": { "secretVerificationCode": "123456" } });
 
+    assert_eq!(
+        send(json!({ "wallet": newcomer() })).await.issues(),
+        ["walletVerification required"]
+    );
     send(wrong).await.error(401, "CHALLENGE_FAILED");
     let first = send(right.clone()).await;
     let again = send(right).await;
 
     assert_eq!(again.header("Idempotent-Replayed"), Some("true"));
     assert_eq!(first.ok(), again.ok());
-    send(json!({ "wallet": wallet(5_001) })).await.error(409, "CONFLICT");
+    send(with_pin(&json!({ "wallet": wallet(5_001) })))
+        .await
+        .error(409, "CONFLICT");
 }
 
 async fn two_who_create_the_same_identity_at_once_get_one(server: &Server) {
     let officer = &server.world.officer;
     let body = json!({ "wallet": newcomer() });
-    let attempts = (0..4).map(|_| server.post(officer, IDENTITY, &body));
+    let attempts = (0..4).map(|_| server.verified().post(officer, IDENTITY, &body));
 
     let answers = futures_util::future::join_all(attempts).await;
 
@@ -266,10 +291,12 @@ async fn claims_decide_who_is_minted_to(server: &Server) {
     );
 
     let kyc = server
+        .verified()
         .post(trusted, ISSUE, &claim_body(&identity, "knowYourCustomer"))
         .await
         .ok();
     server
+        .verified()
         .post(trusted, ISSUE, &claim_body(&identity, "antiMoneyLaundering"))
         .await
         .ok();
@@ -282,10 +309,14 @@ async fn claims_decide_who_is_minted_to(server: &Server) {
     assert_eq!(kyc["expiresAt"], "2027-06-01T12:00:00.000Z");
     assert_eq!(verdict(server, newcomer()).await, Vec::<String>::new());
     let body = json!({ "targetIdentityAddress": identity["id"], "claimTopic": "knowYourCustomer" });
-    let revoked = server.post(trusted, REVOKE, &body).await.ok();
+    let revoked = server.verified().post(trusted, REVOKE, &body).await.ok();
     assert_eq!((&revoked["id"], &revoked["revoked"]), (&kyc["id"], &json!(true)));
     assert_eq!(verdict(server, newcomer()).await, ["0 claim_revoked"]);
-    server.post(trusted, REVOKE, &body).await.error(409, "CONFLICT");
+    server
+        .verified()
+        .post(trusted, REVOKE, &body)
+        .await
+        .error(409, "CONFLICT");
     let read = server
         .get(&server.world.officer, &format!("{IDENTITY}/by-wallet/{}", newcomer()))
         .await
@@ -344,7 +375,7 @@ async fn a_claim_counts_until_the_second_it_expires(server: &Server) {
     for topic in ["knowYourCustomer", "antiMoneyLaundering"] {
         let mut body = claim_body(&identity, topic);
         body["expiresAt"] = json!("2026-06-01T12:01:00Z");
-        server.post(&server.world.trusted, ISSUE, &body).await.ok();
+        server.verified().post(&server.world.trusted, ISSUE, &body).await.ok();
     }
 
     server.advance(59);
@@ -361,7 +392,7 @@ async fn only_trusted_issuers_issue_and_only_of_registered_topics(server: &Serve
     let identity = create(server, newcomer()).await;
     let issue = |person: &Person, body: Value| {
         let person = person.clone();
-        async move { server.post(&person, ISSUE, &body).await }
+        async move { server.verified().post(&person, ISSUE, &body).await }
     };
 
     let role = issue(&world.officer, claim_body(&identity, "knowYourCustomer")).await;
@@ -407,12 +438,12 @@ async fn custom_claims_and_encoded_data_are_read_as_the_reference_has_them(serve
     broken["claim"]["data"] = json!("0x1234");
 
     let trusted = &server.world.trusted;
-    let first = server.post(trusted, ISSUE, &custom).await.ok();
-    let second = server.post(trusted, ISSUE, &encoded).await.ok();
+    let first = server.verified().post(trusted, ISSUE, &custom).await.ok();
+    let second = server.verified().post(trusted, ISSUE, &encoded).await.ok();
 
     assert_eq!(first["values"], second["values"]);
     assert_eq!(
-        server.post(trusted, ISSUE, &broken).await.issues(),
+        server.verified().post(trusted, ISSUE, &broken).await.issues(),
         ["claim.data format"]
     );
     let list = format!("/api/system/identity/claims/list?accountId={}", newcomer());
@@ -436,24 +467,31 @@ async fn a_claim_that_its_issuer_signed_elsewhere_is_recovered_and_checked(serve
     body["signature"] = json!(sign(&signer, &target, "knowYourCustomer", "verified"));
 
     let trusted = &server.world.trusted;
-    assert_eq!(server.post(trusted, ISSUE, &body).await.issues(), ["signature format"]);
+    assert_eq!(
+        server.verified().post(trusted, ISSUE, &body).await.issues(),
+        ["signature format"]
+    );
     server
         .write(trusted, move |tx, ctx| {
             identity::add_key(tx, ctx, &issuer_address, &key, KeyPurpose::ClaimSigner)
         })
         .await;
-    let claim = server.post(trusted, ISSUE, &body).await.ok();
+    let claim = server.verified().post(trusted, ISSUE, &body).await.ok();
 
     assert_eq!((&claim["scheme"], &claim["signer"]), (&json!(1), &json!(key)));
     let mut tampered = body.clone();
     tampered["claim"]["data"] = json!({ "claim": "accredited" });
     assert_eq!(
-        server.post(trusted, ISSUE, &tampered).await.issues(),
+        server.verified().post(trusted, ISSUE, &tampered).await.issues(),
         ["signature format"]
     );
     let revocation = json!({ "targetIdentityAddress": identity["id"], "claimTopic": "knowYourCustomer" });
-    server.post(trusted, REVOKE, &revocation).await.ok();
-    server.post(trusted, ISSUE, &body).await.error(409, "CONFLICT");
+    server.verified().post(trusted, REVOKE, &revocation).await.ok();
+    server
+        .verified()
+        .post(trusted, ISSUE, &body)
+        .await
+        .error(409, "CONFLICT");
 }
 
 async fn a_stranger_revokes_nothing(server: &Server) {
@@ -463,15 +501,18 @@ async fn a_stranger_revokes_nothing(server: &Server) {
     let body = json!({ "targetIdentityAddress": identity["id"], "claimTopic": "knowYourCustomer" });
 
     server
+        .verified()
         .post(&server.world.outsider, REVOKE, &body)
         .await
         .error(403, "USER_NOT_AUTHORIZED");
     server
+        .verified()
         .post(&server.world.system[&Role::IdentityManager], REVOKE, &body)
         .await
         .error(403, "USER_NOT_AUTHORIZED");
     let nothing = json!({ "targetIdentityAddress": identity["id"], "claimTopic": "collateral" });
     server
+        .verified()
         .post(&server.world.trusted, REVOKE, &nothing)
         .await
         .error(404, "NOT_FOUND");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::both_databases;
-use crate::support::{PIN, Person, Server, wallet};
+use crate::support::{PIN, Person, Server, wallet, with_pin};
 
 fn pin() -> Value {
     json!({ "secretVerificationCode": PIN, "verificationType": "PINCODE" })
@@ -42,7 +42,11 @@ both_databases! {
 async fn a_created_user_calls_with_the_key_that_was_shown(server: &Server) {
     let body = json!({ "name": "Ada", "wallet": wallet(500), "expiresAt": "2026-07-01T00:00:00Z" });
 
-    let created = server.post(&server.world.admin, "/api/user", &body).await.ok();
+    let created = server
+        .verified()
+        .post(&server.world.admin, "/api/user", &body)
+        .await
+        .ok();
     let key = created["apiKey"].as_str().unwrap();
     let seen = me(server, key).await.ok();
 
@@ -62,33 +66,48 @@ async fn a_user_is_created_only_with_the_right_a_free_wallet_and_good_fields(ser
     let body = json!({ "name": "Ada", "wallet": wallet(500) });
     let path = "/api/user";
 
-    let refused = server.post(&server.world.outsider, path, &body).await;
+    let refused = server.verified().post(&server.world.outsider, path, &body).await;
     let roles = refused.error(403, "USER_NOT_AUTHORIZED")["requiredRoles"].clone();
     assert_eq!(roles, json!({ "any": ["admin", "identityManager"] }));
-    server.post(&server.world.officer, path, &body).await.ok();
+    server.verified().post(&server.world.officer, path, &body).await.ok();
     server
+        .verified()
         .post(&server.world.officer, path, &body)
         .await
         .error(409, "RESOURCE_ALREADY_EXISTS");
     let bad = json!({ "name": "Ada", "wallet": "0x12", "expiresAt": "soon" });
-    let issues = server.post(&server.world.admin, path, &bad).await.issues();
+    let issues = server.verified().post(&server.world.admin, path, &bad).await.issues();
     assert_eq!(issues, ["wallet format", "expiresAt format"]);
     let unnamed = json!({ "name": " ", "wallet": wallet(501) });
     assert_eq!(
-        server.post(&server.world.admin, path, &unnamed).await.issues(),
+        server
+            .verified()
+            .post(&server.world.admin, path, &unnamed)
+            .await
+            .issues(),
         ["name range"]
     );
     let late = json!({ "name": "Ada", "wallet": wallet(501), "expiresAt": "2028-01-01T00:00:00Z" });
     assert_eq!(
-        server.post(&server.world.admin, path, &late).await.issues(),
+        server.verified().post(&server.world.admin, path, &late).await.issues(),
         ["expiresAt range"]
     );
     let wrong = json!({ "name": "Ada", "wallet": wallet(501),
         "walletVerification": { "secretVerificationCode": "000000" } });
     server
+        .verified()
         .post(&server.world.admin, path, &wrong)
         .await
         .error(401, "CHALLENGE_FAILED");
+    let issues = server
+        .post(
+            &server.world.admin,
+            path,
+            &json!({ "name": "Ada", "wallet": wallet(501) }),
+        )
+        .await
+        .issues();
+    assert_eq!(issues, ["walletVerification required"]);
 }
 
 async fn a_wallet_that_holds_a_role_gets_its_user_from_the_systems_admin_only(server: &Server) {
@@ -100,17 +119,17 @@ async fn a_wallet_that_holds_a_role_gets_its_user_from_the_systems_admin_only(se
         .ok();
     let body = json!({ "name": "Ada", "wallet": wallet(500) });
 
-    let refused = server.post(officer, "/api/user", &body).await;
+    let refused = server.verified().post(officer, "/api/user", &body).await;
 
     assert_eq!(refused.error(403, "USER_NOT_AUTHORIZED")["requiredRoles"], "admin");
-    server.post(admin, "/api/user", &body).await.ok();
+    server.verified().post(admin, "/api/user", &body).await.ok();
 }
 
 async fn a_replayed_creation_does_not_show_the_key_again(server: &Server) {
     let body = json!({ "name": "Ada", "wallet": wallet(500) });
     let create = async || {
         let call = server.request(reqwest::Method::POST, &server.world.admin, "/api/user");
-        call.idempotency_key("ada").json(&body).send().await
+        call.idempotency_key("ada").json(&with_pin(&body)).send().await
     };
 
     let first = create().await;
@@ -311,7 +330,14 @@ async fn a_grant_is_refused_without_right_code_or_sense(server: &Server) {
     let asset_role = body(json!(wallet(600)), json!("supplyManagement"));
     assert_eq!(server.post(admin, grant, &asset_role).await.issues(), ["role range"]);
     let many = body(json!([wallet(600), wallet(601)]), json!(["auditor", "admin"]));
-    assert_eq!(server.post(admin, grant, &many).await.issues(), ["role format"]);
+    let errors = server
+        .post(admin, grant, &many)
+        .await
+        .error(422, "INPUT_VALIDATION_FAILED")["errors"]
+        .clone();
+    assert_eq!(errors.as_array().unwrap().len(), 1);
+    let one_role = body(json!([wallet(600), wallet(601)]), json!(["auditor"]));
+    server.post(admin, grant, &one_role).await.ok();
     let empty = body(json!([]), json!([]));
     server.post(admin, grant, &empty).await.error(400, "BAD_REQUEST");
     let mut wrong = one.clone();

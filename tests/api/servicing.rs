@@ -342,14 +342,14 @@ async fn a_role_request_that_makes_no_sense_is_refused(server: &Server) {
         (json!({ "accounts": [wallet(1)], "role": "owner" }), "role format"),
         (json!({ "accounts": [wallet(1)], "role": "tokenManager" }), "role range"),
         (json!({ "accounts": [], "role": "custodian" }), "accounts range"),
-        (
-            json!({ "accounts": [wallet(1), wallet(2)], "roles": ["custodian", "auditor"] }),
-            "role format",
-        ),
     ] {
         let issues = act(server, admin, &equity, "grant-role", body.clone()).await.issues();
         assert!(issues.iter().any(|found| found == issue), "{body}: {issues:?}");
     }
+    let many = json!({ "accounts": [wallet(1), wallet(2)], "roles": ["custodian", "auditor"] });
+    act(server, admin, &equity, "grant-role", many)
+        .await
+        .error(422, "INPUT_VALIDATION_FAILED");
     let nowhere = with_pin(json!({ "address": wallet(1), "role": "custodian" }));
     server
         .post(admin, "/api/token/grant-role", &nowhere)

@@ -18,6 +18,7 @@ fn curator(server: &Server) -> &Person {
 async fn identity(server: &Server, wallet: Address) -> Value {
     let body = json!({ "wallet": wallet });
     server
+        .verified()
         .post(&server.world.officer, "/api/system/identity", &body)
         .await
         .ok()["id"]
@@ -42,15 +43,17 @@ async fn a_topic_is_created_changed_and_deleted_while_nothing_uses_it(server: &S
     let curator = curator(server);
     let body = json!({ "name": "suitability", "signature": "uint8 level,string note" });
 
-    let created = server.post(curator, TOPICS, &body).await.ok();
+    let created = server.verified().post(curator, TOPICS, &body).await.ok();
     assert_eq!(created["signature"], "uint8 level, string note");
     assert_eq!(created["validitySecondsMax"], 31_536_000);
     server
+        .verified()
         .post(curator, TOPICS, &body)
         .await
         .error(409, "RESOURCE_ALREADY_EXISTS");
     let path = format!("{TOPICS}/suitability");
     let changed = server
+        .verified()
         .put(curator, &path, &json!({ "validitySecondsMax": 60 }))
         .await
         .ok();
@@ -59,6 +62,7 @@ async fn a_topic_is_created_changed_and_deleted_while_nothing_uses_it(server: &S
         (&created["signature"], &json!(60))
     );
     let changed = server
+        .verified()
         .put(curator, &path, &json!({ "signature": "bool suits" }))
         .await
         .ok();
@@ -69,14 +73,23 @@ async fn a_topic_is_created_changed_and_deleted_while_nothing_uses_it(server: &S
 
     let issuer = identity(server, wallet(5_000)).await;
     let trust = json!({ "issuerAddress": issuer, "claimTopicIds": [created["topicId"]] });
-    server.post(curator, ISSUERS, &trust).await.ok();
-    server.delete(curator, &path, &json!({})).await.error(409, "CONFLICT");
+    server.verified().post(curator, ISSUERS, &trust).await.ok();
     server
+        .verified()
+        .delete(curator, &path, &json!({}))
+        .await
+        .error(409, "CONFLICT");
+    server
+        .verified()
         .delete(curator, &format!("{ISSUERS}/{}", issuer.as_str().unwrap()), &json!({}))
         .await
         .ok();
-    assert_eq!(server.delete(curator, &path, &json!({})).await.ok(), changed);
-    server.delete(curator, &path, &json!({})).await.error(404, "NOT_FOUND");
+    assert_eq!(server.verified().delete(curator, &path, &json!({})).await.ok(), changed);
+    server
+        .verified()
+        .delete(curator, &path, &json!({}))
+        .await
+        .error(404, "NOT_FOUND");
 }
 
 async fn topics_that_claims_were_made_of_keep_their_meaning(server: &Server) {
@@ -84,11 +97,17 @@ async fn topics_that_claims_were_made_of_keep_their_meaning(server: &Server) {
     let path = format!("{TOPICS}/knowYourCustomer");
 
     server
+        .verified()
         .put(curator, &path, &json!({ "signature": "uint8 level" }))
         .await
         .error(409, "CONFLICT");
-    server.delete(curator, &path, &json!({})).await.error(409, "CONFLICT");
+    server
+        .verified()
+        .delete(curator, &path, &json!({}))
+        .await
+        .error(409, "CONFLICT");
     let shorter = server
+        .verified()
         .put(curator, &path, &json!({ "validitySecondsMax": 86_400 }))
         .await
         .ok();
@@ -113,12 +132,18 @@ async fn everybody_reads_topics_and_issuers_and_only_curators_change_them(server
     let trust = json!({ "issuerAddress": issuer, "claimTopicIds": ["isin"] });
     let one = format!("{ISSUERS}/{issuer}");
     let refused = [
-        server.post(outsider, TOPICS, &topic).await,
-        server.put(outsider, &format!("{TOPICS}/isin"), &json!({})).await,
-        server.delete(outsider, &format!("{TOPICS}/isin"), &json!({})).await,
-        server.post(outsider, ISSUERS, &trust).await,
-        server.put(outsider, &one, &trust).await,
-        server.delete(outsider, &one, &json!({})).await,
+        server.verified().post(outsider, TOPICS, &topic).await,
+        server
+            .verified()
+            .put(outsider, &format!("{TOPICS}/isin"), &json!({}))
+            .await,
+        server
+            .verified()
+            .delete(outsider, &format!("{TOPICS}/isin"), &json!({}))
+            .await,
+        server.verified().post(outsider, ISSUERS, &trust).await,
+        server.verified().put(outsider, &one, &trust).await,
+        server.verified().delete(outsider, &one, &json!({})).await,
     ];
     for answer in refused {
         assert_eq!(
@@ -172,30 +197,34 @@ async fn what_is_malformed_is_named(server: &Server) {
     let unknown = json!({ "issuerAddress": trusted_identity(server).await, "claimTopicIds": ["isin", "unheardOf"] });
 
     assert_eq!(
-        server.post(curator, TOPICS, &topic).await.issues(),
+        server.verified().post(curator, TOPICS, &topic).await.issues(),
         ["name format", "signature format"]
     );
     let path = format!("{TOPICS}/isin");
     let zero = json!({ "validitySecondsMax": 0 });
     assert_eq!(
-        server.put(curator, &path, &zero).await.issues(),
+        server.verified().put(curator, &path, &zero).await.issues(),
         ["validitySecondsMax format"]
     );
     assert_eq!(
-        server.post(curator, ISSUERS, &trust).await.issues(),
+        server.verified().post(curator, ISSUERS, &trust).await.issues(),
         ["issuerAddress format"]
     );
     assert_eq!(
-        server.post(curator, ISSUERS, &unknown).await.issues(),
+        server.verified().post(curator, ISSUERS, &unknown).await.issues(),
         ["claimTopicIds.1 format"]
     );
     let none = json!({ "issuerAddress": wallet(1), "claimTopicIds": [] });
     assert_eq!(
-        server.post(curator, ISSUERS, &none).await.issues(),
+        server.verified().post(curator, ISSUERS, &none).await.issues(),
         ["claimTopicIds range"]
     );
     let nobody = json!({ "issuerAddress": wallet(9_999), "claimTopicIds": ["isin"] });
-    server.post(curator, ISSUERS, &nobody).await.error(404, "NOT_FOUND");
+    server
+        .verified()
+        .post(curator, ISSUERS, &nobody)
+        .await
+        .error(404, "NOT_FOUND");
 }
 
 async fn an_issuer_that_is_trusted_no_more_strands_whom_it_vouched_for(server: &Server) {
@@ -208,18 +237,27 @@ async fn an_issuer_that_is_trusted_no_more_strands_whom_it_vouched_for(server: &
     assert_eq!(verdict().await, Vec::<String>::new());
     let again = json!({ "issuerAddress": issuer, "claimTopicIds": ["isin"] });
     server
+        .verified()
         .post(curator, ISSUERS, &again)
         .await
         .error(409, "RESOURCE_ALREADY_EXISTS");
 
     let path = format!("{ISSUERS}/{issuer}");
     let without_kyc = json!({ "claimTopicIds": ["antiMoneyLaundering", "collateral"] });
-    let changed = server.put(curator, &path, &without_kyc).await.ok();
+    let changed = server.verified().put(curator, &path, &without_kyc).await.ok();
 
     assert_eq!(changed["claimTopics"].as_array().unwrap().len(), 2);
     assert_eq!(verdict().await, ["0 issuer_untrusted"]);
-    server.delete(curator, &path, &json!({})).await.ok();
+    server.verified().delete(curator, &path, &json!({})).await.ok();
     assert_eq!(verdict().await, ["0 issuer_untrusted", "0 issuer_untrusted"]);
-    server.delete(curator, &path, &json!({})).await.error(404, "NOT_FOUND");
-    server.put(curator, &path, &without_kyc).await.error(404, "NOT_FOUND");
+    server
+        .verified()
+        .delete(curator, &path, &json!({}))
+        .await
+        .error(404, "NOT_FOUND");
+    server
+        .verified()
+        .put(curator, &path, &without_kyc)
+        .await
+        .error(404, "NOT_FOUND");
 }

@@ -55,6 +55,7 @@ async fn what_is_ones_own_needs_no_role(server: &Server) {
     server.post(me, "/api/auth/api-key/update", &key).await.ok();
     server.post(me, "/api/auth/api-key/delete", &key).await.ok();
     server
+        .verified()
         .post(&server.world.outsider, "/api/system/identity", &json!({}))
         .await
         .ok();
@@ -139,8 +140,8 @@ async fn a_refusal_does_not_tell_whether_something_is_there(server: &Server) {
             json!({ "targetIdentityAddress": identity, "claimTopic": "knowYourCustomer",
             "claim": { "topic": "knowYourCustomer", "data": { "claim": "checked" } } })
         };
-        let there = server.post(stranger, path, &about(there)).await;
-        let not_there = server.post(stranger, path, &about(not_there)).await;
+        let there = server.verified().post(stranger, path, &about(there)).await;
+        let not_there = server.verified().post(stranger, path, &about(not_there)).await;
 
         assert_eq!(seen(&there), seen(&not_there));
         there.error(403, "USER_NOT_AUTHORIZED");
@@ -161,9 +162,14 @@ async fn a_claim_needs_the_role_and_the_trust(server: &Server) {
         "/api/system/identity/claims/issue",
         "/api/system/identity/claims/revoke",
     ] {
-        server.post(untrusted, path, &claim).await.error(403, "FORBIDDEN");
+        server
+            .verified()
+            .post(untrusted, path, &claim)
+            .await
+            .error(403, "FORBIDDEN");
     }
     server
+        .verified()
         .post(&world.trusted, "/api/system/identity/claims/issue", &claim)
         .await
         .ok();
@@ -174,6 +180,7 @@ async fn a_claim_needs_the_role_and_the_trust(server: &Server) {
         })
         .await;
     let without = server
+        .verified()
         .post(&world.trusted, "/api/system/identity/claims/issue", &claim)
         .await;
 

@@ -20,6 +20,7 @@ pub mod abi;
 mod client;
 mod database;
 pub mod evm;
+mod golden;
 pub mod node;
 pub mod proxy;
 mod server;
@@ -27,8 +28,9 @@ mod world;
 
 pub use client::{Answer, Call, findings_of, http};
 pub use database::{Database, TestDatabase};
+pub use golden::golden;
 pub use moneyer::access::Role;
-pub use server::{Options, Server, batch};
+pub use server::{Options, Server, batch, with_pin};
 pub use world::{PIN, Person, START, World, approve, found_asset, import_sanctions, recipient, token, topic, wallet};
 
 /// Runs each test on both databases, as `a_name::sqlite` and `a_name::postgres`. A test is a function that takes the

@@ -145,6 +145,11 @@ impl Server {
         self.request(Method::DELETE, person, path).json(body).send().await
     }
 
+    /// Changes that are verified with the PIN of the world's people.
+    pub fn verified(&self) -> Verified<'_> {
+        Verified(self)
+    }
+
     /// The body of a mint with the issuer's PIN.
     pub fn mint_body(recipients: impl Into<Value>, amounts: impl Into<Value>) -> Value {
         json!({
@@ -265,4 +270,31 @@ pub fn open(url: &str, options: &Options, now: Timestamp) -> App {
     let config = Config::from_layers(toml::Table::new(), Vec::new(), &flags).unwrap();
     let policies = policy::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")).unwrap();
     App::new(&config, policies, Clock::Movable(now.micros().into())).unwrap()
+}
+
+/// Sends changes with a PIN, unless the body has a verification of its own.
+#[derive(Clone, Copy)]
+pub struct Verified<'s>(&'s Server);
+
+impl Verified<'_> {
+    pub async fn post(self, person: &Person, path: &str, body: &Value) -> Answer {
+        self.0.post(person, path, &with_pin(body)).await
+    }
+
+    pub async fn put(self, person: &Person, path: &str, body: &Value) -> Answer {
+        self.0.put(person, path, &with_pin(body)).await
+    }
+
+    pub async fn delete(self, person: &Person, path: &str, body: &Value) -> Answer {
+        self.0.delete(person, path, &with_pin(body)).await
+    }
+}
+
+/// The body with the PIN of the world's people.
+pub fn with_pin(body: &Value) -> Value {
+    let mut body = body.clone();
+    if body["walletVerification"].is_null() {
+        body["walletVerification"] = json!({ "secretVerificationCode": PIN, "verificationType": "PINCODE" });
+    }
+    body
 }

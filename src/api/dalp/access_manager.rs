@@ -10,7 +10,7 @@ use super::amount::recipients_of;
 use super::body::Issues;
 use super::forms;
 use super::page::{next_link, page_of, query};
-use super::{Answer, Body, Call, Code, DalpError, Terms, WalletVerification};
+use super::{Answer, Body, Call, DalpError, Terms, WalletVerification};
 use crate::access::{self, Grant, Holder, Permission, Role, Scope};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -71,6 +71,17 @@ pub(super) fn roles_of(path: &str, value: &Value, issues: &mut Issues) -> Vec<Ro
     }
 }
 
+/// The grants of a request: one wallet with many roles or many wallets with one role. Both many is 422, as in the
+/// reference; an empty list is a malformed body.
+pub(super) fn pair(scope: Scope, wallets: &[Address], roles: &[Role]) -> Result<Vec<Grant>, DalpError> {
+    if wallets.len() > 1 && roles.len() > 1 {
+        return Err(DalpError::Combination(
+            "Many addresses and many roles cannot be combined: give one address or one role",
+        ));
+    }
+    Ok(access::pair(scope, wallets, roles)?)
+}
+
 /// What was granted or revoked.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({ "addresses": ["0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"], "roles": ["tokenManager"] }))]
@@ -107,15 +118,9 @@ pub async fn grant_roles(call: Call, body: Body) -> Result<HttpResponse, DalpErr
     let parsed: RolesBody = body.parse()?;
     let mut issues = Issues::default();
     let (wallets, roles) = parsed.grants(&mut issues);
-    let code = match WalletVerification::required(parsed.wallet_verification.as_ref()) {
-        Ok(code) => Some(code),
-        Err(issue) => {
-            issues.extend([issue]);
-            None
-        }
-    };
+    let code = WalletVerification::take(parsed.verification(), &mut issues);
     issues.finish()?;
-    let grants = access::pair(Scope::System, &wallets, &roles)?;
+    let grants = pair(Scope::System, &wallets, &roles)?;
     let allowed = |tx: &mut Tx<'_>, ctx: &Ctx| access::require(tx, ctx, Permission::GrantSystemRole, Scope::System);
     call.mutate(&body, Terms { code, asset: None }, allowed, move |tx, ctx| {
         access::grant(tx, ctx, Scope::System, &grants)?;
@@ -135,16 +140,9 @@ pub async fn revoke_roles(call: Call, body: Body) -> Result<HttpResponse, DalpEr
     let parsed: RolesBody = body.parse()?;
     let mut issues = Issues::default();
     let (wallets, roles) = parsed.grants(&mut issues);
-    let code: Option<Code> = match parsed.wallet_verification.as_ref().map(WalletVerification::parse) {
-        None => None,
-        Some(Ok(code)) => Some(code),
-        Some(Err(issue)) => {
-            issues.extend([issue]);
-            None
-        }
-    };
+    let code = WalletVerification::take_given(parsed.verification(), &mut issues);
     issues.finish()?;
-    let grants = access::pair(Scope::System, &wallets, &roles)?;
+    let grants = pair(Scope::System, &wallets, &roles)?;
     let allowed = |tx: &mut Tx<'_>, ctx: &Ctx| access::require(tx, ctx, Permission::RevokeSystemRole, Scope::System);
     call.mutate(&body, Terms { code, asset: None }, allowed, move |tx, ctx| {
         access::revoke(tx, ctx, Scope::System, &grants)?;

@@ -7,7 +7,7 @@ use validator::Validate;
 
 use super::body::Issues;
 use super::page::{next_link, page_of, query};
-use super::{Answer, Body, Call, Code, DalpError, Terms, WalletVerification};
+use super::{Answer, Body, Call, DalpError, Terms, WalletVerification};
 use crate::access::{self, KeyChange, NewKey, StoredKey};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -98,17 +98,6 @@ impl CreateKeyBody {
     }
 }
 
-/// The code of a change that always needs one.
-fn required_code(given: Option<&WalletVerification>, issues: &mut Issues) -> Option<Code> {
-    match WalletVerification::required(given) {
-        Ok(code) => Some(code),
-        Err(issue) => {
-            issues.extend([issue]);
-            None
-        }
-    }
-}
-
 fn anybody(_: &mut Tx<'_>, _: &Ctx) -> Result<(), Error> {
     Ok(())
 }
@@ -127,7 +116,7 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let parsed: CreateKeyBody = body.parse()?;
     let mut issues = Issues::default();
     let expires_at = parsed.expiry(call.ctx.now, &mut issues);
-    let code = required_code(parsed.wallet_verification.as_ref(), &mut issues);
+    let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let new = NewKey {
         user: call.ctx.actor.user,
@@ -157,6 +146,7 @@ pub struct UpdateKeyBody {
     name: Option<String>,
     /// Disabling acts at once and needs no code; enabling needs `walletVerification`.
     enabled: Option<bool>,
+    /// Needed to enable; else checked when it is given.
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -169,9 +159,9 @@ pub async fn update(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let mut issues = Issues::default();
     let id = key_id("keyId", &parsed.key_id, &mut issues);
     let given = parsed.wallet_verification.as_ref();
-    let code = match (parsed.enabled, given) {
-        (Some(true), _) | (_, Some(_)) => required_code(given, &mut issues),
-        (Some(false) | None, None) => None,
+    let code = match parsed.enabled {
+        Some(true) => WalletVerification::take(given, &mut issues),
+        Some(false) | None => WalletVerification::take_given(given, &mut issues),
     };
     issues.finish()?;
     let id = id.ok_or_else(|| Error::internal("an id without an issue is there"))?;
@@ -192,6 +182,7 @@ pub async fn update(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
 #[schema(example = json!({ "keyId": "k3Jd82Lm" }))]
 pub struct DeleteKeyBody {
     key_id: String,
+    /// Checked when it is given.
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -209,8 +200,7 @@ pub async fn delete(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let parsed: DeleteKeyBody = body.parse()?;
     let mut issues = Issues::default();
     let id = key_id("keyId", &parsed.key_id, &mut issues);
-    let given = parsed.wallet_verification.as_ref();
-    let code = given.and_then(|_| required_code(given, &mut issues));
+    let code = WalletVerification::take_given(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let id = id.ok_or_else(|| Error::internal("an id without an issue is there"))?;
     let terms = Terms { code, asset: None };

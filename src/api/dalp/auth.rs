@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::body::Issues;
+use super::body::{Issues, secret_text};
 use super::{Answer, Body, Call, Code, DalpError, Terms, WalletVerification};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -58,17 +58,6 @@ impl StepUp {
     }
 }
 
-fn code_of(given: Option<&WalletVerification>, issues: &mut Issues) -> Option<Code> {
-    match given.map(WalletVerification::parse) {
-        None => None,
-        Some(Ok(code)) => Some(code),
-        Some(Err(issue)) => {
-            issues.extend([issue]);
-            None
-        }
-    }
-}
-
 fn anybody(_: &mut Tx<'_>, _: &Ctx) -> Result<(), Error> {
     Ok(())
 }
@@ -81,7 +70,9 @@ fn anybody(_: &mut Tx<'_>, _: &Ctx) -> Result<(), Error> {
 pub struct EnablePinBody {
     /// Exactly 6 digits.
     #[schema(value_type = String, pattern = "^[0-9]{6}$")]
+    #[serde(deserialize_with = "secret_text")]
     pincode: SecretString,
+    /// Needed once a method is set up.
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -92,7 +83,9 @@ pub struct EnablePinBody {
 pub struct UpdatePinBody {
     /// Exactly 6 digits.
     #[schema(value_type = String, pattern = "^[0-9]{6}$")]
+    #[serde(deserialize_with = "secret_text")]
     new_pincode: SecretString,
+    /// Needed once a method is set up.
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -100,6 +93,7 @@ pub struct UpdatePinBody {
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({ "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct DisableBody {
+    /// Needed once a method is set up.
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -116,7 +110,7 @@ async fn put_pin(
 ) -> Result<HttpResponse, DalpError> {
     let mut issues = Issues::default();
     let pin = issues.take(field, Pin::parse(pin.expose_secret()));
-    let code = code_of(given, &mut issues);
+    let code = WalletVerification::take_given(given, &mut issues);
     issues.finish()?;
     let pin = pin.ok_or_else(|| Error::internal("a PIN without an issue is there"))?;
     let step_up = StepUp::of(&call, code).await?;
@@ -183,7 +177,7 @@ pub async fn pincode_disable(call: Call, body: Body) -> Result<HttpResponse, Dal
 async fn disable(call: Call, body: Body, method: Method) -> Result<HttpResponse, DalpError> {
     let parsed: DisableBody = body.parse()?;
     let mut issues = Issues::default();
-    let code = code_of(parsed.wallet_verification.as_ref(), &mut issues);
+    let code = WalletVerification::take_given(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let step_up = StepUp::of(&call, code).await?;
     let shown = step_up.shown;
@@ -204,6 +198,7 @@ pub struct EnableOtpBody {
     issuer: Option<String>,
     /// `SHA1` (the default, what authenticator apps expect) or `SHA256`.
     algorithm: Option<String>,
+    /// Needed once a method is set up.
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -245,7 +240,7 @@ pub async fn otp_enable(call: Call, body: Body) -> Result<HttpResponse, DalpErro
     let mut issues = Issues::default();
     let algorithm = parsed.algorithm.as_deref().map(Algorithm::parse).transpose();
     let algorithm = issues.take("algorithm", algorithm).flatten().unwrap_or_default();
-    let code = code_of(parsed.wallet_verification.as_ref(), &mut issues);
+    let code = WalletVerification::take_given(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let issuer = parsed.issuer.as_deref().unwrap_or(Enrolment::ISSUER_DEFAULT);
     let enrolment = Enrolment::generate(issuer, &call.ctx.actor.wallet, algorithm)?;
@@ -273,6 +268,7 @@ pub async fn otp_enable(call: Call, body: Body) -> Result<HttpResponse, DalpErro
 pub struct VerifyOtpBody {
     /// What the authenticator app shows now.
     #[schema(value_type = String)]
+    #[serde(deserialize_with = "secret_text")]
     code: SecretString,
 }
 
@@ -341,7 +337,7 @@ struct Generated {
 pub async fn codes_generate(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let parsed: DisableBody = body.parse()?;
     let mut issues = Issues::default();
-    let code = code_of(parsed.wallet_verification.as_ref(), &mut issues);
+    let code = WalletVerification::take_given(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let set = std::sync::Arc::new(SecretCodes::generate()?);
     let step_up = StepUp::of(&call, code).await?;

@@ -153,29 +153,42 @@ pub fn secret_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<
     }
 }
 
+/// serde speaks of a field that is missing from within the object that lacks it.
+const MISSING_FIELD: &str = "missing field `";
+
 fn issue_of(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
     let path = error.path().to_string().replace('[', ".").replace(']', "");
-    let path = if path == "." || path == "?" {
-        String::new()
-    } else {
-        path
-    };
-    let inner = error.inner();
-    let code = match inner.classify() {
-        serde_json::error::Category::Data => "type",
-        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
-            "syntax"
+    let path = if path == "." || path == "?" { "" } else { path.as_str() };
+    let message = sentence(error.inner());
+    let missing = message.strip_prefix(MISSING_FIELD);
+    let issue = match (
+        error.inner().classify(),
+        missing.and_then(|rest| rest.strip_suffix('`')),
+    ) {
+        (serde_json::error::Category::Data, Some(field)) if path.is_empty() => Issue::new(field, "required", &message),
+        (serde_json::error::Category::Data, Some(field)) => {
+            Issue::new(&format!("{path}.{field}"), "required", &message)
         }
+        (serde_json::error::Category::Data, None) => Issue::new(path, "type", message),
+        (
+            serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof,
+            _,
+        ) => Issue::new(path, "syntax", message),
     };
-    Error::Invalid(vec![Issue::new(&path, code, sentence(inner))])
+    Error::Invalid(vec![issue])
 }
 
-/// What serde says, which never repeats a secret: fields that hold one are plain strings and cannot fail on content.
+/// What serde says without the value that it refuses, which may be a code in the wrong place.
 fn sentence(error: &serde_json::Error) -> String {
     match error.classify() {
         serde_json::error::Category::Data => {
             let text = error.to_string();
-            text.split(" at line ").next().unwrap_or(&text).to_owned()
+            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
+            match text.rsplit_once(", expected ") {
+                Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),
+                Some((_, expected)) => format!("expected {expected}"),
+                None => text.to_owned(),
+            }
         }
         serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
             format!("the body is not JSON: {error}")
@@ -282,6 +295,16 @@ mod tests {
         #[serde(default)]
         #[expect(dead_code, reason = "only its parsing is tested")]
         user_ids: Vec<u32>,
+        #[expect(dead_code, reason = "only its parsing is tested")]
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Inner {
+        #[serde(deserialize_with = "secret_text")]
+        #[expect(dead_code, reason = "only its parsing is tested")]
+        their_name: SecretString,
     }
 
     fn body(text: &str) -> Body {
@@ -305,10 +328,29 @@ mod tests {
     #[test]
     fn an_issue_names_the_field_in_the_words_of_the_wire() {
         assert_eq!(issue(r#"{"name":"a","userIds":[1,"x"]}"#).path, ["userIds", "1"]);
+        assert_eq!(issue(r#"{"userIds":[]}"#).path, ["name"]);
         assert_eq!(issue(r#"{"userIds":[]}"#).message, "missing field `name`");
+        assert_eq!(issue(r#"{"name":"a","inner":{}}"#).path, ["inner", "theirName"]);
         assert_eq!(issue(r#"{"name":"abcd"}"#).path, ["name"]);
         assert_eq!(issue(r#"{"name":"#).code, "syntax");
         assert_eq!(issue(r#"{"name":"a"} x"#).code, "format");
+    }
+
+    #[test]
+    fn what_is_refused_is_not_repeated() {
+        for text in [
+            r#"{"name":"a","inner":{"theirName":123456}}"#,
+            r#"{"name":"a","inner":"123456"}"#,
+            r#"{"name":"a","inner":"1, expected 123456 at line 3"}"#,
+            r#"{"name":"a","userIds":["123456"]}"#,
+            r#"{"name":123456}"#,
+        ] {
+            let found = issue(text);
+            assert_eq!(found.code, "type", "{text}");
+            assert!(!found.message.contains("123456"), "{text}: {}", found.message);
+        }
+        assert_eq!(issue(r#"{"name":"a","inner":"1"}"#).message, "expected an object");
+        assert_eq!(issue(r#"{"name":1}"#).message, "expected a string");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::body::Issues;
-use super::identity::code_if_given;
+use super::identity::terms;
 use super::page::{page_of, query};
 use super::{Answer, Body, Call, DalpError, WalletVerification};
 use crate::chain::ClaimSignature;
@@ -109,6 +109,7 @@ impl IdentityClaim {
     "targetIdentityAddress": "0x42E2a5175414eFF2171e290F71f905C8115e053E",
     "claim": { "topic": "knowYourCustomer", "data": { "claim": "verified" } },
     "expiresAt": "2027-06-30T00:00:00.000Z",
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
 }))]
 pub struct ClaimIssueBody {
     /// Address of the identity that the claim is about.
@@ -129,6 +130,7 @@ pub struct ClaimIssueBody {
     uri: Option<String>,
     /// When the record has to be deleted.
     retain_until: Option<String>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -237,7 +239,7 @@ pub async fn issue(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let parsed: ClaimIssueBody = body.parse()?;
     let mut issues = Issues::default();
     let claim = parsed.parse(&mut issues);
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let claim = claim.ok_or_else(|| Error::internal("a claim without an issue is there"))?;
     let asked = claim.clone();
@@ -252,6 +254,7 @@ pub async fn issue(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({
     "targetIdentityAddress": "0x42E2a5175414eFF2171e290F71f905C8115e053E", "claimTopic": "knowYourCustomer",
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
 }))]
 pub struct ClaimRevokeBody {
     /// Address of the identity that the claim is about.
@@ -259,6 +262,7 @@ pub struct ClaimRevokeBody {
     claim_topic: String,
     /// Address of the issuer's identity; needed when several issuers have an active claim and none is the caller's.
     issuer: Option<String>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -278,7 +282,7 @@ pub async fn revoke(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
         .issuer
         .as_deref()
         .and_then(|text| issues.take("issuer", Address::parse(text)));
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let (Some(target), Some(topic)) = (target, topic) else {
         return Err(Error::internal("a revocation without an issue is there").into());

@@ -7,7 +7,7 @@ use validator::Validate;
 
 use super::bare_list::bare_list;
 use super::body::Issues;
-use super::identity::code_if_given;
+use super::identity::terms;
 use super::page::{page_of, query};
 use super::{Answer, Body, Call, DalpError, WalletVerification};
 use crate::access::{self, Permission, Scope};
@@ -81,7 +81,8 @@ pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, Dalp
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({ "name": "suitability", "signature": "uint8 level, string note" }))]
+#[schema(example = json!({ "name": "suitability", "signature": "uint8 level, string note",
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct ClaimTopicCreateBody {
     /// 1 to 100 of `A-Z a-z 0-9 _ - .`
     #[schema(min_length = 1, max_length = 100)]
@@ -91,6 +92,7 @@ pub struct ClaimTopicCreateBody {
     /// One year when left out.
     #[schema(minimum = 1, maximum = 315_360_000)]
     validity_seconds_max: Option<i64>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -109,7 +111,7 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let mut issues = Issues::default();
     let name = issues.take("name", TopicName::parse(&parsed.name));
     let shape = issues.take("signature", ClaimShape::parse(&parsed.signature));
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let (Some(name), Some(shape)) = (name, shape) else {
         return Err(Error::internal("a topic without an issue is there").into());
@@ -128,13 +130,15 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({ "validitySecondsMax": 15_552_000 }))]
+#[schema(example = json!({ "validitySecondsMax": 15_552_000,
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct ClaimTopicUpdateBody {
     /// Refused once there are claims of the topic.
     signature: Option<String>,
     /// For claims to come.
     #[schema(minimum = 1, maximum = 315_360_000)]
     validity_seconds_max: Option<i64>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -151,7 +155,7 @@ pub async fn update(call: Call, path: web::Path<String>, body: Body) -> Result<H
     let name = issues.take("name", TopicName::parse(&path));
     let shape = parsed.signature.as_deref().map(ClaimShape::parse);
     let shape = shape.and_then(|shape| issues.take("signature", shape));
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let name = name.ok_or_else(|| Error::internal("a name without an issue is there"))?;
     let change = TopicChange {
@@ -168,7 +172,9 @@ pub async fn update(call: Call, path: web::Path<String>, body: Body) -> Result<H
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct ClaimTopicDeleteBody {
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -176,7 +182,7 @@ pub struct ClaimTopicDeleteBody {
 ///
 /// Needs `claimPolicyManager`. 409 while claims or trusted issuers use it, and for one that is built in.
 #[utoipa::path(tag = "Claim topics", operation_id = "claimTopicDelete",
-    request_body(content = Option<ClaimTopicDeleteBody>, example = json!({})),
+    request_body = ClaimTopicDeleteBody,
     params(("name" = String, Path)),
     responses((status = 200, description = "Deleted", body = ClaimTopicObject)))]
 #[delete("/system/claim-topics/{name}")]
@@ -184,7 +190,7 @@ pub async fn delete(call: Call, path: web::Path<String>, body: Body) -> Result<H
     let parsed: ClaimTopicDeleteBody = body.parse()?;
     let mut issues = Issues::default();
     let name = issues.take("name", TopicName::parse(&path));
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let name = name.ok_or_else(|| Error::internal("a name without an issue is there"))?;
     call.mutate(&body, terms, may_manage, move |tx, ctx| {

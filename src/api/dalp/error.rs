@@ -20,6 +20,9 @@ pub enum DalpError {
     BodyTooLarge { max: usize },
     #[error("the body must be application/json")]
     MediaType,
+    /// Fields that are good each and make no sense together.
+    #[error("{0}")]
+    Combination(&'static str),
     #[error("the request panicked")]
     Panicked { request_id: String },
 }
@@ -47,9 +50,28 @@ impl Rendered {
             ..self
         }
     }
+
+    fn body(self) -> Value {
+        let Self {
+            status,
+            code,
+            message,
+            data,
+        } = self;
+        let mut body = json!({ "defined": true, "code": code, "status": status.as_u16(), "message": message });
+        if let (Some(data), Value::Object(fields)) = (data, &mut body) {
+            fields.insert("data".into(), data);
+        }
+        body
+    }
 }
 
 impl DalpError {
+    /// What the envelope holds.
+    pub fn body(&self) -> Value {
+        self.render().body()
+    }
+
     fn render(&self) -> Rendered {
         match self {
             Self::Domain(error) => render_domain(error),
@@ -67,6 +89,10 @@ impl DalpError {
                 "UNSUPPORTED_MEDIA_TYPE",
                 "The body must be application/json",
             ),
+            Self::Combination(reason) => {
+                Rendered::new(StatusCode::UNPROCESSABLE_ENTITY, "INPUT_VALIDATION_FAILED", *reason)
+                    .with(json!({ "errors": [reason] }))
+            }
             Self::Panicked { .. } => internal(),
         }
     }
@@ -227,17 +253,8 @@ impl ResponseError for DalpError {
         if let Self::Domain(Error::Internal(cause)) = self {
             tracing::error!(cause, "a request failed for a reason of our own");
         }
-        let Rendered {
-            status,
-            code,
-            message,
-            data,
-        } = self.render();
-        let mut body = json!({ "defined": true, "code": code, "status": status.as_u16(), "message": message });
-        if let (Some(data), Value::Object(fields)) = (data, &mut body) {
-            fields.insert("data".into(), data);
-        }
-        let mut response = HttpResponse::build(status);
+        let rendered = self.render();
+        let mut response = HttpResponse::build(rendered.status);
         match self {
             Self::Domain(Error::Limited {
                 retry_after_seconds, ..
@@ -255,9 +272,13 @@ impl ResponseError for DalpError {
             Self::Panicked { request_id } => {
                 response.insert_header(("X-Request-Id", request_id.as_str()));
             }
-            Self::Domain(_) | Self::RouteUnknown | Self::BodyTooLarge { .. } | Self::MediaType => {}
+            Self::Domain(_)
+            | Self::RouteUnknown
+            | Self::BodyTooLarge { .. }
+            | Self::MediaType
+            | Self::Combination(_) => {}
         }
-        response.json(body)
+        response.json(rendered.body())
     }
 }
 

@@ -8,7 +8,7 @@ use validator::Validate;
 use super::body::Issues;
 use super::claim::IdentityClaim;
 use super::page::{page_of, query};
-use super::{Answer, Body, Call, Code, DalpError, Terms, WalletVerification, address_in_path};
+use super::{Answer, Body, Call, DalpError, Terms, WalletVerification, address_in_path};
 use crate::access::{self, Permission, Scope};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -100,16 +100,12 @@ impl SystemIdentity {
     }
 }
 
-/// The code that a body has; a change of identities and claims does not ask for one, but checks one that is given.
-pub(super) fn code_if_given(given: Option<&WalletVerification>, issues: &mut Issues) -> Terms {
-    let code: Option<Code> = match given.map(WalletVerification::parse).transpose() {
-        Ok(code) => code,
-        Err(issue) => {
-            issues.extend([issue]);
-            None
-        }
-    };
-    Terms { code, asset: None }
+/// The terms of a change in the system: it needs a code and is about no asset.
+pub(super) fn terms(given: Option<&WalletVerification>, issues: &mut Issues) -> Terms {
+    Terms {
+        code: WalletVerification::take(given, issues),
+        asset: None,
+    }
 }
 
 fn wallet_or_own(text: Option<&str>, own: Address, issues: &mut Issues) -> Address {
@@ -119,10 +115,12 @@ fn wallet_or_own(text: Option<&str>, own: Address, issues: &mut Issues) -> Addre
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({ "wallet": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed" }))]
+#[schema(example = json!({ "wallet": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct IdentityCreateBody {
     /// The caller's own when left out.
     wallet: Option<String>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -137,7 +135,7 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let parsed: IdentityCreateBody = body.parse()?;
     let mut issues = Issues::default();
     let wallet = wallet_or_own(parsed.wallet.as_deref(), call.ctx.actor.wallet, &mut issues);
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| identity::may_create(tx, ctx, &wallet);
     call.mutate(&body, terms, allowed, move |tx, ctx| {
@@ -149,12 +147,14 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({ "wallet": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "country": "BE" }))]
+#[schema(example = json!({ "wallet": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "country": "BE",
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct IdentityRegisterBody {
     /// The caller's own when left out.
     wallet: Option<String>,
     /// ISO 3166-1, two capital letters.
     country: String,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -170,7 +170,7 @@ pub async fn register(call: Call, body: Body) -> Result<HttpResponse, DalpError>
     let mut issues = Issues::default();
     let wallet = wallet_or_own(parsed.wallet.as_deref(), call.ctx.actor.wallet, &mut issues);
     let country = issues.take("country", CountryCode::parse_alpha2(&parsed.country));
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let country = country.ok_or_else(|| Error::internal("a country without an issue is there"))?;
     let allowed = |tx: &mut Tx<'_>, ctx: &Ctx| access::require(tx, ctx, Permission::RegisterIdentity, Scope::System);

@@ -46,7 +46,7 @@ pub struct Code {
 }
 
 impl WalletVerification {
-    pub fn parse(&self) -> Result<Code, Issue> {
+    fn parse(&self) -> Result<Code, Issue> {
         let text = self.verification_type.as_deref().unwrap_or("PINCODE");
         let method = Method::parse(text).map_err(|_| {
             Issue::new(
@@ -61,18 +61,17 @@ impl WalletVerification {
         })
     }
 
-    /// The verification that a body must have.
-    pub fn required(given: Option<&Self>) -> Result<Code, Issue> {
-        given
-            .ok_or_else(|| Issue::new("walletVerification", "required", "is required"))?
-            .parse()
-    }
-}
-
-impl WalletVerification {
     /// The verification that a body must have; none when it is missing or wrong, which is noted.
     pub fn take(given: Option<&Self>, issues: &mut Issues) -> Option<Code> {
-        match Self::required(given) {
+        if given.is_none() {
+            issues.add("walletVerification", "required", "is required");
+        }
+        Self::take_given(given, issues)
+    }
+
+    /// The verification that a body may have; none when it is missing, or wrong, which is noted.
+    pub fn take_given(given: Option<&Self>, issues: &mut Issues) -> Option<Code> {
+        match given?.parse() {
             Ok(code) => Some(code),
             Err(issue) => {
                 issues.extend([issue]);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::access_manager::{RolesBody, RolesObject, roles_of};
+use super::access_manager::{RolesBody, RolesObject, pair, roles_of};
 use super::amount::recipients_of;
 use super::body::Issues;
 use super::mutate::{Answer, Terms, WalletVerification};
@@ -42,6 +42,7 @@ pub struct GrantRoleBody {
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(default)]
     roles: Value,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -90,7 +91,7 @@ async fn grant_on(call: &Call, asset: Asset, parsed: &GrantRoleBody, body: &Body
     let (wallets, roles) = parsed.grants(&mut issues);
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
-    let grants = access::pair(scope, &wallets, &roles)?;
+    let grants = pair(scope, &wallets, &roles)?;
     let terms = Terms {
         code,
         asset: Some(asset.id),
@@ -146,7 +147,7 @@ pub async fn revoke_role(call: Call, path: web::Path<String>, body: Body) -> Res
     let (wallets, roles) = parsed.grants(&mut issues);
     let code = WalletVerification::take(parsed.verification(), &mut issues);
     issues.finish()?;
-    let grants = access::pair(scope, &wallets, &roles)?;
+    let grants = pair(scope, &wallets, &roles)?;
     let terms = Terms {
         code,
         asset: Some(asset.id),

@@ -7,7 +7,7 @@ use validator::Validate;
 
 use super::bare_list::bare_list;
 use super::body::Issues;
-use super::identity::{IdentityAccount, code_if_given};
+use super::identity::{IdentityAccount, terms};
 use super::page::{page_of, query};
 use super::{Answer, Body, Call, DalpError, WalletVerification, address_in_path};
 use crate::access::{self, Permission, Scope};
@@ -107,6 +107,7 @@ fn may_manage(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(), Error> {
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({
     "issuerAddress": "0x42E2a5175414eFF2171e290F71f905C8115e053E", "claimTopicIds": ["knowYourCustomer", "collateral"],
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" },
 }))]
 pub struct TrustedIssuerCreateBody {
     /// Address of an identity.
@@ -115,6 +116,7 @@ pub struct TrustedIssuerCreateBody {
     #[validate(length(min = 1, max = "TOPICS_MAX"))]
     #[schema(min_items = 1, max_items = 100)]
     claim_topic_ids: Vec<String>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -128,7 +130,7 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let parsed: TrustedIssuerCreateBody = body.parse()?;
     let mut issues = Issues::default();
     let issuer = issues.take("issuerAddress", Address::parse(&parsed.issuer_address));
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let issuer = issuer.ok_or_else(|| Error::internal("an issuer without an issue is there"))?;
     let wanted = parsed.claim_topic_ids;
@@ -142,12 +144,14 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({ "claimTopicIds": ["knowYourCustomer"] }))]
+#[schema(example = json!({ "claimTopicIds": ["knowYourCustomer"],
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct TrustedIssuerUpdateBody {
     /// Names of topics, or their numbers: exactly these from now on.
     #[validate(length(min = 1, max = "TOPICS_MAX"))]
     #[schema(min_items = 1, max_items = 100)]
     claim_topic_ids: Vec<String>,
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -162,7 +166,7 @@ pub async fn update(call: Call, path: web::Path<String>, body: Body) -> Result<H
     let issuer = address_in_path("issuerAddress", &path)?;
     let parsed: TrustedIssuerUpdateBody = body.parse()?;
     let mut issues = Issues::default();
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let wanted = parsed.claim_topic_ids;
     call.mutate(&body, terms, may_manage, move |tx, ctx| {
@@ -175,7 +179,9 @@ pub async fn update(call: Call, path: web::Path<String>, body: Body) -> Result<H
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct TrustedIssuerDeleteBody {
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -183,7 +189,7 @@ pub struct TrustedIssuerDeleteBody {
 ///
 /// Needs `claimPolicyManager`.
 #[utoipa::path(tag = "Trusted issuers", operation_id = "trustedIssuerDelete",
-    request_body(content = Option<TrustedIssuerDeleteBody>, example = json!({})),
+    request_body = TrustedIssuerDeleteBody,
     params(("issuerAddress" = String, Path, description = "Address of the identity")),
     responses((status = 200, description = "Not trusted any more: as it was", body = TrustedIssuerObject)))]
 #[delete("/system/trusted-issuers/{issuerAddress}")]
@@ -191,7 +197,7 @@ pub async fn delete(call: Call, path: web::Path<String>, body: Body) -> Result<H
     let issuer = address_in_path("issuerAddress", &path)?;
     let parsed: TrustedIssuerDeleteBody = body.parse()?;
     let mut issues = Issues::default();
-    let terms = code_if_given(parsed.wallet_verification.as_ref(), &mut issues);
+    let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     call.mutate(&body, terms, may_manage, move |tx, ctx| {
         let removed = identity::remove_trusted_issuer(tx, ctx, &issuer)?;

@@ -71,14 +71,15 @@ impl UserObject {
 
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({ "name": "Ada Investor", "wallet": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed" }))]
+#[schema(example = json!({ "name": "Ada Investor", "wallet": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    "walletVerification": { "secretVerificationCode": "123456", "verificationType": "PINCODE" } }))]
 pub struct CreateUserBody {
     /// 1 to 100 characters.
     name: String,
     wallet: String,
     /// When the first key ends: RFC 3339, 1 to 365 days from now. Without it the key lives for ever.
     expires_at: Option<String>,
-    /// Checked when it is given.
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
@@ -120,8 +121,7 @@ impl CreatedUser {
 /// Create a user with a first API key.
 ///
 /// For the system roles `admin` and `identityManager`; for `admin` alone when the wallet holds roles already. One wallet
-/// has one user. The key is handed to its owner, who sets
-/// up a verification method with it.
+/// has one user. The key is handed to its owner, who sets up a verification method with it.
 #[utoipa::path(tag = "Users", operation_id = "userCreate", request_body = CreateUserBody,
     responses((status = 200, description = "The user, and its key shown once", body = CreatedUser)))]
 #[post("/user")]
@@ -131,11 +131,7 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let wallet = issues.take("wallet", Address::parse(&parsed.wallet));
     let expires_at = parsed.expires_at.as_deref().map(Timestamp::parse).transpose();
     let expires_at = issues.take("expiresAt", expires_at).flatten();
-    let code = parsed.wallet_verification.as_ref().map(WalletVerification::parse);
-    let code = code.transpose().unwrap_or_else(|issue| {
-        issues.extend([issue]);
-        None
-    });
+    let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let wallet = wallet.ok_or_else(|| Error::internal("an address without an issue is there"))?;
     let new = NewUser {
