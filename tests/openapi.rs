@@ -192,13 +192,13 @@ fn every_answer_is_described_and_one_is_good() {
 }
 
 #[test]
-fn every_error_has_the_envelope_and_an_example_of_it() {
+fn every_error_has_the_envelope_and_an_example_of_each_code() {
     let document = document();
     for operation in operations(&document).iter().filter(|operation| operation.is_api()) {
         let name = &operation.name;
-        let mut expected = vec!["400", "401", "403", "404", "405", "500", "503"];
+        let mut expected = vec!["400", "401", "403", "404", "405", "429", "500", "503"];
         if !name.starts_with("GET ") {
-            expected.extend(["409", "422", "429"]);
+            expected.extend(["409", "422"]);
         }
         if !operation.says["requestBody"].is_null() {
             expected.extend(["413", "415"]);
@@ -212,17 +212,36 @@ fn every_error_has_the_envelope_and_an_example_of_it() {
                 content["schema"]["$ref"], "#/components/schemas/Error",
                 "{name} {status}"
             );
-            assert_eq!(
-                content["example"]["status"].to_string(),
-                *status,
-                "{name} {status}: the status of the example"
+            let examples = content["examples"].as_object();
+            assert!(
+                examples.is_some_and(|examples| !examples.is_empty()),
+                "{name} {status}: no example"
             );
-            assert_eq!(
-                misfits(&document, &content["schema"], &content["example"]),
-                Vec::<String>::new(),
-                "{name} {status}"
-            );
+            for (code, example) in examples.into_iter().flatten() {
+                let example = &example["value"];
+                assert_eq!(example["code"], *code, "{name} {status}");
+                assert_eq!(example["status"].to_string(), *status, "{name} {status}");
+                assert_eq!(
+                    misfits(&document, &content["schema"], example),
+                    Vec::<String>::new(),
+                    "{name} {status} {code}"
+                );
+            }
         }
+    }
+}
+
+#[test]
+fn every_code_that_the_server_answers_with_is_an_example() {
+    let document = document();
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/errors.json");
+    let golden: Value = serde_json::from_str(&std::fs::read_to_string(golden).unwrap()).unwrap();
+
+    for (what, body) in golden.as_object().unwrap() {
+        let (status, code) = (&body["status"], body["code"].as_str().unwrap());
+        let examples =
+            &document["components"]["responses"][format!("Error{status}")]["content"]["application/json"]["examples"];
+        assert!(!examples[code].is_null(), "{what}: {status} {code}");
     }
 }
 

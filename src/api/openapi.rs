@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document: what the handlers say, plus what every route has in common.
 
 use serde_json::{Value, json};
+use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
@@ -9,13 +10,12 @@ use utoipa::openapi::{
     Ref, RefOr, Required, Type,
 };
 
+use super::dalp::{self, DalpError};
 use super::examples;
 
-/// One error status that routes share: status, code, message, description.
+/// One error status that routes share.
 struct Shared {
     status: u16,
-    code: &'static str,
-    message: &'static str,
     description: &'static str,
     on: On,
 }
@@ -37,85 +37,61 @@ enum On {
 const SHARED: &[Shared] = &[
     Shared {
         status: 400,
-        code: "BAD_REQUEST",
-        message: "Input validation failed",
         description: "Malformed path, query or body: every issue with its path",
         on: On::Every,
     },
     Shared {
         status: 401,
-        code: "UNAUTHORIZED",
-        message: "API key is missing, invalid, expired or disabled",
         description: "No valid API key, or (CHALLENGE_FAILED) a wrong, replayed or used-up code",
         on: On::Every,
     },
     Shared {
         status: 403,
-        code: "USER_NOT_AUTHORIZED",
-        message: "User does not have the required role to execute this action",
         description: "The role is missing: data.requiredRoles",
         on: On::Every,
     },
     Shared {
         status: 404,
-        code: "NOT_FOUND",
-        message: "Asset not found",
         description: "What the path names is unknown, or (VERIFICATION_ID_NOT_FOUND) the method is not set up",
         on: On::Every,
     },
     Shared {
         status: 405,
-        code: "METHOD_NOT_SUPPORTED",
-        message: "This route does not have this method",
         description: "Another method: header Allow",
         on: On::Every,
     },
     Shared {
         status: 409,
-        code: "CONFLICT",
-        message: "Asset is already paused",
         description: "The state is not what the request assumes, or the idempotency key was used with another request",
         on: On::Changes,
     },
     Shared {
         status: 413,
-        code: "PAYLOAD_TOO_LARGE",
-        message: "the body is larger than 1048576 bytes",
         description: "The body is too large",
         on: On::Bodies,
     },
     Shared {
         status: 415,
-        code: "UNSUPPORTED_MEDIA_TYPE",
-        message: "The body must be application/json",
         description: "The body is not JSON",
         on: On::Bodies,
     },
     Shared {
         status: 422,
-        code: "RECIPIENT_NOT_COMPLIANT",
-        message: "Recipient not compliant",
         description: "The rules refuse: data.findings has every failing rule and line",
         on: On::Changes,
     },
     Shared {
         status: 429,
-        code: "RATE_LIMIT_EXCEEDED",
-        message: "Too many attempts",
-        description: "The verification method is locked: data.retryAfter, header Retry-After",
-        on: On::Changes,
+        description: "The verification method is locked, or too many requests: data.retryAfter, header Retry-After",
+        on: On::Every,
     },
     Shared {
         status: 500,
-        code: "INTERNAL_SERVER_ERROR",
-        message: "Internal server error",
         description: "A defect of ours; quote X-Request-Id",
         on: On::Every,
     },
     Shared {
         status: 503,
-        code: "SERVICE_UNAVAILABLE",
-        message: "Temporarily unavailable. Nothing was done; try again",
         description: "Database away or queue full: header Retry-After",
         on: On::Every,
     },
@@ -147,9 +123,10 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
         .unwrap_or_else(|| ComponentsBuilder::new().build());
     components.add_security_scheme("apiKey", scheme);
     components.schemas.insert("Error".to_owned(), error_schema());
+    let errors: Vec<Value> = dalp::error_examples().iter().map(DalpError::body).collect();
     let responses = SHARED
         .iter()
-        .map(|shared| (shared.name(), RefOr::T(response_of(shared))));
+        .map(|shared| (shared.name(), RefOr::T(response_of(shared, &errors))));
     components.responses.extend(responses);
     document.components = Some(components);
     document.security = Some(vec![SecurityRequirement::new("apiKey", Vec::<String>::new())]);
@@ -229,13 +206,16 @@ fn add(operation: &mut Operation, shared: &Shared) {
         .or_insert(RefOr::Ref(reference));
 }
 
-fn response_of(shared: &Shared) -> Response {
-    let example = json!({
-        "defined": true, "code": shared.code, "status": shared.status, "message": shared.message,
+/// With an example of every code that the status comes with.
+fn response_of(shared: &Shared, errors: &[Value]) -> Response {
+    let of_status = errors.iter().filter(|body| body["status"] == shared.status);
+    let examples = of_status.map(|body| {
+        let code = body["code"].as_str().unwrap_or_default();
+        (code, ExampleBuilder::new().value(Some(body.clone())).build())
     });
     let content = ContentBuilder::new()
         .schema(Some(Ref::new("#/components/schemas/Error")))
-        .example(Some(example))
+        .examples_from_iter(examples)
         .build();
     ResponseBuilder::new()
         .description(shared.description)

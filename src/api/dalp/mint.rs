@@ -40,27 +40,41 @@ pub struct MintBody {
     #[schema(required = true, schema_with = forms::amounts)]
     #[serde(default)]
     amounts: Value,
-    /// Needed to mint; a dry run does not look at it.
+    #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
-impl MintBody {
-    fn lines(&self, asset: &Asset, issues: &mut Issues) -> Vec<MintLine> {
-        let recipients = recipients_of("recipients", &self.recipients, issues);
-        let amounts = amounts_of("amounts", &self.amounts, asset.decimals.get(), issues);
-        if let (Some(recipients), Some(amounts)) = (&recipients, &amounts)
-            && recipients.len() != amounts.len()
-        {
-            issues.add("amounts", "length", "Recipients and amounts mismatch");
-        }
-        let pairs = recipients
-            .unwrap_or_default()
-            .into_iter()
-            .zip(amounts.unwrap_or_default());
-        pairs
-            .map(|(recipient, amount)| MintLine { recipient, amount })
-            .collect()
+/// A mint without its verification.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "recipients": ["0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"],
+    "amounts": [["500000000000000000000", 18], ["300000000000000000000", 18]],
+}))]
+pub struct MintCheckBody {
+    #[schema(required = true, schema_with = forms::addresses)]
+    #[serde(default)]
+    recipients: Value,
+    #[schema(required = true, schema_with = forms::amounts)]
+    #[serde(default)]
+    amounts: Value,
+}
+
+fn lines_of(asset: &Asset, recipients: &Value, amounts: &Value, issues: &mut Issues) -> Vec<MintLine> {
+    let recipients = recipients_of("recipients", recipients, issues);
+    let amounts = amounts_of("amounts", amounts, asset.decimals.get(), issues);
+    if let (Some(recipients), Some(amounts)) = (&recipients, &amounts)
+        && recipients.len() != amounts.len()
+    {
+        issues.add("amounts", "length", "Recipients and amounts mismatch");
     }
+    let pairs = recipients
+        .unwrap_or_default()
+        .into_iter()
+        .zip(amounts.unwrap_or_default());
+    pairs
+        .map(|(recipient, amount)| MintLine { recipient, amount })
+        .collect()
 }
 
 /// Mint units to one or many recipients.
@@ -80,7 +94,7 @@ pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Bod
     let asset = asset_in_path(&call, &path).await?;
     let parsed: MintBody = body.parse()?;
     let mut issues = Issues::default();
-    let lines = parsed.lines(&asset, &mut issues);
+    let lines = lines_of(&asset, &parsed.recipients, &parsed.amounts, &mut issues);
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let code = code.ok_or_else(|| Error::internal("a verification without an issue is there"))?;
@@ -206,15 +220,15 @@ pub struct MintCheck {
 /// The same body without wallet verification, the same role; changes nothing.
 #[utoipa::path(tag = "Token", operation_id = "tokenMintCheck",
     params(("contract" = String, Path, description = "Address of the asset")),
-    request_body = MintBody,
+    request_body = MintCheckBody,
     responses((status = 200, description = "What the rules say", body = MintCheck,
-        example = json!({ "allowed": true, "findings": [], "policyHash": "0x00" }))))]
+        example = json!({ "allowed": true, "findings": [], "policyHash": "0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658" }))))]
 #[post("/token/{contract}/mint/check")]
 pub async fn mint_check(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, &path).await?;
-    let parsed: MintBody = body.parse()?;
+    let parsed: MintCheckBody = body.parse()?;
     let mut issues = Issues::default();
-    let lines = parsed.lines(&asset, &mut issues);
+    let lines = lines_of(&asset, &parsed.recipients, &parsed.amounts, &mut issues);
     issues.finish()?;
     let lanes = call.app.lanes().clone();
     let asset_id = asset.id;

@@ -7,13 +7,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Answer;
+use super::token_identity::IdentityObject;
 use super::token_permissions::{AccessControl, UserPermissions};
 use crate::access::{self, Held, Scope};
 use crate::asset::{self, Asset, AssetKind, AssetView, Denomination, Feature, Settlement};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::identity::{Claim, ClaimStatus, Collateral};
+use crate::identity::Collateral;
 use crate::types::{Address, Amount, Currency, Dnum, Timestamp};
 
 /// An asset as every route of the asset API answers it. Amounts are dnum strings at the asset's scale.
@@ -180,7 +181,7 @@ pub struct Fund {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ModuleConfig {
-    #[schema(example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220-CountryBlockListComplianceModule")]
+    #[schema(example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220-0")]
     id: String,
     compliance_module: ModuleName,
 }
@@ -201,45 +202,6 @@ pub struct Stats {
     /// Of the posted supply; null without a base currency, or without a price in it.
     #[schema(value_type = Option<String>)]
     total_value_in_base_currency: Option<Dnum>,
-}
-
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct IdentityObject {
-    #[schema(value_type = String, example = "0x42E2a5175414eFF2171e290F71f905C8115e053E")]
-    id: Address,
-    account: AccountObject,
-    is_contract: bool,
-    registered: bool,
-    claims: Vec<ClaimObject>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountObject {
-    #[schema(value_type = String, example = "0x9459D52E60edBD3178f00F9055f6C117a21b4220")]
-    id: Address,
-    contract_name: Option<&'static str>,
-}
-
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ClaimObject {
-    #[schema(example = "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
-    id: String,
-    /// The claim topic.
-    #[schema(example = "collateral")]
-    name: String,
-    revoked: bool,
-    issuer: Reference,
-    values: Vec<ClaimValueObject>,
-}
-
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ClaimValueObject {
-    #[schema(example = "amount")]
-    key: String,
-    #[schema(example = "1000000000000")]
-    value: String,
 }
 
 /// The object without what depends on the caller.
@@ -267,7 +229,7 @@ fn object(asset: &Asset, view: &AssetView) -> TokenObject {
         extensions: asset.features().into_iter().map(Feature::as_str).collect(),
         implements_erc3643: on_chain,
         implements_smart: on_chain,
-        identity: identity(asset, view, on_chain),
+        identity: IdentityObject::of(asset, view, on_chain),
         pausable: Pausable::of(asset),
         collateral: asset.collateral.as_ref().map(|_| collateral(asset, view.collateral)),
         capped: asset.cap.map(|cap| Capped {
@@ -299,35 +261,6 @@ fn is_on_chain(asset: &Asset) -> bool {
 
 fn scaled(asset: &Asset, amount: Amount) -> Dnum {
     Dnum::new(amount, asset.decimals.get())
-}
-
-fn identity(asset: &Asset, view: &AssetView, is_contract: bool) -> IdentityObject {
-    IdentityObject {
-        id: view.links.identity,
-        account: AccountObject {
-            id: asset.address,
-            contract_name: None,
-        },
-        is_contract,
-        registered: false,
-        claims: view.claims.iter().map(ClaimObject::from).collect(),
-    }
-}
-
-impl From<&Claim> for ClaimObject {
-    fn from(claim: &Claim) -> Self {
-        let values = claim.values.iter().map(|v| ClaimValueObject {
-            key: v.key.clone(),
-            value: v.value.clone(),
-        });
-        Self {
-            id: claim.id.to_string(),
-            name: claim.topic.to_string(),
-            revoked: claim.status == ClaimStatus::Revoked,
-            issuer: Reference { id: claim.issuer },
-            values: values.collect(),
-        }
-    }
 }
 
 fn collateral(asset: &Asset, collateral: Collateral) -> CollateralObject {
@@ -423,6 +356,7 @@ mod tests {
     use crate::access::Role;
     use crate::asset::{AssetName, ConfiguredModule, Decimals, Lifecycle, Links, Symbol, sample};
     use crate::chain::ClaimValue;
+    use crate::identity::{Claim, ClaimStatus};
     use crate::types::{ClaimId, IdentityId, TopicName};
 
     fn address(byte: u8) -> Address {

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 
 use super::body::Issues;
 use super::page::{page_of, query};
-use super::token_object::{ClaimObject, Pausable, TokenObject, token_body};
+use super::token_identity::ClaimObject;
+use super::token_object::{Pausable, TokenObject, token_body};
 use super::{Call, DalpError, asset_in_path};
 use crate::asset::{self, Asset, AssetKind, Direction, Listing, Order};
 use crate::reports::{self, ListedAsset};
