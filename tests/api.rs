@@ -12,6 +12,8 @@
 
 mod support;
 
+#[path = "api/answers.rs"]
+mod answers;
 #[path = "api/assets.rs"]
 mod assets;
 #[path = "api/away.rs"]
