@@ -24,6 +24,14 @@ pub(super) fn first(suggested: Fees, ceiling: u128) -> Fees {
     }
 }
 
+/// All that may be offered.
+pub(super) fn most(previous: Fees, ceiling: u128) -> Fees {
+    Fees {
+        max: ceiling,
+        priority: raised(previous.priority).unwrap_or(ceiling).min(ceiling),
+    }
+}
+
 /// 12.5 % more, rounded up, and more in any case: nodes compare strictly.
 fn raised(fee: u128) -> Option<u128> {
     fee.checked_add(fee.div_ceil(8).max(1))

@@ -13,8 +13,8 @@
 //!   actions may be done late, twice or, when it dies, not at all: they are asked for again;
 //! - what was mined stays `Mined` until `Finalised` is reported, so books and row become final in one commit;
 //! - the raw bytes of an attempt, once stored, are never replaced (rule 4);
-//! - in a view `count`, `head` and `finalized` are read first, and only then `receipts` and `blocks`: the hash of a block
-//!   that was read before the number of the final one proves nothing (rule 17).
+//! - in a view `head` and `finalized` are read first, then `count` at the number of that head, then `receipts` and
+//!   `blocks`: the hash of a block that was read before the number of the final one proves nothing (rule 17).
 //!
 //! Guarantee after a crash at any point: what is loaded again sends the same bytes at the same nonces. Only patience and
 //! the evidence against a missing transaction start anew, which makes decisions later, never different.
@@ -258,3 +258,6 @@ impl Sender {
         intents.map(|intent| intent.nonce).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

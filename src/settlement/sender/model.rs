@@ -109,8 +109,10 @@ pub struct Sending {
 pub struct Passed {
     pub block: u64,
     pub hash: Hash32,
-    /// Complete looks since, this first one included.
+    /// Complete looks at different heads since that block is final, `Policy::missing_blocks` deep.
     pub reads: u32,
+    /// The head of the last look that counted.
+    pub last: u64,
 }
 
 /// What became of an intent's work.

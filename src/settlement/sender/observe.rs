@@ -83,16 +83,51 @@ impl Sender {
                 self.not_passed(nonce);
                 continue;
             }
-            let Some(passed) = self.intents.get(&nonce).and_then(|intent| look_again(intent, view)) else {
+            let Some(passed) = self
+                .intents
+                .get(&nonce)
+                .and_then(|intent| self.look_again(intent, view))
+            else {
                 continue;
             };
             self.change(nonce, |intent| intent.passed = Some(passed));
-            let final_since = passed.block.saturating_add(self.policy.missing_blocks);
-            if passed.reads >= self.policy.missing_reads_min && view.finalized >= final_since {
+            if passed.reads >= self.policy.missing_reads_min {
                 actions.extend(self.give_up(nonce));
             }
         }
         actions
+    }
+
+    /// The evidence after this view, if this view adds any: it must have asked for every attempt, and still have the block
+    /// at which the nonce was first seen passed, by now final for a while.
+    fn look_again(&self, intent: &Intent, view: &View) -> Option<Passed> {
+        let is_complete = intent.hashes().all(|hash| view.receipts.contains_key(&hash));
+        if !is_complete {
+            return None;
+        }
+        let anew = Passed {
+            block: view.head.number,
+            hash: view.head.hash,
+            reads: 0,
+            last: view.head.number,
+        };
+        let Some(passed) = intent.passed else {
+            return Some(anew);
+        };
+        let hash = view.blocks.get(&passed.block)?;
+        if *hash != passed.hash {
+            return Some(anew);
+        }
+        let final_since = passed.block.saturating_add(self.policy.missing_blocks);
+        // A tick that runs twice is one look.
+        if view.finalized < final_since || view.head.number <= passed.last {
+            return Some(passed);
+        }
+        Some(Passed {
+            reads: passed.reads.saturating_add(1),
+            last: view.head.number,
+            ..passed
+        })
     }
 
     /// The transaction that took the nonce is gone again: ours counts as before.
@@ -155,31 +190,6 @@ fn find(intent: &Intent, view: &View) -> Option<Mined> {
         })
     });
     receipts.max_by_key(|mined| (view.blocks.get(&mined.block) == Some(&mined.block_hash), mined.block))
-}
-
-/// The evidence after this view, if this view adds any: it must have asked for every attempt, and still have the block
-/// at which the nonce was first seen passed.
-fn look_again(intent: &Intent, view: &View) -> Option<Passed> {
-    let is_complete = intent.hashes().all(|hash| view.receipts.contains_key(&hash));
-    if !is_complete {
-        return None;
-    }
-    let anew = Passed {
-        block: view.head.number,
-        hash: view.head.hash,
-        reads: 1,
-    };
-    let Some(passed) = intent.passed else {
-        return Some(anew);
-    };
-    match view.blocks.get(&passed.block) {
-        Some(hash) if *hash == passed.hash => Some(Passed {
-            reads: passed.reads.saturating_add(1),
-            ..passed
-        }),
-        Some(_) => Some(anew),
-        None => None,
-    }
 }
 
 fn confirms(view: &View, intent: &Intent, mined: Mined) -> bool {

@@ -153,6 +153,39 @@ impl Sender {
         actions
     }
 
+    /// Whether an action still stands: events that came after it may have overtaken it. Ask right before doing it.
+    pub fn stands(&self, action: &Action) -> bool {
+        match action {
+            Action::Sign {
+                nonce,
+                attempt,
+                fees,
+                content,
+            } => self
+                .intents
+                .get(nonce)
+                .filter(|intent| intent.is_waiting())
+                .is_some_and(|intent| {
+                    intent.unsigned().is_some_and(|unsigned| {
+                        unsigned.number == *attempt && unsigned.fees == *fees && unsigned.content == *content
+                    })
+                }),
+            Action::Broadcast { nonce, attempt } => self.intents.get(nonce).is_some_and(|intent| match intent.state {
+                State::Assigned | State::Signed | State::Sent => {
+                    intent.current().is_some_and(|current| current.number == *attempt)
+                }
+                State::Final { mined, .. } => mined.attempt == *attempt,
+                State::Mined(_) | State::Unknown | State::Closed => false,
+            }),
+            Action::Finalise { nonce } => self
+                .intents
+                .get(nonce)
+                .is_some_and(|intent| matches!(intent.state, State::Mined(_))),
+            Action::Fill { nonce } => !self.intents.contains_key(nonce),
+            Action::Alarm { .. } => true,
+        }
+    }
+
     /// A person settled what was unknown, or what vanished after it was final.
     pub(super) fn resolved(&mut self, nonce: u64) -> Vec<Action> {
         let needs_a_person = self

@@ -115,12 +115,13 @@ impl Sender {
     /// Adds an attempt that pays more; at the ceiling, or without the funds, it stops and says so (rules 10, 18).
     pub(super) fn outbid(&mut self, nonce: u64, sight: Sight) -> Option<Action> {
         let intent = self.intents.get(&nonce)?;
-        let highest = highest_fees(intent)?;
+        let highest = highest_fees(intent);
         let gas_limit = intent.gas_limit;
-        let Some(fees) = fees::bumped(highest, sight.suggested, self.policy.fee_max) else {
+        let Some(fees) = self.next_fees(intent, highest, sight.suggested) else {
             let detail = format!(
                 "nonce {nonce} offers {} wei per gas and may offer at most {}",
-                highest.max, self.policy.fee_max
+                highest.map_or(0, |fees| fees.max),
+                self.policy.fee_max
             );
             return self.raise(nonce, Attention::FeeCeiling, detail);
         };
@@ -137,6 +138,20 @@ impl Sender {
             intent.attention = intent.attention.filter(|attention| *attention != Attention::FeeCeiling);
         });
         None
+    }
+
+    /// Rule 10 where something competes. A first no-op for which the ceiling leaves no room offers the ceiling: a pool
+    /// that still has the work refuses it, one that forgot the work takes it.
+    fn next_fees(&self, intent: &Intent, highest: Option<Fees>, suggested: Fees) -> Option<Fees> {
+        let ceiling = self.policy.fee_max;
+        let Some(highest) = highest else {
+            return Some(fees::first(suggested, ceiling));
+        };
+        let bumped = fees::bumped(highest, suggested, ceiling);
+        if lacks_noop(intent) {
+            return bumped.or(Some(fees::most(highest, ceiling)));
+        }
+        bumped
     }
 
     /// Rules 4 and 6: what was never signed is signed now, at the nonce it has.
@@ -219,9 +234,10 @@ impl Sender {
     }
 }
 
-/// Both caps of the best offer so far, sent or not.
+/// Both caps of the best offer that may be in a pool.
 fn highest_fees(intent: &Intent) -> Option<Fees> {
-    let fees = intent.attempts.iter().map(|attempt| attempt.fees);
+    let competing = intent.attempts.iter().filter(|attempt| !attempt.refused);
+    let fees = competing.map(|attempt| attempt.fees);
     fees.reduce(|a, b| Fees {
         max: a.max.max(b.max),
         priority: a.priority.max(b.priority),
