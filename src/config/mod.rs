@@ -4,7 +4,10 @@
 //! A setting `section.key` is `MONEYER_SECTION__KEY` in the environment. A secret may also be given as the path of a file
 //! that holds it (`section.key_file`, `MONEYER_SECTION__KEY_FILE`). Secrets are kept in types that do not print.
 
+mod chain;
 mod reader;
+
+pub use chain::{Chain, Endpoint, Finality, KeySource};
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -50,6 +53,8 @@ pub struct Config {
     /// What `totalValueInBaseCurrency` is counted in; without it that field is null.
     pub base_currency: Option<Currency>,
     pub lanes: Lanes,
+    /// Where `settlement: evm` settles; without it that is refused.
+    pub chain: Option<Chain>,
     /// Requests of one API key per minute; none is no limit.
     pub rate_api_key: Option<NonZeroU32>,
 }
@@ -227,7 +232,7 @@ impl Config {
             "mode = {:?}\nserver.listen = {}\nserver.workers = {}\nserver.body_bytes_max = {}\nserver.stop_seconds = {}\n\
              metrics.listen = {}\ndatabase.url = {place}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
              secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {:?}\nlog.filter = {}\n\
-             lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n",
+             lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n{}",
             self.mode,
             self.server.listen,
             self.server.workers,
@@ -242,6 +247,7 @@ impl Config {
             self.lanes.waiting_max,
             self.lanes.commit_max,
             self.rate_api_key.map_or(0, NonZeroU32::get),
+            self.chain.as_ref().map(Chain::describe).unwrap_or_default(),
         )
     }
 }

@@ -65,6 +65,7 @@ impl Reader {
                 waiting_max: self.size("lanes.waiting_max", 50_000, 100..=1_000_000),
                 commit_max: self.size("lanes.commit_max", 5_000, 100..=20_000),
             },
+            chain: self.chain(mode),
             rate_api_key: NonZeroU32::new(self.number("rate.api_key", 0, 0..=1_000_000)),
         }
     }
@@ -121,7 +122,7 @@ impl Reader {
         SecretBox::new(Box::new(bytes.unwrap_or(development)))
     }
 
-    fn secret_text(&mut self, setting: &str) -> Option<String> {
+    pub(super) fn secret_text(&mut self, setting: &str) -> Option<String> {
         let file = self.text(&format!("{setting}_file"));
         let direct = self.text(setting);
         match (direct, file) {
@@ -159,15 +160,15 @@ impl Reader {
         default.parse().unwrap()
     }
 
-    fn size(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> usize {
+    pub(super) fn size(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> usize {
         usize::try_from(self.number(setting, default, bounds)).unwrap_or(usize::MAX)
     }
 
-    fn seconds(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> Duration {
+    pub(super) fn seconds(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> Duration {
         Duration::from_secs(self.number(setting, default, bounds).into())
     }
 
-    fn number(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> u32 {
+    pub(super) fn number(&mut self, setting: &str, default: u32, bounds: RangeInclusive<u32>) -> u32 {
         let Some(text) = self.text(setting) else { return default };
         match text.parse() {
             Ok(number) if bounds.contains(&number) => number,
@@ -182,7 +183,7 @@ impl Reader {
     }
 
     /// Takes the setting out of the table, so that what is left over was misspelt.
-    fn text(&mut self, setting: &str) -> Option<String> {
+    pub(super) fn text(&mut self, setting: &str) -> Option<String> {
         let (section, key) = setting.rsplit_once('.').unwrap_or(("", setting));
         let table = match section {
             "" => Some(&mut self.table),
@@ -215,7 +216,12 @@ impl Reader {
         }
     }
 
-    fn problem(&mut self, setting: &str, reason: &str) {
+    /// Nothing was said against it so far.
+    pub(super) fn is_sound(&self, setting: &str) -> bool {
+        self.problems.iter().all(|problem| problem.setting != setting)
+    }
+
+    pub(super) fn problem(&mut self, setting: &str, reason: &str) {
         self.problems.push(Problem {
             setting: setting.to_owned(),
             reason: reason.to_owned(),
@@ -223,7 +229,7 @@ impl Reader {
     }
 }
 
-fn key_bytes(text: &str) -> Option<[u8; 32]> {
+pub(super) fn key_bytes(text: &str) -> Option<[u8; 32]> {
     let decoded = match text.len() {
         64 => data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()),
         _ => data_encoding::BASE64.decode(text.as_bytes()),
