@@ -1,0 +1,189 @@
+//! What a node's answer to `eth_sendRawTransaction` proves. Codes differ from node to node, so the words decide; a word
+//! that we do not know decides nothing (specs/chain.md, rule 5).
+
+/// What one endpoint's refusal says about the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The endpoint has these very bytes.
+    Known,
+    /// It may be there, or may be taken later.
+    Unclear,
+    /// It is invalid as it stands: this endpoint did not take it and never will.
+    Impossible,
+}
+
+/// The same bytes are in the pool already.
+const KNOWN: &[&str] = &[
+    "already known",
+    "alreadyknown",
+    "already imported",
+    "known transaction",
+    "already in the pool",
+    "already exists in the pool",
+];
+
+/// These win over everything below: each can be about a transaction of ours that was accepted before, or will pass when
+/// the chain or our balance moves.
+const UNCLEAR: &[&str] = &[
+    "nonce",
+    "underpriced",
+    "replacement",
+    "insufficient funds",
+    "insufficientfunds",
+    "base fee",
+    "pool is full",
+    "timeout",
+    "timed out",
+];
+
+const IMPOSSIBLE: &[&str] = &[
+    // gas that no block allows, or that is not enough to begin with
+    "intrinsic gas",
+    "exceeds block gas limit",
+    "exceeds the block gas limit",
+    "gaslimitexceeded",
+    "gas limit too high",
+    "transaction gas limit",
+    "tx gas limit",
+    // the signature or who it belongs to
+    "invalid sender",
+    "invalid signature",
+    "invalid transaction signature",
+    "invalid v, r, s",
+    "failedtoresolvesender",
+    "sender is contract",
+    "senderiscontract",
+    "sender not an eoa",
+    // another chain
+    "chain id",
+    "chainid",
+    "chain_id",
+    "wrong chain",
+    // a form that the node does not know
+    "transaction type not supported",
+    "unsupported transaction type",
+    "invalid transaction type",
+    "invalid rlp",
+    "rlp:",
+    "failed to decode",
+    "could not decode",
+    "oversized data",
+    "initcode size",
+    // caps that contradict each other, or the node's own rule on what a transaction may cost
+    "max priority fee per gas higher than max fee per gas",
+    "tip higher than fee cap",
+    "exceeds the configured cap",
+];
+
+pub(super) fn judge(message: &str) -> Verdict {
+    let message = message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(KNOWN) {
+        Verdict::Known
+    } else if says(UNCLEAR) {
+        Verdict::Unclear
+    } else if says(IMPOSSIBLE) {
+        Verdict::Impossible
+    } else {
+        Verdict::Unclear
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{Impossible, Known, Unclear};
+    use super::*;
+
+    #[test]
+    fn the_words_of_several_nodes_are_understood() {
+        for (node, message, verdict) in [
+            ("geth", "already known", Known),
+            ("anvil", "transaction already imported", Known),
+            ("besu", "Known transaction", Known),
+            ("nethermind", "AlreadyKnown", Known),
+            ("erigon", "ALREADY_EXISTS: already known", Known),
+            ("geth", "nonce too low: next nonce 7, tx nonce 6", Unclear),
+            (
+                "nethermind",
+                "OldNonce, Current nonce: 7, nonce of rejected tx: 6",
+                Unclear,
+            ),
+            ("besu", "Nonce too low", Unclear),
+            ("geth", "replacement transaction underpriced", Unclear),
+            ("nethermind", "ReplacementNotAllowed", Unclear),
+            (
+                "geth",
+                "transaction underpriced: tip needed 1, tip permitted 0",
+                Unclear,
+            ),
+            ("nethermind", "FeeTooLowToCompete", Unclear),
+            (
+                "geth",
+                "insufficient funds for gas * price + value: balance 0, tx cost 1",
+                Unclear,
+            ),
+            (
+                "nethermind",
+                "InsufficientFunds, Balance is zero, cannot pay gas",
+                Unclear,
+            ),
+            ("besu", "Upfront cost exceeds account balance", Unclear),
+            ("anvil", "max fee per gas less than block base fee", Unclear),
+            ("geth", "txpool is full", Unclear),
+            (
+                "geth",
+                "in-flight transaction limit reached for delegated accounts",
+                Unclear,
+            ),
+            ("a proxy", "request timed out", Unclear),
+            ("a proxy", "internal error", Unclear),
+            (
+                "geth",
+                "intrinsic gas too low: gas 20000, minimum needed 21000",
+                Impossible,
+            ),
+            ("besu", "Intrinsic gas exceeds gas limit", Impossible),
+            (
+                "anvil",
+                "intrinsic gas too high -- tx.gas_limit > env.cfg.tx_gas_limit_cap",
+                Impossible,
+            ),
+            (
+                "geth",
+                "transaction gas limit too high (cap: 16777216, tx: 16777217)",
+                Impossible,
+            ),
+            ("geth", "exceeds block gas limit", Impossible),
+            ("nethermind", "GasLimitExceeded, Gas limit: 30000000", Impossible),
+            ("geth", "invalid sender", Impossible),
+            ("nethermind", "FailedToResolveSender", Impossible),
+            ("geth", "invalid chain id for signer: have 1 want 5", Impossible),
+            (
+                "besu",
+                "Transaction was meant for chain id 1 and not this chain id 5",
+                Impossible,
+            ),
+            (
+                "geth",
+                "max priority fee per gas higher than max fee per gas",
+                Impossible,
+            ),
+            (
+                "geth",
+                "tx fee (1.68 ether) exceeds the configured cap (1.00 ether)",
+                Impossible,
+            ),
+            ("erigon", "rlp: expected List", Impossible),
+            ("anvil", "Failed to decode transaction", Impossible),
+        ] {
+            assert_eq!(judge(message), verdict, "{node}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_nobody_knows_decides_nothing() {
+        for message in ["", "no", "Invalid", "boom: 0xdeadbeef"] {
+            assert_eq!(judge(message), Unclear, "{message}");
+        }
+    }
+}
