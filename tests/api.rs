@@ -36,6 +36,8 @@ mod framework;
 mod idempotency;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "api/language.rs"]
+mod language;
 #[path = "api/operations.rs"]
 mod operations;
 #[path = "api/order.rs"]

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::{BUSY, LOST, is_connection_lost, is_retryable, is_unknown};
-use super::{MigrationReport, Tx, migrate};
+use super::{MigrationReport, Tx, migrate, postgres};
 use crate::error::Error;
 
 /// How often a transaction that lost against another is run again before the caller gets 503.
@@ -94,23 +94,6 @@ where
     }
 }
 
-/// Nobody waits for ever for a row that somebody forgot to let go, and a transaction that lost its owner ends.
-const POSTGRES_TIMEOUTS: &str = "SET lock_timeout = '10s'; SET statement_timeout = '60s'; \
-     SET idle_in_transaction_session_timeout = '60s'";
-
-fn open_postgres(url: &str) -> Result<PgConnection, diesel::ConnectionError> {
-    let mut connection = PgConnection::establish(url)?;
-    connection
-        .batch_execute(POSTGRES_TIMEOUTS)
-        .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-    // Our queries are look-ups of milliseconds, and compiling one takes longer than running it. An engine that speaks
-    // the protocol and knows no such setting compiles nothing.
-    if let Err(error) = connection.batch_execute("SET jit = off") {
-        tracing::debug!(%error, "the database has no setting jit");
-    }
-    Ok(connection)
-}
-
 /// The connection was lost while the commit was on its way: the database may have made the change.
 fn lost_in_commit(error: Error, decided: bool) -> Error {
     if decided && is_connection_lost(&error) {
@@ -139,7 +122,7 @@ impl Db {
         let (pools, writers) = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let manager = Manager {
                 url: settings.url.clone(),
-                open: open_postgres,
+                open: postgres::open,
             };
             (
                 Pools::Pg(pool(manager, settings.connections_max, settings.wait)),

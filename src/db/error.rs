@@ -60,6 +60,11 @@ impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
         match error {
             DieselError::NotFound => Self::NotFound("row"),
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, information)
+                if is_deadlock(information.details()) =>
+            {
+                Self::Unavailable(BUSY)
+            }
             DieselError::DatabaseError(kind, information) => {
                 from_database(kind, information.constraint_name(), information.message())
             }
@@ -80,8 +85,8 @@ fn from_database(kind: DatabaseErrorKind, constraint: Option<&str>, message: &st
         // this one takes away. Looking again tells the caller which.
         DatabaseErrorKind::ForeignKeyViolation => Error::Unavailable(BUSY),
         DatabaseErrorKind::UniqueViolation => unique(constraint, message),
-        _ if is_busy(message) => Error::Unavailable(BUSY),
-        _ if is_lost(message) => Error::Unavailable(LOST),
+        DatabaseErrorKind::Unknown if is_busy(message) => Error::Unavailable(BUSY),
+        DatabaseErrorKind::Unknown if is_lost(message) => Error::Unavailable(LOST),
         _ => Error::internal(format!("database: {message}")),
     }
 }
@@ -96,7 +101,13 @@ fn unique(constraint: Option<&str>, message: &str) -> Error {
     }
 }
 
-/// Deadlock and lock time-out on PostgreSQL (40P01, 55P03), a busy file on SQLite: Diesel has no kind for them.
+/// A deadlock on PostgreSQL (40P01), of which Diesel passes on no code. Its details name who waits for which lock, and the
+/// names of locks are the same in every language.
+fn is_deadlock(details: Option<&str>) -> bool {
+    details.is_some_and(|details| details.contains("ShareLock") || details.contains("ExclusiveLock"))
+}
+
+/// Lock time-out on PostgreSQL (55P03), a busy file on SQLite: Diesel has no kind for them.
 fn is_busy(message: &str) -> bool {
     [
         "deadlock detected",
@@ -108,7 +119,8 @@ fn is_busy(message: &str) -> bool {
     .any(|text| message.contains(text))
 }
 
-/// What PostgreSQL says while it stops or starts, and what libpq says when the socket is gone.
+/// What PostgreSQL says while it stops or starts, and what libpq says when the socket is gone. Diesel asks the connection
+/// itself whether it is gone; this is for what it does not ask, and for poolers in between.
 fn is_lost(message: &str) -> bool {
     [
         "server closed the connection",
@@ -142,6 +154,8 @@ pub(super) fn is_connection_lost(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use diesel::result::DatabaseErrorInformation;
+
     use super::*;
 
     #[test]
@@ -157,12 +171,53 @@ mod tests {
         assert!(matches!(unique(Some("unheard_of"), ""), Error::Internal(_)));
     }
 
+    struct Deadlock(&'static str);
+
+    impl DatabaseErrorInformation for Deadlock {
+        fn message(&self) -> &str {
+            "in whatever language"
+        }
+        fn details(&self) -> Option<&str> {
+            Some(self.0)
+        }
+        fn hint(&self) -> Option<&str> {
+            None
+        }
+        fn table_name(&self) -> Option<&str> {
+            None
+        }
+        fn column_name(&self) -> Option<&str> {
+            None
+        }
+        fn constraint_name(&self) -> Option<&str> {
+            None
+        }
+        fn statement_position(&self) -> Option<i32> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_deadlock_is_known_by_its_locks_and_a_row_that_speaks_of_locks_is_not_one() {
+        let error = |kind, details| Error::from(DieselError::DatabaseError(kind, Box::new(Deadlock(details))));
+        let waits = "Prozess 7 wartet auf ShareLock-Sperre auf Transaktion 9; blockiert von Prozess 8.";
+
+        assert!(is_retryable(&error(DatabaseErrorKind::Unknown, waits)));
+        assert!(!is_retryable(&error(
+            DatabaseErrorKind::Unknown,
+            "Key (id)=(1) is gone."
+        )));
+        let row = "Failing row contains (ShareLock, deadlock detected).";
+        assert!(!is_retryable(&error(DatabaseErrorKind::CheckViolation, row)));
+    }
+
     #[test]
     fn what_may_be_tried_again_is_told_from_what_may_not() {
-        let deadlock = from_database(DatabaseErrorKind::Unknown, None, "deadlock detected");
+        let timeout = "canceling statement due to lock timeout";
+        let timeout = from_database(DatabaseErrorKind::Unknown, None, timeout);
         let check = from_database(DatabaseErrorKind::CheckViolation, None, "violates check constraint");
 
-        assert!(is_retryable(&deadlock));
+        assert!(is_retryable(&timeout));
         assert!(!is_retryable(&check));
     }
 }

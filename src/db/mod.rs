@@ -17,6 +17,7 @@ mod error;
 mod lookup;
 mod migrate;
 mod page;
+mod postgres;
 pub mod schema;
 pub mod sql;
 

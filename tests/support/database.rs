@@ -103,6 +103,22 @@ impl TestDatabase {
         .await;
     }
 
+    /// Lets new connections be answered in this language; false when the cluster cannot speak it. PostgreSQL only.
+    pub async fn speak(&self, locale: &str) -> bool {
+        let name = self.name.clone().expect("only PostgreSQL speaks");
+        let statement = format!("ALTER DATABASE {name} SET lc_messages = '{locale}'");
+        let work = move || {
+            let mut connection = PgConnection::establish(&maintenance_url()).unwrap();
+            connection.batch_execute(&statement).is_ok()
+        };
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
+    /// The database for a role that is no superuser and owns nothing. PostgreSQL only.
+    pub fn url_as(&self, role: &str) -> String {
+        self.url.replacen("//postgres@", &format!("//{role}@"), 1)
+    }
+
     pub async fn come_back(&self) {
         let name = self.name.as_ref().expect("only PostgreSQL comes back");
         administer(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
@@ -161,7 +177,8 @@ fn url_of(name: &str) -> String {
     format!("{server}/{name}")
 }
 
-async fn administer(statement: String) {
+/// Runs a statement as the superuser of the cluster.
+pub async fn administer(statement: String) {
     let work = move || {
         let mut connection = PgConnection::establish(&maintenance_url()).unwrap();
         connection.batch_execute(&statement).unwrap();

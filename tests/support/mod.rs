@@ -27,7 +27,7 @@ mod server;
 mod world;
 
 pub use client::{Answer, Call, findings_of, http};
-pub use database::{Database, TestDatabase};
+pub use database::{Database, TestDatabase, administer};
 pub use golden::golden;
 pub use moneyer::access::Role;
 pub use server::{Options, Server, batch, with_pin};
