@@ -11,7 +11,7 @@
 //! `stream`. Amounts are strings, addresses EIP-55.
 //!
 //! Events are written in the transaction of the change they tell of: an event without its change, or a change without
-//! its event, cannot be committed. Nothing updates or deletes an event.
+//! its event, cannot be committed. Nothing updates or deletes an event: the database refuses it.
 
 mod canonical;
 mod model;
@@ -35,6 +35,12 @@ pub fn append(tx: &mut Tx<'_>, at: Timestamp, events: Vec<Event>) -> Result<(), 
         append_to(tx, at, &stream, of_stream)?;
     }
     Ok(())
+}
+
+/// Keeps the stream's row until the commit: for changes of one subject that have to come one after the other and have no
+/// row of their own to lock.
+pub fn lock(tx: &mut Tx<'_>, stream: &Stream) -> Result<(), Error> {
+    store::lock_stream(tx, &stream.name()).map(|_| ())
 }
 
 fn append_to<'e>(

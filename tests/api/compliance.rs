@@ -1,5 +1,11 @@
 //! Who may receive (dalp.md A9): registration, freezing, claims, lists, the modules of an asset; every failing line is told.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
+use moneyer::compliance::{self, SanctionsFile, Shrink};
+use moneyer::db::Tx;
+use moneyer::error::Error;
 use moneyer::identity::{self, ClaimTerms, Revocation};
 use moneyer::ledger::Freeze;
 use moneyer::servicing;
@@ -19,6 +25,7 @@ both_databases! {
     an_issuer_that_is_trusted_no_more_stands_behind_nothing,
     the_baseline_blocks_countries_and_listed_addresses_on_every_asset,
     a_sanctions_list_counts_for_a_week_and_not_a_microsecond_longer,
+    two_imports_of_sanctions_at_once_are_judged_one_after_the_other,
     lines_are_judged_one_after_the_other_and_nothing_of_a_refused_batch_stays,
     modules_of_an_asset_are_judged_beside_the_baseline,
     a_supply_limit_holds_inside_on_and_outside_its_edge,
@@ -207,6 +214,53 @@ async fn a_sanctions_list_counts_for_a_week_and_not_a_microsecond_longer(server:
     mint_lines(server, &server.world.deposit, &[(recipient(0), "1")])
         .await
         .ok();
+}
+
+async fn two_imports_of_sanctions_at_once_are_judged_one_after_the_other(server: &Server) {
+    let list = |count: u16| {
+        let rows: Vec<String> = (0..count).map(|number| wallet(5_000 + number).to_string()).collect();
+        format!("address\n{}\n", rows.join("\n"))
+    };
+    let (now, db) = (server.now().plus_seconds(60), server.app.db().clone());
+    let import = move |tx: &mut Tx<'_>, csv: &str| {
+        let file = SanctionsFile {
+            name: "at once",
+            as_of: now,
+            bytes: csv.as_bytes(),
+            shrink: Shrink::Refuse,
+        };
+        compliance::import_sanctions(tx, now, &file)
+    };
+    // Either alone is longer than the world's own.
+    let (long, short) = (list(100), list(50));
+    let (begun, has_begun) = mpsc::channel();
+    let (ended, has_ended) = mpsc::channel::<()>();
+    let first = {
+        let db = db.clone();
+        std::thread::spawn(move || {
+            db.write_blocking(|tx| {
+                let list = import(tx, &long)?;
+                begun.send(()).unwrap();
+                // The other one ends before this one commits, or waits for it.
+                has_ended.recv_timeout(Duration::from_millis(300)).ok();
+                Ok(list)
+            })
+        })
+    };
+    has_begun.recv().unwrap();
+    let second = std::thread::spawn(move || {
+        let outcome = db.write_blocking(|tx| import(tx, &short));
+        ended.send(()).ok();
+        outcome
+    });
+    let (first, second) = tokio::task::spawn_blocking(move || (first.join().unwrap(), second.join().unwrap()))
+        .await
+        .unwrap();
+
+    let first = first.unwrap();
+    assert!(matches!(second, Err(Error::Conflict(_))), "{second:?}");
+    let in_force = server.read(compliance::newest_sanctions_list).await;
+    assert_eq!(in_force, Some(first));
 }
 
 async fn lines_are_judged_one_after_the_other_and_nothing_of_a_refused_batch_stays(server: &Server) {

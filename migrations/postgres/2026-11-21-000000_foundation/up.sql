@@ -163,7 +163,7 @@ CREATE TABLE claims (
 CREATE UNIQUE INDEX claims_active_unique ON claims (identity_id, topic, issuer) WHERE status = 'active';
 CREATE INDEX claims_identity ON claims (identity_id, topic);
 
--- Imported sanctions lists; the newest import counts.
+-- Imported sanctions lists; the one of the latest date counts, of two with one date the one imported later.
 CREATE TABLE sanctions_lists (
     id uuid NOT NULL,
     name text NOT NULL,

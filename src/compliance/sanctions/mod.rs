@@ -1,7 +1,7 @@
 //! The sanctions list: wallets that nobody may mint to, imported from a file.
 //!
-//! One list is in force: the newest import. Several publishers' lists are put together before they are imported. A list
-//! has a date (*as of*), which the rules compare with the clock; nothing imported, or a list that is too old, refuses
+//! One list is in force: the one of the latest date, of two with one date the one imported later. Imports come one after
+//! the other. Several publishers' lists are put together before they are imported. A list has a date (*as of*), which the rules compare with the clock; nothing imported, or a list that is too old, refuses
 //! everybody. Old lists are kept, so that a decision can be explained later.
 //!
 //! The file: CSV with a header that has a column `address`; other columns are not read. EVM addresses only, in any of
@@ -73,12 +73,15 @@ pub struct SanctionsList {
 pub fn import_sanctions(tx: &mut Tx<'_>, now: Timestamp, file: &SanctionsFile<'_>) -> Result<SanctionsList, Error> {
     check_heading(now, file)?;
     let addresses = read(file.bytes)?;
+    let stream = Stream::of_subject(&Address::ZERO);
+    // What the list is compared with must still be in force when it is written.
+    audit::lock(tx, &stream)?;
     let before = store::newest(tx)?;
     let list = SanctionsList {
         id: SanctionsListId::generate(),
         name: file.name.to_owned(),
         as_of: file.as_of,
-        imported_at: now,
+        imported_at: after(before.as_ref(), now),
         sha256: sha256(file.bytes),
         entries: i64::try_from(addresses.len()).map_err(Error::internal)?,
     };
@@ -88,7 +91,7 @@ pub fn import_sanctions(tx: &mut Tx<'_>, now: Timestamp, file: &SanctionsFile<'_
     }
     store::insert(tx, &list, &addresses)?;
     let event = Event {
-        stream: Stream::of_subject(&Address::ZERO),
+        stream,
         actor: "admin".to_owned(),
         action: "sanctions.imported",
         asset: None,
@@ -119,6 +122,12 @@ pub(super) fn facts(tx: &mut Tx<'_>, wallets: &[Address]) -> Result<Option<Sanct
         as_of: list.as_of,
         hits,
     }))
+}
+
+/// Now, and later than the import before, whose process may have a clock that runs ahead of ours.
+fn after(before: Option<&SanctionsList>, now: Timestamp) -> Timestamp {
+    let earliest = before.map(|before| Timestamp::from_micros(before.imported_at.micros().saturating_add(1)));
+    earliest.map_or(now, |earliest| now.max(earliest))
 }
 
 fn check_heading(now: Timestamp, file: &SanctionsFile<'_>) -> Result<(), Error> {
@@ -296,6 +305,41 @@ mod tests {
         assert_eq!((facts.as_of, facts.hits), (later, [wallet(2)].into()));
         let older = fixture.import(NOW, Shrink::Accept, &list_of(9));
         assert!(matches!(older, Err(Error::Conflict(_))));
+    }
+
+    #[test]
+    fn of_two_lists_with_one_date_the_one_imported_later_counts_whatever_its_clock_says() {
+        let fixture = Fixture::new();
+        fixture.import(NOW, Shrink::Refuse, &list_of(3)).unwrap();
+        let csv = list_of(4);
+        let behind = SanctionsFile {
+            name: "Example list",
+            as_of: NOW,
+            bytes: csv.as_bytes(),
+            shrink: Shrink::Refuse,
+        };
+        let import = |tx: &mut Tx<'_>| import_sanctions(tx, NOW.plus_seconds(-5), &behind);
+        fixture.db.write_blocking(import).unwrap();
+
+        assert_eq!(fixture.facts(&[wallet(4)]).unwrap().hits, [wallet(4)].into());
+    }
+
+    #[test]
+    fn an_older_list_that_got_in_later_is_not_in_force() {
+        let fixture = Fixture::new();
+        let newest = fixture.import(NOW, Shrink::Refuse, &list_of(3)).unwrap();
+        let older = SanctionsList {
+            id: SanctionsListId::generate(),
+            as_of: NOW.plus_seconds(-1),
+            imported_at: NOW.plus_seconds(60),
+            ..newest.clone()
+        };
+        let insert = |tx: &mut Tx<'_>| store::insert(tx, &older, &BTreeSet::from([wallet(9)]));
+        fixture.db.write_blocking(insert).unwrap();
+
+        let in_force = fixture.db.read_blocking(newest_sanctions_list).unwrap();
+        assert_eq!(in_force, Some(newest));
+        assert!(fixture.facts(&[wallet(9)]).unwrap().hits.is_empty());
     }
 
     #[test]

@@ -11,9 +11,13 @@ use crate::types::{Address, Hash32, SanctionsListId, Timestamp};
 
 type Row = (SanctionsListId, String, Timestamp, Timestamp, Hash32, i64);
 
-/// The list that was imported last.
+/// The list of the latest date; of two with one date the one that was imported later.
 pub(super) fn newest(tx: &mut Tx<'_>) -> Result<Option<SanctionsList>, Error> {
-    let query = sanctions_lists::table.order((sanctions_lists::imported_at.desc(), sanctions_lists::id.desc()));
+    let query = sanctions_lists::table.order((
+        sanctions_lists::as_of.desc(),
+        sanctions_lists::imported_at.desc(),
+        sanctions_lists::id.desc(),
+    ));
     let row: Option<Row> = on!(tx, c => query.first(c).optional())?;
     let list = row.map(|(id, name, as_of, imported_at, sha256, entries)| SanctionsList {
         id,
