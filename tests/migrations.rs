@@ -318,6 +318,81 @@ async fn every_table_on_sqlite_refuses_a_value_of_another_type() {
     assert_eq!(Raw::open(&database.url).loose_tables(), Vec::<String>::new());
 }
 
+// --- the audit log --------------------------------------------------------------------------------------------------
+
+both_databases! {
+    nobody_changes_or_deletes_what_the_audit_log_holds,
+    what_is_recorded_is_not_recorded_again,
+}
+
+async fn nobody_changes_or_deletes_what_the_audit_log_holds(server: &Server) {
+    let mut owner = Raw::open(&server.database.owner_url);
+    let tables = ["audit_events", "audit_subjects", "audit_streams"];
+    let rows = tables.map(|table| owner.count(table, "TRUE"));
+    assert!(rows.iter().all(|rows| *rows > 0), "{rows:?}");
+
+    let mut statements = vec![
+        "UPDATE audit_events SET data = '{}'".to_owned(),
+        "UPDATE audit_events SET sequence = sequence + 1000".to_owned(),
+        "UPDATE audit_subjects SET sequence = sequence + 1000".to_owned(),
+    ];
+    statements.extend(tables.map(|table| format!("DELETE FROM {table}")));
+    if let Raw::Pg(_) = owner {
+        statements.extend(tables.map(|table| format!("TRUNCATE {table}")));
+        owner.execute("SET session_replication_role = replica").unwrap();
+    }
+    for statement in &statements {
+        let refusal = owner.refusal(statement);
+        assert!(refusal.contains("append-only"), "{statement}: {refusal}");
+    }
+
+    assert_eq!(tables.map(|table| owner.count(table, "TRUE")), rows);
+}
+
+async fn what_is_recorded_is_not_recorded_again(server: &Server) {
+    let mut owner = Raw::open(&server.database.owner_url);
+    let again = "INTO audit_events SELECT * FROM audit_events WHERE sequence = 1";
+
+    let refusal = match owner {
+        Raw::Pg(_) => owner.refusal(&format!("INSERT {again}")),
+        Raw::Sqlite(_) => owner.refusal(&format!("INSERT OR REPLACE {again}")),
+    };
+
+    assert!(
+        refusal.contains("audit_events_pk") || refusal.contains("append-only"),
+        "{refusal}"
+    );
+}
+
+/// The README's grants are those that every test on PostgreSQL works with; here what they leave out.
+#[tokio::test]
+async fn the_role_of_the_server_may_not_touch_evidence_or_schema() {
+    let server = Server::start(Database::Postgres).await;
+    let mut role = Raw::open(&server.database.url);
+
+    for statement in [
+        "UPDATE audit_events SET data = '{}'",
+        "DELETE FROM audit_subjects",
+        "TRUNCATE audit_events",
+        "DELETE FROM postings",
+        "DELETE FROM operations",
+        "DELETE FROM assets",
+        "UPDATE __diesel_schema_migrations SET version = ''",
+        "ALTER TABLE audit_events DISABLE TRIGGER ALL",
+        "DROP TRIGGER audit_events_append_only ON audit_events",
+        "DROP TABLE audit_subjects",
+    ] {
+        let refusal = role.refusal(statement);
+        assert!(
+            refusal.contains("permission denied") || refusal.contains("must be owner"),
+            "{statement}: {refusal}"
+        );
+    }
+
+    drop(role);
+    server.finish().await;
+}
+
 // --- amounts --------------------------------------------------------------------------------------------------------
 
 const TOO_MUCH: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639936";

@@ -60,7 +60,10 @@ const COLUMNS_SQLITE: &str = "SELECT t.name AS table_name, c.name AS name, c.typ
 const PARTS_POSTGRES: &str = "\
     SELECT format('%s: %s %s', r.relname, k.conname, pg_get_constraintdef(k.oid)) AS line \
     FROM pg_constraint k JOIN pg_class r ON r.oid = k.conrelid WHERE k.connamespace = current_schema()::regnamespace \
-    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()";
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() \
+    UNION ALL SELECT format('%s %s', pg_get_triggerdef(t.oid), t.tgenabled) FROM pg_trigger t JOIN pg_class r ON r.oid = t.tgrelid \
+    WHERE r.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal \
+    UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = current_schema()::regnamespace";
 const PARTS_SQLITE: &str = "SELECT sql AS line FROM sqlite_schema WHERE sql IS NOT NULL";
 
 /// What PostgreSQL calls by a name: NOT NULL has one only from version 18 on, and none of ours.
@@ -127,7 +130,7 @@ impl Raw {
         tables
     }
 
-    /// Tables, constraints and indexes in full: two databases with the same text have the same schema.
+    /// Tables, constraints, indexes and triggers in full: two databases with the same text have the same schema.
     pub(super) fn text(&mut self) -> Vec<String> {
         let mut text = self.lines(PARTS_POSTGRES, PARTS_SQLITE);
         text.retain(|line| !line.contains(DIESEL));

@@ -33,9 +33,15 @@ static SQLITE: OnceCell<Template> = OnceCell::const_new();
 static POSTGRES: OnceCell<Template> = OnceCell::const_new();
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
+/// The role of the server on PostgreSQL: it has the grants of the README and nothing else.
+const ROLE: &str = "moneyer";
+
 /// One test's database. Removed by [`TestDatabase::remove`]; a test that fails leaves it to the end of the cluster.
 pub struct TestDatabase {
+    /// As the server connects.
     pub url: String,
+    /// As who migrates and owns the tables.
+    pub owner_url: String,
     name: Option<String>,
     _folder: Option<TempDir>,
 }
@@ -72,14 +78,18 @@ impl TestDatabase {
                 };
                 let name = new_name("test");
                 administer(format!("CREATE DATABASE {name} TEMPLATE {from}")).await;
-                (Self::named(name), Arc::clone(&template.world))
+                let database = Self::named(name);
+                let url = database.url_as(ROLE);
+                (Self { url, ..database }, Arc::clone(&template.world))
             }
         }
     }
 
     fn file(folder: TempDir) -> Self {
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
         Self {
-            url: format!("sqlite:{}", folder.path().join("test.db").display()),
+            owner_url: url.clone(),
+            url,
             name: None,
             _folder: Some(folder),
         }
@@ -88,6 +98,7 @@ impl TestDatabase {
     fn named(name: String) -> Self {
         Self {
             url: url_of(&name),
+            owner_url: url_of(&name),
             name: Some(name),
             _folder: None,
         }
@@ -116,7 +127,7 @@ impl TestDatabase {
 
     /// The database for a role that is no superuser and owns nothing. PostgreSQL only.
     pub fn url_as(&self, role: &str) -> String {
-        self.url.replacen("//postgres@", &format!("//{role}@"), 1)
+        self.owner_url.replacen("//postgres@", &format!("//{role}@"), 1)
     }
 
     pub async fn come_back(&self) {
@@ -152,12 +163,28 @@ async fn postgres_template() -> Template {
     let name = new_name("template");
     administer(format!("CREATE DATABASE {name}")).await;
     let world = world::create(&url_of(&name)).await;
+    grant(&name).await;
     // A database that somebody is connected to cannot be copied.
     administer(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
     Template {
         place: Place::Name(name),
         world: Arc::new(world),
     }
+}
+
+/// What the README tells an operator to grant.
+async fn grant(name: &str) {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```sql\n").expect("the README shows the grants");
+    let (grants, _) = rest.split_once("```").unwrap();
+    let (url, grants) = (url_of(name), grants.to_owned());
+    let work = move || {
+        let mut connection = PgConnection::establish(&url).unwrap();
+        // One cluster serves many test processes.
+        connection.batch_execute(&format!("CREATE ROLE {ROLE} LOGIN")).ok();
+        connection.batch_execute(&grants).unwrap();
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
 }
 
 fn new_name(kind: &str) -> String {
