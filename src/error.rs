@@ -46,6 +46,9 @@ pub enum Error {
     /// The rules say no. Never empty; every failing rule and line is in it.
     #[error("refused: {}", .0.iter().map(|f| f.refusal.slug()).collect::<Vec<_>>().join(", "))]
     Refused(Vec<Finding>),
+    /// The chain refused what the rules here allowed; the operation has failed and says so.
+    #[error("the chain refused: {reason}")]
+    Reverted { reason: String, operation: String },
     /// Wait.
     #[error("too many attempts, retry after {retry_after_seconds} s")]
     Limited {

@@ -1,17 +1,23 @@
 //! From settings to a running server: what every subcommand that serves has in common.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Clock};
+use crate::chain::{self, Rpc, Signer};
 use crate::config::{Config, Mode, Sources};
 use crate::error::Error;
 use crate::job::Job;
 use crate::policy::PolicySet;
 use crate::server::{self, Shape};
+use crate::settlement::sender::Policy;
+use crate::settlement::{self, Driver};
+use crate::types::{Address, RequestId};
 use crate::{compliance, identity, job, operation, policy, telemetry};
 
 /// The background work.
@@ -19,6 +25,9 @@ const JOBS: &[Job] = &[Job {
     name: "prune-idempotency-keys",
     run: operation::prune,
 }];
+
+/// How long a stop waits for settlement, which may be waiting for a node.
+const SETTLING_STOPS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a subcommand ended, and with which exit code.
 #[derive(Debug)]
@@ -87,6 +96,78 @@ pub(crate) fn create_folder_of_database(config: &Config) -> Result<(), Failure> 
 pub(crate) fn work(app: &App, cancel: CancellationToken) {
     let clock = app.clone();
     job::start(app.db().clone(), cancel, move || clock.now(), JOBS);
+}
+
+/// Starts settlement on the configured chain, if there is one; it ends with the token.
+///
+/// A node that serves another chain, or a state of it that this database does not know, stops the start: what we sent
+/// there would be lost. A node that is away does not: operations are accepted and wait.
+pub(crate) async fn settle(
+    app: &App,
+    config: &Config,
+    cancel: CancellationToken,
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    let Some(chain) = &config.chain else { return Ok(None) };
+    let rpc = Rpc::connect(chain).map_err(|failure| Failure::usage(failure.to_string()))?;
+    let signer = Signer::open(&chain.signer)
+        .await
+        .map_err(|failure| Failure::usage(failure.to_string()))?;
+    match rpc.verify_chain_id().await {
+        Ok(()) => join_chain(app, &rpc, signer.address()).await?,
+        Err(chain::Failure::WrongChain {
+            endpoint,
+            expected,
+            found,
+        }) => {
+            return Err(Failure::usage(format!(
+                "{endpoint} serves chain {found}, not {expected}: see chain.id and chain.rpc"
+            )));
+        }
+        Err(failure) => tracing::warn!(%failure, "the chain is away: operations are accepted and wait for it"),
+    }
+    let gas_per_transaction_max = chain.gas_per_transaction_max;
+    let policy = match chain.is_local() {
+        true => Policy::local(chain.fee_max, chain.in_flight_max, gas_per_transaction_max),
+        false => Policy::public(chain.fee_max, chain.in_flight_max, gas_per_transaction_max),
+    };
+    let clock = app.clone();
+    let driver = Driver {
+        db: app.db().clone(),
+        rpc: Arc::new(rpc),
+        signer: Arc::new(signer),
+        settings: settlement::Settings {
+            policy,
+            gas_per_transaction_max,
+            poll: chain.poll,
+        },
+        now: Arc::new(move || clock.now()),
+        owner: RequestId::generate().to_string(),
+    };
+    tracing::info!(chain = chain.id, name = %chain.name, "settling on this chain");
+    Ok(Some(tokio::spawn(driver.run(cancel))))
+}
+
+/// Waits until settlement has put its work down and let the key go; what it was doing is in the database either way.
+pub(crate) async fn settled(settling: Option<JoinHandle<()>>) {
+    if let Some(settling) = settling
+        && tokio::time::timeout(SETTLING_STOPS_WITHIN, settling).await.is_err()
+    {
+        tracing::warn!("settlement did not stop in time; the next process waits for the end of its lease");
+    }
+}
+
+async fn join_chain(app: &App, rpc: &Rpc, sender: Address) -> Result<(), Failure> {
+    let genesis = rpc.block(0).await.map_err(Error::from)?;
+    let genesis = genesis.ok_or_else(|| Failure::usage("the node has no block 0"))?;
+    let (chain_id, now) = (rpc.chain_id(), app.now());
+    let joined = app
+        .db()
+        .write(move |tx| settlement::join(tx, chain_id, sender, genesis.hash, now))
+        .await;
+    joined.map_err(|error| match error {
+        Error::Conflict(problem) => Failure::usage(problem),
+        other => other.into(),
+    })
 }
 
 /// Brings schema, topics and policy into the state that serving needs.

@@ -492,10 +492,44 @@ async fn no_amount_column_takes_more_than_the_largest_amount(server: &Server) {
     }
 }
 
-/// The world has topics, collateral, caps and a face value; with a mint no column of amounts is left without a row.
+/// The world has topics, collateral, caps and a face value; with a mint, and an attempt of a transaction, no column of
+/// amounts is left without a row.
 async fn fill_every_amount(server: &Server) {
     let (asset, recipient) = (&server.world.equity, &server.world.recipients[0]);
     server.mint(asset, recipient, "1").await.ok();
+    let mut raw = Raw::open(&server.database.url);
+    let (address, hash, amount, no, at) = match raw {
+        Raw::Pg(_) => (
+            "decode(repeat('00', 20), 'hex')",
+            "decode(repeat('00', 32), 'hex')",
+            "1".to_owned(),
+            "false",
+            "now()",
+        ),
+        Raw::Sqlite(_) => (
+            "zeroblob(20)",
+            "zeroblob(32)",
+            format!("'{:078}'", 1),
+            "0",
+            "'2026-06-01T12:00:00.000000Z'",
+        ),
+    };
+    for statement in [
+        format!(
+            "INSERT INTO chains (chain_id, sender, genesis, ready, observed_block, created_at) \
+             VALUES (1, {address}, {hash}, {no}, 0, {at})"
+        ),
+        format!(
+            "INSERT INTO chain_intents (chain_id, sender, nonce, kind, data, gas_limit, state, cancelled, assigned_at) \
+             VALUES (1, {address}, 0, 'filler', {hash}, 21000, 'assigned', {no}, {at})"
+        ),
+        format!(
+            "INSERT INTO chain_attempts (chain_id, sender, nonce, attempt, noop, fee_max, fee_priority, accepted, \
+             refused, created_at) VALUES (1, {address}, 0, 0, {no}, {amount}, {amount}, {no}, {no}, {at})"
+        ),
+    ] {
+        raw.execute(&statement).unwrap();
+    }
 }
 
 /// SQLite would compute with a text as with a double and store what comes out.

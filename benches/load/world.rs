@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use moneyer::access::{self, By, KeyKind, NewKey, NewUser, Role, Scope, User, Vault};
 use moneyer::app::Clock;
-use moneyer::asset::{self, Asset, AssetKind, AssetName, Decimals, NewAsset, Price, Settlement, Symbol, Token};
+use moneyer::asset::{Asset, AssetKind, AssetName, Decimals, NewAsset, Price, Settlement, Symbol, Token};
 use moneyer::compliance::{self, SANCTIONS_SAMPLE, SanctionsFile, Shrink};
 use moneyer::ctx::Ctx;
 use moneyer::db::{Db, Tx};
@@ -174,7 +174,7 @@ fn create_asset(
     number: usize,
     issuers: &[Issuer],
 ) -> Result<Asset, Error> {
-    let asset = asset::create(tx, officer, policies, equity(number).map_err(Error::internal)?)?;
+    let (asset, _) = servicing::create(tx, officer, policies, equity(number).map_err(Error::internal)?)?;
     let mut grants: Vec<_> = issuers
         .iter()
         .map(|issuer| (issuer.user.wallet, Role::SupplyManagement))

@@ -49,13 +49,21 @@ pub const SEARCH_LENGTH_MAX: usize = 100;
 /// Creates an asset with its identity, its modules and its first roles: paused, nothing issued, its creator `admin` and
 /// `governance` and nothing else (dalp.md A9).
 ///
-/// `Invalid` with everything that is wrong with the fields, also a policy that is not loaded and a settlement that this
-/// server does not have; `Forbidden` without `tokenManager`.
-pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, policies: &PolicySet, new: NewAsset) -> Result<Asset, Error> {
+/// `address_of` says where the contract of an asset is or would be ([`book_address`], or where a factory puts it).
+///
+/// `Invalid` with everything that is wrong with the fields, also a policy that is not loaded; `Forbidden` without
+/// `tokenManager`.
+pub fn create(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    policies: &PolicySet,
+    new: NewAsset,
+    address_of: impl FnOnce(AssetId) -> Address,
+) -> Result<Asset, Error> {
     may_create(tx, ctx, policies, &new)?;
 
     let id = AssetId::generate();
-    let address = rules::address_of(id);
+    let address = address_of(id);
     let (identity, _) = identity::create_for_asset(tx, ctx.now, address)?;
     let (asset, modules) = rules::begin(id, address, identity, new, ctx);
     store::insert(tx, &asset)?;
@@ -70,6 +78,11 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, policies: &PolicySet, new: NewAsset) -
         &[(creator, Role::Admin), (creator, Role::Governance)],
     )?;
     Ok(asset)
+}
+
+/// The address of an asset that settles in the books: where a factory would put it on a chain with the number 0.
+pub fn book_address(asset: AssetId) -> Address {
+    rules::address_of(asset)
 }
 
 /// Whether the fields are sound and the caller may create: what [`create`] asks first.

@@ -1,8 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{
-    Asset, AssetKind, Collateral, ConfiguredModule, Decimals, EquityClass, Lifecycle, NewAsset, NewModule, Settlement,
-};
+use super::{Asset, AssetKind, Collateral, ConfiguredModule, Decimals, EquityClass, Lifecycle, NewAsset, NewModule};
 use crate::compliance::Attached;
 use crate::ctx::Ctx;
 use crate::error::{Error, Issue};
@@ -76,7 +74,7 @@ fn out_of_range(new: &NewAsset, now: Timestamp) -> Vec<Issue> {
     issues
 }
 
-/// What only one kind has, and what this server does not have.
+/// What only one kind has.
 fn out_of_place(new: &NewAsset) -> Vec<Issue> {
     let fields = [
         (
@@ -96,20 +94,9 @@ fn out_of_place(new: &NewAsset) -> Vec<Issue> {
         ),
     ];
     let misplaced = fields.into_iter().filter(|(is_misplaced, ..)| *is_misplaced);
-    let mut issues: Vec<Issue> = misplaced
+    misplaced
         .map(|(_, path, who)| Issue::new(path, "unsupported", format!("only {who} this")))
-        .collect();
-    match new.settlement {
-        Settlement::Book => {}
-        Settlement::Evm => {
-            issues.push(Issue::new(
-                "settlement",
-                "unsupported",
-                "settlement evm is not available on this server",
-            ));
-        }
-    }
-    issues
+        .collect()
 }
 
 /// The policy must be loaded, each module readable, none there twice.
@@ -263,7 +250,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::asset::{AssetName, BasisPoints, Price, Symbol, Token};
+    use crate::asset::{AssetName, BasisPoints, Price, Settlement, Symbol, Token};
     use crate::policy;
     use crate::types::{Currency, Dnum};
 
@@ -403,18 +390,17 @@ mod tests {
     }
 
     #[test]
-    fn what_another_kind_has_is_refused_and_so_is_another_settlement() {
+    fn what_another_kind_has_is_refused() {
         let strange = NewAsset {
             management_fee: BasisPoints::parse(10, BasisPoints::FEE_MAX).ok(),
             face_value: Some(Amount::ONE),
-            settlement: Settlement::Evm,
             class: Token::parse("GOLD").ok(),
             ..new(AssetKind::Equity)
         };
 
         let found = issues(&strange);
 
-        let fields = ["class", "managementFeeBps", "faceValue", "settlement"];
+        let fields = ["class", "managementFeeBps", "faceValue"];
         assert_eq!(found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), fields);
     }
 

@@ -69,7 +69,7 @@ impl Fixture {
     }
 
     fn create(&self, ctx: &Ctx, new: NewAsset) -> Result<Asset, Error> {
-        self.write(|tx| create(tx, ctx, &self.policies, new.clone()))
+        self.write(|tx| create(tx, ctx, &self.policies, new.clone(), book_address))
     }
 
     fn events(&self, asset: AssetId) -> Vec<(String, Value)> {

@@ -19,10 +19,16 @@ pub(super) async fn serve(args: ServeArgs, mut sources: Sources) -> Result<(), F
     let listener = bind(config.server.listen)?;
     let metrics = bind(config.metrics_listen)?;
     let cancel = CancellationToken::new();
-    if !args.no_workers {
-        start::work(&app, cancel.clone());
-    }
-    run(app, &config, listener, metrics, cancel).await
+    let settling = match args.no_workers {
+        true => None,
+        false => {
+            start::work(&app, cancel.clone());
+            start::settle(&app, &config, cancel.clone()).await?
+        }
+    };
+    run(app, &config, listener, metrics, cancel).await?;
+    start::settled(settling).await;
+    Ok(())
 }
 
 pub(super) async fn work(sources: &Sources) -> Result<(), Failure> {
@@ -31,8 +37,10 @@ pub(super) async fn work(sources: &Sources) -> Result<(), Failure> {
     let app = open(&config)?;
     let cancel = CancellationToken::new();
     start::work(&app, cancel.clone());
+    let settling = start::settle(&app, &config, cancel.clone()).await?;
     tracing::info!("working in the background; SIGTERM stops");
     stop_signal().await?;
     cancel.cancel();
+    start::settled(settling).await;
     Ok(())
 }

@@ -66,6 +66,7 @@ bulk_columns! {
     SmallInts(i16) as SmallInt,
     Ints(i32) as Integer,
     BigInts(i64) as BigInt,
+    OptionalBigInts(Option<i64>) as Nullable<BigInt>,
     Amounts(Amount) as sql::Amount,
     OptionalAmounts(Option<Amount>) as Nullable<sql::Amount>,
     Times(Timestamp) as sql::Instant,

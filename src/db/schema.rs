@@ -324,6 +324,7 @@ diesel::table! {
         attention_since -> Nullable<Instant>,
         created_at -> Instant,
         finished_at -> Nullable<Instant>,
+        hold_reason -> Nullable<Text>,
     }
 }
 
@@ -396,6 +397,127 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    chains (chain_id) {
+        chain_id -> BigInt,
+        sender -> Binary,
+        genesis -> Binary,
+        factory -> Nullable<Binary>,
+        registry -> Nullable<Binary>,
+        ready -> Bool,
+        head_block -> Nullable<BigInt>,
+        observed_block -> BigInt,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    chain_assets (asset_id) {
+        asset_id -> Id,
+        chain_id -> BigInt,
+        registry -> Binary,
+        adopted -> Bool,
+        holder_transfers -> Bool,
+        recipients_max -> Integer,
+        first_block -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    chain_intents (chain_id, sender, nonce) {
+        chain_id -> BigInt,
+        sender -> Binary,
+        nonce -> BigInt,
+        kind -> Text,
+        asset_id -> Nullable<Id>,
+        recipient -> Nullable<Binary>,
+        data -> Binary,
+        gas_limit -> BigInt,
+        state -> Text,
+        cancelled -> Bool,
+        mined_attempt -> Nullable<Integer>,
+        block_number -> Nullable<BigInt>,
+        block_hash -> Nullable<Binary>,
+        success -> Nullable<Bool>,
+        watched_until -> Nullable<BigInt>,
+        attention_reason -> Nullable<Text>,
+        attention_since -> Nullable<Instant>,
+        assigned_at -> Instant,
+        finished_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    chain_attempts (chain_id, sender, nonce, attempt) {
+        chain_id -> BigInt,
+        sender -> Binary,
+        nonce -> BigInt,
+        attempt -> Integer,
+        noop -> Bool,
+        fee_max -> Amount,
+        fee_priority -> Amount,
+        hash -> Nullable<Binary>,
+        raw -> Nullable<Binary>,
+        first_block -> Nullable<BigInt>,
+        first_at -> Nullable<Instant>,
+        last_block -> Nullable<BigInt>,
+        last_at -> Nullable<Instant>,
+        accepted -> Bool,
+        refused -> Bool,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    intent_operations (chain_id, sender, nonce, position) {
+        chain_id -> BigInt,
+        sender -> Binary,
+        nonce -> BigInt,
+        position -> Integer,
+        asset_id -> Id,
+        sequence -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    registry_changes (wallet) {
+        wallet -> Binary,
+        changed_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    registry_entries (chain_id, wallet) {
+        chain_id -> BigInt,
+        wallet -> Binary,
+        identity -> Binary,
+        country -> SmallInt,
+        verified -> Bool,
+        nonce -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     api_keys,
@@ -423,4 +545,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_events,
     audit_subjects,
     leases,
+    chains,
+    chain_assets,
+    chain_intents,
+    chain_attempts,
+    intent_operations,
+    registry_changes,
+    registry_entries,
 );

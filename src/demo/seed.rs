@@ -12,7 +12,7 @@ use super::secrets::Secrets;
 use super::setup::{self, People};
 use crate::access::{self, Role, Scope};
 use crate::app::App;
-use crate::asset::{self, Asset};
+use crate::asset::Asset;
 use crate::compliance::{self, SANCTIONS_SAMPLE, SanctionsFile, Shrink};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -92,7 +92,7 @@ async fn issue_assets(app: &App, people: &People) -> Result<Issue, Error> {
     app.db()
         .write(move |tx| {
             let mut create = |new| {
-                let asset = asset::create(tx, &admin, &policies, new)?;
+                let (asset, _) = servicing::create(tx, &admin, &policies, new)?;
                 let scope = Scope::Asset(asset.id);
                 access::grant(tx, &admin, scope, &grants)?;
                 // Given to whoever creates an asset; here it is the governor's.

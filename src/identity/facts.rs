@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{ClaimFact, Collateral, Recipient, rules, store};
+use super::{ClaimFact, Collateral, Identity, Recipient, rules, store};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::types::{Address, Amount, IdentityId, Timestamp, TopicName};
+use crate::types::{Address, Amount, CountryCode, IdentityId, Timestamp, TopicName};
 
 /// The identities of these wallets with their claims; a wallet without an identity has no entry. Three queries.
 ///
@@ -47,6 +47,21 @@ pub fn keep_countries<'r>(tx: &mut Tx<'_>, recipients: impl Iterator<Item = &'r 
         }
     }
     Ok(())
+}
+
+/// The countries of these identities, as they stay until the commit; an identity without one is left out.
+pub fn countries_of(tx: &mut Tx<'_>, identities: &[IdentityId]) -> Result<HashMap<IdentityId, CountryCode>, Error> {
+    let found = store::countries_of(tx, identities)?;
+    Ok(found
+        .into_iter()
+        .filter_map(|(id, country)| Some((id, country?)))
+        .collect())
+}
+
+/// The identities of these wallets, registered or not; a wallet without one is left out. For settlement, which tells them
+/// to a chain.
+pub fn registrations(tx: &mut Tx<'_>, wallets: &[Address]) -> Result<Vec<Identity>, Error> {
+    store::by_wallets(tx, wallets)
 }
 
 /// Topics that have at least one trusted issuer now.

@@ -38,7 +38,7 @@ pub use claims::{
     active_claims, claims_by_wallet, issue_as_trusted, issue_claim, issue_many, may_issue, may_revoke, require_trusted,
     revoke_claim, standing_claims,
 };
-pub use facts::{asset_claims, collateral_of, keep_countries, recipients, trusted_topics};
+pub use facts::{asset_claims, collateral_of, countries_of, keep_countries, recipients, registrations, trusted_topics};
 pub use issuers::{add_trusted_issuer, list_trusted_issuers, remove_trusted_issuer, update_trusted_issuer};
 pub use model::{
     Attestation, Claim, ClaimData, ClaimFact, ClaimScheme, ClaimStatus, ClaimTerms, ClaimTopic, Collateral, Identity,

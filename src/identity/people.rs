@@ -116,6 +116,8 @@ fn write_registrations(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[(&Identity, Countr
         ledger::move_country(tx, identity.id, identity.country, Some(*country))?;
     }
     store::register_many(tx, entries, ctx.now)?;
+    let wallets: Vec<Address> = entries.iter().map(|(identity, _)| identity.account).collect();
+    store::note_changes(tx, &wallets, ctx.now)?;
     let lines: Vec<_> = entries
         .iter()
         .map(|(identity, country)| {

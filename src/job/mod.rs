@@ -21,25 +21,41 @@ const LEASE_SECONDS: i64 = 150;
 /// A job that was handed over, with its fencing token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    pub name: &'static str,
+    pub name: String,
     pub owner: String,
     pub fence: i64,
 }
 
 /// Takes or extends the lease; none while somebody else holds it.
-pub fn acquire(tx: &mut Tx<'_>, name: &'static str, owner: &str, now: Timestamp) -> Result<Option<Lease>, Error> {
-    let until = now.plus_seconds(LEASE_SECONDS);
-    let fence = store::acquire(tx, name, owner, now, until)?;
+pub fn acquire(tx: &mut Tx<'_>, name: &str, owner: &str, now: Timestamp) -> Result<Option<Lease>, Error> {
+    acquire_for(tx, name, owner, now, LEASE_SECONDS)
+}
+
+/// As [`acquire`], for so many seconds from now.
+pub fn acquire_for(
+    tx: &mut Tx<'_>,
+    name: &str,
+    owner: &str,
+    now: Timestamp,
+    seconds: i64,
+) -> Result<Option<Lease>, Error> {
+    let fence = store::acquire(tx, name, owner, now, now.plus_seconds(seconds))?;
     Ok(fence.map(|fence| Lease {
-        name,
+        name: name.to_owned(),
         owner: owner.to_owned(),
         fence,
     }))
 }
 
-/// Fails when the lease went to somebody else: the work done under it must not be committed.
+/// Lets a lease go, so that the next holder need not wait for its end.
+pub fn release(tx: &mut Tx<'_>, lease: &Lease, now: Timestamp) -> Result<(), Error> {
+    store::release(tx, &lease.name, &lease.owner, lease.fence, now)
+}
+
+/// Fails when the lease went to somebody else: the work done under it must not be committed. Nobody can take it over
+/// before this transaction ends.
 pub fn require(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), Error> {
-    if store::holds(tx, lease.name, &lease.owner, lease.fence)? {
+    if store::holds(tx, &lease.name, &lease.owner, lease.fence)? {
         return Ok(());
     }
     Err(Error::Conflict(format!("the lease {} has another holder", lease.name)))

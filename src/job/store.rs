@@ -46,12 +46,27 @@ pub(super) fn acquire(
     Ok(Some(on!(tx, c => fence.first(c))?))
 }
 
+/// The row stays as it is until the commit.
 pub(super) fn holds(tx: &mut Tx<'_>, name: &str, owner: &str, fence: i64) -> Result<bool, Error> {
     let query = leases::table
         .filter(leases::name.eq(name))
         .filter(leases::owner.eq(owner))
         .filter(leases::fence.eq(fence))
-        .count();
-    let count: i64 = on!(tx, c => query.get_result(c))?;
-    Ok(count == 1)
+        .select(leases::fence);
+    let found: Option<i64> = match tx {
+        Tx::Pg(c) => query.for_share().first(*c).optional()?,
+        Tx::Sqlite(c) => query.first(*c).optional()?,
+    };
+    Ok(found.is_some())
+}
+
+pub(super) fn release(tx: &mut Tx<'_>, name: &str, owner: &str, fence: i64, now: Timestamp) -> Result<(), Error> {
+    let ours = leases::table
+        .filter(leases::name.eq(name))
+        .filter(leases::owner.eq(owner))
+        .filter(leases::fence.eq(fence));
+    // Free is what ended before now.
+    let ended = leases::held_until.eq(now.plus_seconds(-1));
+    on!(tx, c => diesel::update(ours).set(ended).execute(c))?;
+    Ok(())
 }

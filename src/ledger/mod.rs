@@ -109,6 +109,11 @@ pub fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<H
     store::lines_of(tx, asset, operation)
 }
 
+/// The pending holder lines of these operations with their operation's number, in the order of operations and lines.
+pub fn pending_lines_of(tx: &mut Tx<'_>, asset: AssetId, operations: &[i64]) -> Result<Vec<(i64, HolderLine)>, Error> {
+    store::pending_lines_of(tx, asset, operations)
+}
+
 /// Makes the pending lines of an operation final. Its accounts must be on the sheet.
 ///
 /// An operation ends once: `Internal` when nothing of it is pending.

@@ -187,6 +187,32 @@ pub(super) fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Resul
         .collect()
 }
 
+/// (operation, line) of what is pending, in the order of operations and lines.
+pub(super) fn pending_lines_of(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    operations: &[i64],
+) -> Result<Vec<(i64, HolderLine)>, Error> {
+    let query = postings::table
+        .filter(postings::asset_id.eq(asset))
+        .filter(postings::operation.eq_any(operations))
+        .filter(postings::kind.eq("holder"))
+        .filter(postings::state.eq(Phase::Pending.text()))
+        .order((postings::operation, postings::line))
+        .select((postings::operation, postings::line, postings::account, postings::amount));
+    let rows: Vec<(i64, i32, Address, Amount)> = on!(tx, c => query.load(c))?;
+    let lines = rows.into_iter().map(|(operation, line, recipient, amount)| {
+        let line = HolderLine {
+            line,
+            recipient,
+            amount,
+            phase: Phase::Pending,
+        };
+        (operation, line)
+    });
+    Ok(lines.collect())
+}
+
 pub(super) fn pending_lines(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
     let lines = lines_of(tx, asset, operation)?;
     Ok(lines.into_iter().filter(|line| line.phase == Phase::Pending).collect())

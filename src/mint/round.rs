@@ -36,7 +36,7 @@ struct Entry<'r> {
 
 enum State {
     Waiting,
-    Accepted(Operation),
+    Accepted(Box<Operation>),
     Replayed(Replay),
     Stale,
     Refused(Error),
@@ -196,7 +196,7 @@ impl<'r> Round<'r> {
                 self.now,
             )?;
             self.events.push(events::accepted(&operation, request));
-            self.set(index, State::Accepted(operation));
+            self.set(index, State::Accepted(Box::new(operation)));
         }
         self.sheet = Some(sheet);
         Ok(())
@@ -228,7 +228,7 @@ impl<'r> Round<'r> {
             .entries
             .iter()
             .filter_map(|entry| match &entry.state {
-                State::Accepted(operation) => Some(operation.clone()),
+                State::Accepted(operation) => Some(operation.as_ref().clone()),
                 State::Waiting | State::Replayed(_) | State::Stale | State::Refused(_) => None,
             })
             .collect();
@@ -264,7 +264,7 @@ impl<'r> Round<'r> {
             let verdict = match (entry.state, &after) {
                 (State::Accepted(operation), Some(after)) => {
                     let issued = Issued {
-                        operation,
+                        operation: *operation,
                         after: Arc::clone(after),
                         roles: entry.roles,
                     };

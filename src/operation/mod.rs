@@ -39,6 +39,64 @@ pub enum Of {
     Asset(AssetId),
 }
 
+/// Accepted and not sent: the oldest first, and of one asset in its order.
+pub fn queued(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Operation>, Error> {
+    store::queued(tx, limit)
+}
+
+/// Assets with a change that is signed or sent and not mined yet, and what changes.
+pub fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, OperationKind)>, Error> {
+    store::changes_on_their_way(tx)
+}
+
+/// Operations of one asset by their numbers, in their order; numbers that do not exist are left out.
+pub fn of_numbers(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<Vec<Operation>, Error> {
+    store::of_numbers(tx, asset, numbers)
+}
+
+/// Notes how far operations have come that are not final; they are not held any more.
+pub fn advance(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64], status: Status) -> Result<(), Error> {
+    store::advance(tx, asset, numbers, status)
+}
+
+/// Ends operations that are not final; an error says why they failed. `Internal` when one of them has ended before: an
+/// operation ends once.
+pub fn finish(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    numbers: &[i64],
+    error: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let status = match error {
+        None => Status::Succeeded,
+        Some(_) => Status::Failed,
+    };
+    let ended = store::finish(tx, asset, numbers, (status, error), now)?;
+    if ended == numbers.len() {
+        return Ok(());
+    }
+    Err(Error::internal(format!(
+        "of operations {numbers:?} some had ended before"
+    )))
+}
+
+/// Says why queued operations are not sent yet.
+pub fn hold(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64], reason: &str) -> Result<(), Error> {
+    store::hold(tx, asset, numbers, reason)
+}
+
+/// Flags open operations that need a person; the first reason stays.
+pub fn call_for_attention(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    numbers: &[i64],
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    store::call_for_attention(tx, asset, numbers, reason, now)
+}
+
 /// Stored answers of these keys, by key: one query. The caller compares fingerprints with [`Remembered::replay`].
 pub fn remembered(
     tx: &mut Tx<'_>,

@@ -6,6 +6,8 @@ use crate::types::{Amount, AssetId, Hash32, OperationId, RequestId, Timestamp, U
 /// What is to be done, in types that settlement can turn into a transaction. The lines of a mint are its postings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
+    /// The asset itself: what it is stands on its row.
+    Create,
     Mint,
     Pause,
     Unpause,
@@ -20,6 +22,7 @@ pub enum Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationKind {
+    Create,
     Mint,
     Pause,
     Unpause,
@@ -30,6 +33,7 @@ pub enum OperationKind {
 impl OperationKind {
     pub const fn text(self) -> &'static str {
         match self {
+            Self::Create => "create",
             Self::Mint => "mint",
             Self::Pause => "pause",
             Self::Unpause => "unpause",
@@ -40,6 +44,7 @@ impl OperationKind {
 
     pub fn parse(text: &str) -> Result<Self, Error> {
         [
+            Self::Create,
             Self::Mint,
             Self::Pause,
             Self::Unpause,
@@ -55,6 +60,7 @@ impl OperationKind {
 impl Plan {
     pub fn kind(&self) -> OperationKind {
         match self {
+            Self::Create => OperationKind::Create,
             Self::Mint => OperationKind::Mint,
             Self::Pause => OperationKind::Pause,
             Self::Unpause => OperationKind::Unpause,
@@ -63,9 +69,31 @@ impl Plan {
         }
     }
 
+    /// What [`Self::to_json`] wrote for an operation of this kind.
+    pub fn read(kind: OperationKind, json: &str) -> Result<Self, Error> {
+        let value: Value = serde_json::from_str(json).map_err(Error::internal)?;
+        let text = |name: &str| {
+            let found = value.get(name).and_then(Value::as_str);
+            found.ok_or_else(|| Error::internal(format!("a plan of kind {} has no {name}", kind.text())))
+        };
+        Ok(match kind {
+            OperationKind::Create => Self::Create,
+            OperationKind::Mint => Self::Mint,
+            OperationKind::Pause => Self::Pause,
+            OperationKind::Unpause => Self::Unpause,
+            OperationKind::SetCap => Self::SetCap {
+                cap: Amount::parse(text("cap")?).map_err(Error::internal)?,
+            },
+            OperationKind::FreezeAddress => Self::FreezeAddress {
+                wallet: crate::types::Address::parse(text("wallet")?).map_err(Error::internal)?,
+                frozen: value.get("frozen").and_then(Value::as_bool).unwrap_or(true),
+            },
+        })
+    }
+
     pub fn to_json(&self) -> Value {
         match self {
-            Self::Mint | Self::Pause | Self::Unpause => json!({}),
+            Self::Create | Self::Mint | Self::Pause | Self::Unpause => json!({}),
             Self::SetCap { cap } => json!({ "cap": cap }),
             Self::FreezeAddress { wallet, frozen } => json!({ "wallet": wallet, "frozen": frozen }),
         }
@@ -94,6 +122,14 @@ impl Status {
         Self::Failed,
         Self::Cancelled,
     ];
+
+    /// Nothing more will become of it.
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Failed | Self::Cancelled => true,
+            Self::Queued | Self::Signed | Self::Sent | Self::Mined => false,
+        }
+    }
 
     pub const fn text(self) -> &'static str {
         match self {
@@ -135,6 +171,8 @@ pub struct Operation {
     pub attention: Option<(String, Timestamp)>,
     pub created_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    /// Why it was accepted and is not sent yet.
+    pub hold: Option<String>,
 }
 
 /// What a new operation is made of; the rest follows.
@@ -169,6 +207,7 @@ impl Operation {
             attention: None,
             created_at: new.now,
             finished_at: None,
+            hold: None,
         }
     }
 
@@ -229,5 +268,36 @@ impl Remembered {
             headers: self.headers.clone(),
             body: self.body.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Address;
+
+    #[test]
+    fn a_plan_is_read_as_it_was_written() {
+        let wallet = Address::from_bytes([7; 20]);
+        for plan in [
+            Plan::Create,
+            Plan::Mint,
+            Plan::Pause,
+            Plan::Unpause,
+            Plan::SetCap { cap: Amount::MAX },
+            Plan::FreezeAddress { wallet, frozen: true },
+            Plan::FreezeAddress { wallet, frozen: false },
+        ] {
+            let json = plan.to_json().to_string();
+
+            assert_eq!(Plan::read(plan.kind(), &json).unwrap(), plan);
+        }
+    }
+
+    #[test]
+    fn a_plan_that_lacks_a_part_is_not_read() {
+        for kind in [OperationKind::SetCap, OperationKind::FreezeAddress] {
+            assert!(Plan::read(kind, "{}").is_err());
+        }
     }
 }

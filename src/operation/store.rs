@@ -59,6 +59,7 @@ struct Row {
     attention_since: Option<Timestamp>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
+    hold_reason: Option<String>,
 }
 
 impl TryFrom<Row> for Operation {
@@ -81,6 +82,7 @@ impl TryFrom<Row> for Operation {
             attention: row.attention_reason.zip(row.attention_since),
             created_at: row.created_at,
             finished_at: row.finished_at,
+            hold: row.hold_reason,
         })
     }
 }
@@ -105,6 +107,101 @@ pub(super) fn list(tx: &mut Tx<'_>, of: Of, page: &Page) -> Result<Vec<Operation
             .load(c)
     })?;
     rows.into_iter().map(Operation::try_from).collect()
+}
+
+/// The oldest first, and of one asset in its order.
+pub(super) fn queued(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Operation>, Error> {
+    let query = operations::table
+        .filter(operations::status.eq(Status::Queued.text()))
+        .order((operations::created_at, operations::asset_id, operations::sequence))
+        .limit(limit);
+    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+    rows.into_iter().map(Operation::try_from).collect()
+}
+
+/// Assets with a change on its way: signed or sent, and no mint.
+pub(super) fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, OperationKind)>, Error> {
+    let query = operations::table
+        .filter(operations::status.eq_any([Status::Signed.text(), Status::Sent.text()]))
+        .filter(operations::kind.ne(OperationKind::Mint.text()))
+        .select((operations::asset_id, operations::kind));
+    let rows: Vec<(AssetId, String)> = on!(tx, c => query.load(c))?;
+    rows.into_iter()
+        .map(|(asset, kind)| Ok((asset, OperationKind::parse(&kind)?)))
+        .collect()
+}
+
+pub(super) fn of_numbers(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<Vec<Operation>, Error> {
+    let query = operations::table
+        .filter(operations::asset_id.eq(asset))
+        .filter(operations::sequence.eq_any(numbers))
+        .order(operations::sequence);
+    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+    rows.into_iter().map(Operation::try_from).collect()
+}
+
+pub(super) fn advance(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64], status: Status) -> Result<(), Error> {
+    let open = operations::table
+        .filter(operations::asset_id.eq(asset))
+        .filter(operations::sequence.eq_any(numbers))
+        .filter(operations::finished_at.is_null());
+    let change = (
+        operations::status.eq(status.text()),
+        operations::hold_reason.eq(None::<String>),
+    );
+    on!(tx, c => diesel::update(open).set(change).execute(c))?;
+    Ok(())
+}
+
+pub(super) fn finish(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    numbers: &[i64],
+    (status, error): (Status, Option<&str>),
+    now: Timestamp,
+) -> Result<usize, Error> {
+    let open = operations::table
+        .filter(operations::asset_id.eq(asset))
+        .filter(operations::sequence.eq_any(numbers))
+        .filter(operations::finished_at.is_null());
+    let change = (
+        operations::status.eq(status.text()),
+        operations::error.eq(error),
+        operations::finished_at.eq(now),
+        operations::hold_reason.eq(None::<String>),
+        operations::attention_reason.eq(None::<String>),
+        operations::attention_since.eq(None::<Timestamp>),
+    );
+    Ok(on!(tx, c => diesel::update(open).set(change).execute(c))?)
+}
+
+pub(super) fn hold(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64], reason: &str) -> Result<(), Error> {
+    let waiting = operations::table
+        .filter(operations::asset_id.eq(asset))
+        .filter(operations::sequence.eq_any(numbers))
+        .filter(operations::status.eq(Status::Queued.text()));
+    on!(tx, c => diesel::update(waiting).set(operations::hold_reason.eq(reason)).execute(c))?;
+    Ok(())
+}
+
+pub(super) fn call_for_attention(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    numbers: &[i64],
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let open = operations::table
+        .filter(operations::asset_id.eq(asset))
+        .filter(operations::sequence.eq_any(numbers))
+        .filter(operations::attention_since.is_null())
+        .filter(operations::finished_at.is_null());
+    let change = (
+        operations::attention_reason.eq(reason),
+        operations::attention_since.eq(now),
+    );
+    on!(tx, c => diesel::update(open).set(change).execute(c))?;
+    Ok(())
 }
 
 type KeyRow = (

@@ -9,13 +9,14 @@ pub use assets::{AssetEvent, ListedAsset, asset_events, assets, holder, holders}
 pub use integrity::{Integrity, verify};
 
 use crate::access::{self, Permission, Scope};
-use crate::asset;
+use crate::asset::{self, Settlement};
 use crate::audit::{self, EventFilter, Recorded};
 use crate::ctx::Ctx;
 use crate::db::{Page, Tx};
 use crate::error::Error;
 use crate::ledger::{self, HolderLine};
 use crate::operation::{self, Of, Operation};
+use crate::settlement::{self, SettledIn};
 use crate::types::{Address, AssetId, OperationId, Timestamp};
 
 /// An operation with what belongs to it.
@@ -25,6 +26,10 @@ pub struct OperationReport {
     pub asset: Address,
     pub decimals: u8,
     pub lines: Vec<HolderLine>,
+    /// The transactions that carry or carried it, the newest last; none where it settles in the books.
+    pub transactions: Vec<SettledIn>,
+    /// The highest block that was seen on its chain.
+    pub head: Option<u64>,
 }
 
 /// An operation, for its requester and for who may read the asset's records.
@@ -35,11 +40,17 @@ pub fn operation(tx: &mut Tx<'_>, ctx: &Ctx, id: OperationId) -> Result<Operatio
     }
     let asset = asset::find(tx, operation.asset)?;
     let lines = ledger::lines_of(tx, operation.asset, operation.sequence)?;
+    let (transactions, head) = match asset.settlement {
+        Settlement::Book => (Vec::new(), None),
+        Settlement::Evm => (settlement::transactions_of(tx, &operation)?, settlement::head(tx)?),
+    };
     Ok(OperationReport {
         operation,
         asset: asset.address,
         decimals: asset.decimals.get(),
         lines,
+        transactions,
+        head,
     })
 }
 
@@ -61,6 +72,8 @@ pub fn own_operations(tx: &mut Tx<'_>, ctx: &Ctx, page: &Page) -> Result<Vec<Ope
             asset,
             decimals,
             lines: Vec::new(),
+            transactions: Vec::new(),
+            head: None,
         });
     }
     Ok(reports)

@@ -7,12 +7,14 @@
 //!
 //! Source: dalp.md 1.4, A9 and sections 4 and 5.
 
+mod create;
 mod freeze_address;
 mod pause;
 mod set_cap;
 mod unpause;
 mod update_collateral;
 
+pub use create::{create, may_create};
 pub use freeze_address::{freeze_address, may_freeze_address};
 pub use pause::{may_pause, pause};
 pub use set_cap::{may_set_cap, set_cap};

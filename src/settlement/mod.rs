@@ -1,15 +1,37 @@
 //! How accepted operations become final.
 //!
-//! With *book* settlement the ledger is the register: what is accepted is final in the same commit. *Evm* settlement
-//! leaves the operation queued with its lines pending; a worker sends it and finishes it at finality.
+//! With *book* settlement the ledger is the register: what is accepted is final in the same commit. With *evm* settlement
+//! an operation is queued with its lines pending; a worker puts it into a transaction and finishes it at finality.
+//!
+//! *Intent*: one transaction-to-be of our sender at one nonce, for life. *Attempt*: one signed form of it. An intent
+//! carries whole operations; mints of one asset share one, up to the gas bound. *Held*: accepted and not sent yet, with
+//! the reason. *Registry*: what identities the token's contract knows; ours mirrors the identities registered here.
+//!
+//! [`sender`] decides about nonces, sending and finality, [`plan`] about what goes next; both are pure. [`Driver`] does
+//! it. Source: specs/chain.md part A and the twenty rules of its section 5.
 
+mod driver;
+mod finish;
+mod model;
+mod plan;
 pub mod sender;
+mod store;
+
+use std::time::Duration;
+
+pub use driver::{Driver, Settings};
+pub use model::{ChainRecord, Contracts, Placement, SettledIn};
 
 use crate::asset::Settlement;
-use crate::error::Error;
+use crate::chain::contracts::factory::Implementation;
+use crate::db::{Db, Tx};
+use crate::error::{Error, Issue};
 use crate::ledger::Sheet;
-use crate::operation::Operation;
-use crate::types::Timestamp;
+use crate::operation::{self, Operation};
+use crate::types::{Address, AssetId, Hash32, OperationId, Timestamp};
+
+/// How often somebody who waits for finality looks.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Takes over an operation whose lines are reserved on the sheet, inside the commit that accepts it.
 pub fn accept(kind: Settlement, sheet: &mut Sheet, operation: Operation, now: Timestamp) -> Result<Operation, Error> {
@@ -27,5 +49,121 @@ pub fn accept_change(kind: Settlement, operation: Operation, now: Timestamp) -> 
     match kind {
         Settlement::Book => operation.succeeded(now),
         Settlement::Evm => operation,
+    }
+}
+
+/// Where a new asset of this deployment is created on a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    chain_id: u64,
+    contracts: Contracts,
+}
+
+/// `Invalid` when this server settles on no chain; `Busy` while the contracts have no addresses yet.
+pub fn site(tx: &mut Tx<'_>) -> Result<Site, Error> {
+    let Some(chain) = store::chain(tx)? else {
+        let message = "settlement evm is not available on this server: it settles on no chain";
+        return Err(Error::Invalid(vec![Issue::new("settlement", "unsupported", message)]));
+    };
+    let contracts = chain.contracts.ok_or(Error::Unavailable("the chain is being set up"))?;
+    Ok(Site {
+        chain_id: chain.chain_id,
+        contracts,
+    })
+}
+
+impl Site {
+    /// Where the contract of an asset will be: fixed before it is created (CREATE2, EIP-1014).
+    pub fn address_of(&self, asset: AssetId) -> Address {
+        Implementation::Token.clone_address(&self.contracts.factory, &driver::salt_of(asset))
+    }
+}
+
+impl std::fmt::Display for Site {
+    /// CAIP-2.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "eip155:{}", self.chain_id)
+    }
+}
+
+/// Notes that a new asset settles there.
+pub fn place(tx: &mut Tx<'_>, site: &Site, asset: AssetId) -> Result<Placement, Error> {
+    let placement = Placement {
+        asset,
+        chain_id: site.chain_id,
+        registry: site.contracts.registry,
+        adopted: false,
+        holder_transfers: false,
+        recipients_max: 100,
+        first_block: None,
+    };
+    store::insert_placement(tx, &placement)?;
+    Ok(placement)
+}
+
+/// Notes which chain this deployment settles on. `Conflict` when the database belongs to another chain, to another state
+/// of a chain with this number, or to another key.
+pub fn join(tx: &mut Tx<'_>, chain_id: u64, sender: Address, genesis: Hash32, now: Timestamp) -> Result<(), Error> {
+    if let Some(known) = store::chain(tx)? {
+        let problem = if known.chain_id != chain_id {
+            format!(
+                "this database settles on chain {}, the node is chain {chain_id}",
+                known.chain_id
+            )
+        } else if known.genesis != genesis {
+            format!(
+                "the node's chain {chain_id} began with block {genesis}, this database knows {}",
+                known.genesis
+            )
+        } else if known.sender != sender {
+            format!(
+                "the contracts of this database belong to {}, the signer is {sender}",
+                known.sender
+            )
+        } else {
+            return Ok(());
+        };
+        return Err(Error::Conflict(problem));
+    }
+    let chain = ChainRecord {
+        chain_id,
+        sender,
+        genesis,
+        contracts: None,
+        ready: false,
+        observed_block: 0,
+    };
+    store::insert_chain(tx, &chain, now)
+}
+
+/// The transactions of an operation, the newest last.
+pub fn transactions_of(tx: &mut Tx<'_>, operation: &Operation) -> Result<Vec<SettledIn>, Error> {
+    let found = store::transactions_of(tx, operation.asset, &[operation.sequence])?;
+    Ok(found.into_iter().map(|(_, settled)| settled).collect())
+}
+
+/// The highest block that was seen on the chain of this deployment.
+pub fn head(tx: &mut Tx<'_>) -> Result<Option<u64>, Error> {
+    match store::chain(tx)? {
+        None => Ok(None),
+        Some(chain) => store::head(tx, chain.chain_id),
+    }
+}
+
+/// Waits until an operation is final, but no longer than this; holds no connection while it waits. What it returns may
+/// be open.
+pub async fn wait(db: &Db, id: OperationId, patience: Duration) -> Result<Operation, Error> {
+    let final_one = async {
+        loop {
+            let operation = db.read(move |tx| operation::find(tx, id)).await?;
+            if operation.status.is_final() {
+                return Ok(operation);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    match tokio::time::timeout(patience, final_one).await {
+        Ok(found) => found,
+        Err(_) => db.read(move |tx| operation::find(tx, id)).await,
     }
 }

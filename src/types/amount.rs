@@ -60,6 +60,11 @@ impl Amount {
         Self(U256::from(value))
     }
 
+    /// Of fees, which nodes and we count in 128 bits.
+    pub fn of_wei(wei: u128) -> Self {
+        Self(U256::from(wei))
+    }
+
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }

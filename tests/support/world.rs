@@ -251,7 +251,7 @@ pub fn found_asset(
     new: NewAsset,
 ) -> Result<Address, Error> {
     let creator = world.creator.ctx(START);
-    let created = asset::create(tx, &creator, policies, new)?;
+    let (created, _) = servicing::create(tx, &creator, policies, new)?;
     let scope = Scope::Asset(created.id);
     let grants: Vec<Grant> = world
         .on_assets

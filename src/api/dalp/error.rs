@@ -143,6 +143,12 @@ fn render_domain(error: &Error) -> Rendered {
             "User does not have the required role to execute this action",
         )
         .with(json!({ "requiredRoles": required_roles(required) })),
+        Error::Reverted { reason, operation } => Rendered::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "TRANSACTION_REVERTED",
+            format!("The chain refused: {reason}"),
+        )
+        .with(json!({ "operationId": operation })),
         Error::NotAllowed(reason) => Rendered::new(StatusCode::FORBIDDEN, "FORBIDDEN", reason),
         Error::NotFound(what) => {
             Rendered::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("{} not found", upper(what)))

@@ -11,16 +11,17 @@ use super::amount::{amounts_of, recipients_of};
 use super::body::Issues;
 use super::error::render_findings;
 use super::forms;
-use super::mutate::{Code, WalletVerification, build, replayed};
+use super::mutate::{Code, WalletVerification, build};
 use super::operation::OperationObject;
 use super::prefer::Prefer;
+use super::settled;
 use super::token_object::{self, TokenObject};
 use super::{Body, Call, DalpError, asset_in_path};
 use crate::access::{self, Held, Permission, Scope};
 use crate::asset::Asset;
 use crate::error::Error;
 use crate::mint::{Issued, MintLine, Request, Stored, Verdict, check};
-use crate::operation;
+use crate::operation::{self, Replay};
 use crate::types::Hash32;
 
 /// A remembered success may turn out stale once; then the code is proven at full cost.
@@ -104,7 +105,7 @@ pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Bod
         let proof = prove(&call, &asset, &code, idempotency.as_ref(), attempt).await?;
         let proof = match proof {
             Proven::Proof(proof) => proof,
-            Proven::Replayed(answer) => return Ok(answer),
+            Proven::Replayed(replay) => return settled::again(&call, &replay, prefer).await,
         };
         let request = Request {
             ctx: call.ctx.clone(),
@@ -115,8 +116,9 @@ pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Bod
             render: render_stored,
         };
         match call.app.lanes().submit(request).await? {
-            Verdict::Accepted(issued) => return respond(&issued, &prefer),
-            Verdict::Replayed(replay) => return replayed(&replay),
+            Verdict::Accepted(issued) if issued.operation.status.is_final() => return respond(&issued, &prefer),
+            Verdict::Accepted(issued) => return settled::answer(&call, issued.operation.id, prefer).await,
+            Verdict::Replayed(replay) => return settled::again(&call, &replay, prefer).await,
             Verdict::Refused(error) => return Err(error.into()),
             Verdict::Stale => {}
         }
@@ -126,7 +128,7 @@ pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Bod
 
 enum Proven {
     Proof(crate::wallet::Proof),
-    Replayed(HttpResponse),
+    Replayed(Replay),
 }
 
 /// For a caller who minted a moment ago a remembered success makes a proof without any query: the lane checks role,
@@ -156,7 +158,7 @@ async fn prove(
         })
         .await?;
     if let Some(replay) = replay {
-        return Ok(Proven::Replayed(replayed(&replay)?));
+        return Ok(Proven::Replayed(replay));
     }
     let (verifier, db) = (app.verifier(), app.db());
     let proof = match attempt {
@@ -170,7 +172,12 @@ async fn prove(
     Ok(Proven::Proof(proof))
 }
 
+/// What is kept under an idempotency key. An operation that is not final yet is kept by its id alone: what a replay answers
+/// is rendered when it is asked for.
 fn render_stored(issued: &Issued) -> Result<Stored, Error> {
+    if !issued.operation.status.is_final() {
+        return Ok(settled::stored(issued.operation.id));
+    }
     let after = &issued.after;
     let rendered = match after.rendered.get() {
         Some(rendered) => rendered,

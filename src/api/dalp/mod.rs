@@ -25,6 +25,7 @@ mod mutate;
 mod operation;
 mod page;
 mod prefer;
+mod settled;
 mod time;
 mod token_compliance;
 mod token_create;

@@ -19,7 +19,7 @@ use crate::types::{Address, Amount, Dnum, OperationId, Timestamp};
 pub struct OperationObject {
     #[schema(value_type = String, example = "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
     id: OperationId,
-    /// `mint`, `pause`, `unpause`, `set-cap` or `freeze-address`.
+    /// `create`, `mint`, `pause`, `unpause`, `set-cap` or `freeze-address`.
     #[schema(example = "mint")]
     kind: &'static str,
     /// `pending`, `submitted`, `mined`, `succeeded` or `failed`.
@@ -39,10 +39,14 @@ pub struct OperationObject {
     #[schema(value_type = String, example = "[\"1000\",18]")]
     total: Dnum,
     lines: Vec<LineObject>,
+    /// Every form in which it was sent, the newest last; at most one of them is ever mined.
     #[schema(example = json!([]))]
     transaction_hashes: Vec<String>,
     block_number: Option<u64>,
+    /// Blocks on top of the one that holds it.
     confirmations: Option<u64>,
+    /// Why it was accepted and is not sent yet.
+    waits_for: Option<String>,
     error: Option<String>,
     /// What needs a person.
     attention: Option<Attention>,
@@ -93,7 +97,10 @@ impl From<OperationReport> for OperationObject {
             asset,
             decimals,
             lines,
+            transactions,
+            head,
         } = report;
+        let block = transactions.iter().rev().find_map(|transaction| transaction.block);
         let Operation {
             id,
             sequence,
@@ -114,9 +121,13 @@ impl From<OperationReport> for OperationObject {
             request_id,
             total: Dnum::new(total, decimals),
             lines: lines.into_iter().map(|line| line_of(line, decimals)).collect(),
-            transaction_hashes: Vec::new(),
-            block_number: None,
-            confirmations: None,
+            transaction_hashes: transactions
+                .iter()
+                .map(|transaction| transaction.hash.to_string())
+                .collect(),
+            block_number: block,
+            confirmations: block.zip(head).map(|(block, head)| head.saturating_sub(block)),
+            waits_for: operation.hold,
             error: operation.error,
             attention: operation.attention.map(|(reason, since)| Attention { reason, since }),
             policy_hash: operation.policy_hash.map(|hash| hash.to_string()),

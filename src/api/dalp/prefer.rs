@@ -2,12 +2,15 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
 /// Nobody waits longer, whatever was asked.
 const WAIT_SECONDS_MAX: u64 = 60;
+/// When nothing is said.
+const WAIT_SECONDS_DEFAULT: u64 = 30;
 
 /// What was preferred; unknown preferences are ignored, as the RFC says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +40,15 @@ impl Prefer {
             }
         }
         preferred
+    }
+
+    /// How long to wait for finality.
+    pub fn patience(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Nothing => WAIT_SECONDS_DEFAULT,
+            Self::Wait { seconds } => seconds,
+            Self::Async => 0,
+        })
     }
 
     /// The value of `Preference-Applied`; none when nothing was preferred.

@@ -13,12 +13,12 @@ use super::time::time_of;
 use super::token_object::{TokenObject, token_answer};
 use super::{Body, Call, DalpError};
 use crate::asset::{
-    self, AssetKind, AssetName, BasisPoints, Collateral, Decimals, NewAsset, NewModule, Price, Settlement, Symbol,
-    Token,
+    AssetKind, AssetName, BasisPoints, Collateral, Decimals, NewAsset, NewModule, Price, Settlement, Symbol, Token,
 };
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
+use crate::servicing;
 use crate::types::{Address, Amount, CountryCode, Currency, Dnum, Isin, TopicName};
 
 /// A number with more digits may have been rounded by whoever wrote it as a JSON number.
@@ -361,9 +361,9 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let new = new.ok_or_else(|| Error::internal("a field without an issue is there"))?;
     let policies = std::sync::Arc::clone(call.app.policy());
     let (wanted, rules) = (new.clone(), std::sync::Arc::clone(&policies));
-    let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| asset::may_create(tx, ctx, &rules, &wanted);
+    let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| servicing::may_create(tx, ctx, &rules, &wanted);
     call.mutate(&body, Terms { code, asset: None }, allowed, move |tx, ctx| {
-        let created = asset::create(tx, ctx, &policies, new.clone())?;
+        let (created, _) = servicing::create(tx, ctx, &policies, new.clone())?;
         token_answer(tx, ctx, &created, base_currency)
     })
     .await

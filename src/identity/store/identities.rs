@@ -2,7 +2,7 @@ use diesel::dsl;
 use diesel::prelude::*;
 
 use super::super::{Identity, IdentityFilter, KeyPurpose, Kind, Recipient};
-use crate::db::schema::{identities, identity_keys, identity_wallets};
+use crate::db::schema::{chains, identities, identity_keys, identity_wallets};
 use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key};
 use crate::error::Error;
 use crate::on;
@@ -132,6 +132,39 @@ pub(in super::super) fn keep_countries(
     rows.into_iter()
         .map(|(id, country)| Ok((id, country_of(country)?)))
         .collect()
+}
+
+/// The countries of these identities, which stay as they are until the commit.
+pub(in super::super) fn countries_of(
+    tx: &mut Tx<'_>,
+    ids: &[IdentityId],
+) -> Result<Vec<(IdentityId, Option<CountryCode>)>, Error> {
+    let query = identities::table
+        .filter(identities::id.eq_any(ids))
+        .order(identities::id)
+        .select((identities::id, identities::country));
+    let rows: Vec<(IdentityId, Option<i16>)> = match tx {
+        Tx::Pg(c) => query.for_share().load(*c)?,
+        Tx::Sqlite(c) => query.load(*c)?,
+    };
+    rows.into_iter()
+        .map(|(id, country)| Ok((id, country_of(country)?)))
+        .collect()
+}
+
+/// Lists wallets whose registration changed, for settlement to tell the chain. Where no chain is, nobody would take them
+/// off the list: then nothing is written.
+pub(in super::super) fn note_changes(tx: &mut Tx<'_>, wallets: &[Address], now: Timestamp) -> Result<(), Error> {
+    let chains: i64 = on!(tx, c => chains::table.count().get_result(c))?;
+    if chains == 0 {
+        return Ok(());
+    }
+    Bulk::into("registry_changes")
+        .column("wallet", wallets.to_vec())
+        .column("changed_at", vec![now; wallets.len()])
+        .on_conflict("ON CONFLICT (wallet) DO UPDATE SET changed_at = excluded.changed_at")
+        .execute(tx)?;
+    Ok(())
 }
 
 /// Oldest first; the cursor is (time, id) of the last row of the page before.

@@ -1,0 +1,345 @@
+//! Takes waiting operations into intents, as the planner chooses.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Session, act, preflight};
+use crate::asset;
+use crate::chain::Call;
+use crate::chain::contracts::factory::NewToken;
+use crate::chain::contracts::registry::{Person, Registration, WalletEntry};
+use crate::chain::contracts::token::Switch;
+use crate::chain::contracts::{factory, registry, token};
+use crate::db::Tx;
+use crate::error::Error;
+use crate::identity;
+use crate::operation::{self, Operation, OperationKind, Plan};
+use crate::settlement::model::{ChainRecord, Entry, Order, Placement};
+use crate::settlement::plan::{self, Held, Waiting};
+use crate::settlement::sender::{Event, Intent, NoRoom, Work};
+use crate::settlement::store;
+use crate::types::{Address, AssetId};
+
+/// Queued operations that are looked at together.
+const BACKLOG_MAX: i64 = 2_000;
+/// Wallets that one transaction tells the registry about: well inside the gas of one transaction.
+const REGISTRY_BATCH: i64 = 150;
+/// Gas of a change of one token: a few storage slots; what is not used is not paid.
+const GAS_OF_CHANGE: u64 = 200_000;
+/// Gas of creating a token from the factory's code.
+const GAS_OF_CREATION: u64 = 1_500_000;
+/// Gas of the registry's transaction, and of each wallet in it: three fresh storage slots and an event.
+const GAS_OF_REGISTRY: u64 = 60_000;
+const GAS_OF_ENTRY: u64 = 95_000;
+
+impl Session {
+    pub(super) async fn dispatch(&mut self) -> Result<(), Error> {
+        if !self.chain.ready {
+            return self.set_up().await;
+        }
+        let waiting = self.backlog().await?;
+        let queued: usize = waiting.iter().map(|asset| asset.operations.len()).sum();
+        metrics::gauge!("settlement_waiting").set(f64::from(u32::try_from(queued).unwrap_or(u32::MAX)));
+        let choice = plan::choose(&waiting, &self.gas, self.gas_usable());
+        self.hold(&waiting, choice.held).await?;
+        for change in choice.changes {
+            if !self.send_change(&waiting, &change).await? {
+                return Ok(());
+            }
+        }
+        if !self.send_registrations().await? {
+            return Ok(());
+        }
+        let known: HashMap<AssetId, &Waiting> = waiting.iter().map(|asset| (asset.asset.id, asset)).collect();
+        for (asset, operations) in choice.mints {
+            if let Some(waiting) = known.get(&asset)
+                && !self.send_mints(waiting, operations).await?
+            {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// What one transaction may spend, with a margin for what estimates miss.
+    fn gas_usable(&self) -> u64 {
+        let block = self.head.map_or(u64::MAX, |head| head.gas_limit);
+        let bound = self.driver.settings.gas_per_transaction_max.min(block);
+        preflight::without_margin(bound)
+    }
+
+    async fn backlog(&self) -> Result<Vec<Waiting>, Error> {
+        let on_their_way: HashSet<AssetId> = self
+            .sender
+            .intents()
+            .filter(|intent| intent.state.mined().is_none())
+            .filter_map(|intent| self.about.get(&intent.nonce))
+            .filter(|about| about.kind == "mint")
+            .filter_map(|about| about.asset)
+            .collect();
+        self.driver.db.read(move |tx| load_backlog(tx, &on_their_way)).await
+    }
+
+    /// Writes why operations wait, where that is news.
+    pub(super) async fn hold(&self, waiting: &[Waiting], held: Vec<Held>) -> Result<(), Error> {
+        let known: HashMap<(AssetId, i64), Option<&str>> = waiting
+            .iter()
+            .flat_map(|asset| asset.operations.iter())
+            .map(|operation| ((operation.asset, operation.sequence), operation.hold.as_deref()))
+            .collect();
+        let news: Vec<Held> = held
+            .into_iter()
+            .map(|held| Held {
+                numbers: held
+                    .numbers
+                    .iter()
+                    .copied()
+                    .filter(|number| known.get(&(held.asset, *number)).copied().flatten() != Some(held.reason.as_str()))
+                    .collect(),
+                ..held
+            })
+            .filter(|held| !held.numbers.is_empty())
+            .collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        self.write(move |tx| {
+            for held in &news {
+                operation::hold(tx, held.asset, &held.numbers, &held.reason)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether there is a place for one more transaction with this gas limit.
+    pub(super) fn place(&self, gas_limit: u64) -> Option<u64> {
+        match self.sender.room(gas_limit) {
+            Ok(slot) => Some(slot.nonce),
+            Err(reason) => {
+                let name = match reason {
+                    NoRoom::NotLooked => "not_looked",
+                    NoRoom::Attention(_) => "attention",
+                    NoRoom::InFlight => "in_flight",
+                    NoRoom::Gap { .. } => "gap",
+                    NoRoom::FeeCeiling { .. } => "fee_ceiling",
+                    NoRoom::Funds { .. } => "funds",
+                };
+                metrics::counter!("settlement_no_room_total", "reason" => name).increment(1);
+                tracing::debug!(?reason, "no further transaction is taken now");
+                None
+            }
+        }
+    }
+
+    /// False when there is no room for more.
+    async fn send_change(&mut self, waiting: &[Waiting], change: &Operation) -> Result<bool, Error> {
+        let Some(asset) = waiting.iter().find(|asset| asset.asset.id == change.asset) else {
+            return Ok(true);
+        };
+        let gas_limit = match change.kind {
+            OperationKind::Create => GAS_OF_CREATION,
+            OperationKind::Mint
+            | OperationKind::Pause
+            | OperationKind::Unpause
+            | OperationKind::SetCap
+            | OperationKind::FreezeAddress => GAS_OF_CHANGE,
+        };
+        let Some(nonce) = self.place(gas_limit) else {
+            return Ok(false);
+        };
+        let (to, data) = self.call_of(asset, change)?;
+        let order = Order {
+            kind: "change",
+            asset: Some(change.asset),
+            to: Some(to),
+            data,
+            operations: vec![(change.asset, change.sequence)],
+        };
+        let event = self
+            .store_intent(Intent::new(nonce, Work::Planned, gas_limit), order)
+            .await?;
+        self.follow(event).await?;
+        Ok(true)
+    }
+
+    fn call_of(&self, asset: &Waiting, change: &Operation) -> Result<(Address, Vec<u8>), Error> {
+        let token = asset.asset.address;
+        Ok(match Plan::read(change.kind, &change.plan)? {
+            Plan::Create => {
+                let contracts = self
+                    .chain
+                    .contracts
+                    .ok_or_else(|| Error::internal("the factory is not known"))?;
+                let new = NewToken {
+                    name: asset.asset.name.as_str().to_owned(),
+                    symbol: asset.asset.symbol.as_str().to_owned(),
+                    decimals: asset.asset.decimals.get(),
+                    cap: asset.asset.cap,
+                    identity_registry: asset.placement.registry,
+                    onchain_id: Address::ZERO,
+                    owner: self.key.sender,
+                    agent: self.key.sender,
+                    holder_transfers: switch(asset.placement.holder_transfers),
+                };
+                let salt = super::salt_of(asset.asset.id);
+                (contracts.factory, factory::create_token(&salt, &new))
+            }
+            Plan::Pause => (token, token::pause()),
+            Plan::Unpause => (token, token::unpause()),
+            Plan::SetCap { cap } => (token, token::set_cap(cap)),
+            Plan::FreezeAddress { wallet, frozen } => (token, token::set_address_frozen(wallet, switch(frozen))),
+            Plan::Mint => return Err(Error::internal("a mint is no change")),
+        })
+    }
+
+    /// Tells the registry what changed in ours; false when there is no room for more.
+    async fn send_registrations(&mut self) -> Result<bool, Error> {
+        loop {
+            let wallets = self
+                .driver
+                .db
+                .read(|tx| store::changed_wallets(tx, REGISTRY_BATCH))
+                .await?;
+            if wallets.is_empty() {
+                return Ok(true);
+            }
+            let count = u64::try_from(wallets.len()).unwrap_or(u64::MAX);
+            let gas_limit = GAS_OF_REGISTRY.saturating_add(count.saturating_mul(GAS_OF_ENTRY));
+            let Some(nonce) = self.place(gas_limit) else {
+                return Ok(false);
+            };
+            let (chain, key, now) = (self.chain.clone(), self.key, self.driver.now());
+            let intent = Intent::new(nonce, Work::Planned, gas_limit);
+            let row = intent.clone();
+            let sent = self
+                .write(move |tx| {
+                    store::take_changes(tx, &wallets)?;
+                    let entries = entries(tx, &wallets)?;
+                    let Some(order) = registry_order(&chain, &entries)? else {
+                        return Ok(false);
+                    };
+                    act::insert(tx, &key, &row, &order, now)?;
+                    store::put_entries(tx, chain.chain_id, row.nonce, &entries)?;
+                    Ok(true)
+                })
+                .await?;
+            if sent {
+                self.remember(&intent, "registry", None, Vec::new());
+                self.follow(Event::Assigned { intent }).await?;
+            }
+        }
+    }
+
+    pub(super) async fn follow(&mut self, event: Event) -> Result<(), Error> {
+        let actions = self.sender.step(event);
+        self.act(actions).await
+    }
+
+    pub(super) fn remember(
+        &mut self,
+        intent: &Intent,
+        kind: &str,
+        asset: Option<AssetId>,
+        operations: Vec<(AssetId, i64)>,
+    ) {
+        let about = super::About {
+            kind: kind.to_owned(),
+            asset,
+            operations,
+            told: None,
+        };
+        self.about.insert(intent.nonce, about);
+    }
+
+    pub(super) fn call(&self, to: Address, data: Vec<u8>) -> Call {
+        Call {
+            from: self.key.sender,
+            to,
+            data,
+        }
+    }
+}
+
+fn load_backlog(tx: &mut Tx<'_>, mints_on_their_way: &HashSet<AssetId>) -> Result<Vec<Waiting>, Error> {
+    let queued = operation::queued(tx, BACKLOG_MAX)?;
+    let mut order: Vec<AssetId> = Vec::new();
+    let mut by_asset: HashMap<AssetId, Vec<Operation>> = HashMap::new();
+    for operation in queued {
+        let operations = by_asset.entry(operation.asset).or_default();
+        if operations.is_empty() {
+            order.push(operation.asset);
+        }
+        operations.push(operation);
+    }
+    if order.is_empty() {
+        return Ok(Vec::new());
+    }
+    let changes: HashMap<AssetId, OperationKind> = operation::changes_on_their_way(tx)?.into_iter().collect();
+    let placements = store::placements(tx, &order)?;
+    let placements: HashMap<AssetId, Placement> = placements.into_iter().map(|one| (one.asset, one)).collect();
+    let mut waiting = Vec::new();
+    for id in order {
+        let (Some(placement), Some(mut operations)) = (placements.get(&id), by_asset.remove(&id)) else {
+            continue;
+        };
+        operations.sort_by_key(|operation| operation.sequence);
+        waiting.push(Waiting {
+            asset: asset::find(tx, id)?,
+            placement: *placement,
+            operations,
+            change_on_its_way: changes.get(&id).copied(),
+            mint_on_its_way: mints_on_their_way.contains(&id),
+        });
+    }
+    Ok(waiting)
+}
+
+/// What the registry is to hold for these wallets now.
+fn entries(tx: &mut Tx<'_>, wallets: &[Address]) -> Result<Vec<Entry>, Error> {
+    let known = identity::registrations(tx, wallets)?;
+    let people = known
+        .into_iter()
+        .filter(|identity| identity.kind == identity::Kind::Account);
+    let entries = people.map(|identity| Entry {
+        wallet: identity.account,
+        identity: identity.address,
+        country: identity.country,
+        verified: identity.registered,
+    });
+    Ok(entries.collect())
+}
+
+fn registry_order(chain: &ChainRecord, entries: &[Entry]) -> Result<Option<Order>, Error> {
+    let contracts = chain
+        .contracts
+        .ok_or_else(|| Error::internal("the registry is not known"))?;
+    let told: Vec<WalletEntry> = entries.iter().map(told).collect();
+    if told.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Order {
+        kind: "registry",
+        asset: None,
+        to: Some(contracts.registry),
+        data: registry::batch_sync(&told),
+        operations: Vec::new(),
+    }))
+}
+
+fn told(entry: &Entry) -> WalletEntry {
+    let person = Person {
+        identity: entry.identity,
+        country: entry.country,
+    };
+    WalletEntry {
+        wallet: entry.wallet,
+        registration: match entry.verified {
+            true => Registration::Verified(person),
+            false => Registration::Absent,
+        },
+    }
+}
+
+fn switch(on: bool) -> Switch {
+    if on { Switch::On } else { Switch::Off }
+}

@@ -1,0 +1,191 @@
+//! Mints on their way into a transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::preflight::{Checked, Judged};
+use super::{Session, act};
+use crate::asset;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::ledger;
+use crate::operation::{self, Operation, Status};
+use crate::settlement::finish;
+use crate::settlement::model::{ChainRecord, Mirrored, Order, Placement};
+use crate::settlement::plan::{Held, Waiting};
+use crate::settlement::sender::{Event, Intent, Work};
+use crate::settlement::store;
+use crate::types::{Address, Amount, AssetId};
+
+/// One mint with its lines.
+#[derive(Clone, Debug)]
+pub(super) struct Mint {
+    pub operation: Operation,
+    pub lines: Vec<(Address, Amount)>,
+}
+
+/// Mints of one asset that may share a transaction.
+#[derive(Clone, Debug)]
+pub(super) struct Batch {
+    pub token: Address,
+    pub placement: Placement,
+    pub mints: Vec<Mint>,
+}
+
+impl Session {
+    /// False when there is no room for more.
+    pub(super) async fn send_mints(&mut self, waiting: &Waiting, operations: Vec<Operation>) -> Result<bool, Error> {
+        let batch = self.ready(waiting, operations).await?;
+        if batch.mints.is_empty() {
+            return Ok(true);
+        }
+        if self.place(self.driver.settings.gas_per_transaction_max).is_none() {
+            return Ok(false);
+        }
+        let Judged { checked, refused } = self.preflight(batch).await?;
+        for (operation, reason) in refused {
+            let now = self.driver.now();
+            tracing::warn!(operation = %operation.id, %reason, "refused by the token before it was sent");
+            metrics::counter!("settlement_refused_total").increment(1);
+            self.write(move |tx| finish::fail(tx, operation.asset, operation.sequence, &reason, None, now))
+                .await?;
+        }
+        let Some(checked) = checked else { return Ok(true) };
+        self.assign(checked).await?;
+        Ok(true)
+    }
+
+    /// Loads the lines and leaves out the mints whose recipients are not ready; those are held with the reason.
+    async fn ready(&self, waiting: &Waiting, operations: Vec<Operation>) -> Result<Batch, Error> {
+        let (asset, placement, chain) = (waiting.asset.id, waiting.placement, self.chain.clone());
+        let loaded = self
+            .driver
+            .db
+            .read(move |tx| {
+                let mints = with_lines(tx, asset, operations)?;
+                let unready = unready(tx, &chain, &placement, &mints)?;
+                Ok((mints, unready))
+            })
+            .await?;
+        let (mints, unready) = loaded;
+        let held = unready.iter().map(|(number, reason)| Held {
+            asset,
+            numbers: vec![*number],
+            reason: reason.clone(),
+        });
+        self.hold(std::slice::from_ref(waiting), held.collect()).await?;
+        let ready = mints
+            .into_iter()
+            .filter(|mint| !unready.contains_key(&mint.operation.sequence));
+        Ok(Batch {
+            token: waiting.asset.address,
+            placement,
+            mints: ready.collect(),
+        })
+    }
+
+    /// Gives a checked batch its nonce, unless something that holds it was committed since it was read.
+    async fn assign(&mut self, checked: Checked) -> Result<(), Error> {
+        let Checked { batch, data, gas_limit } = checked;
+        let Some(nonce) = self.place(gas_limit) else {
+            return Ok(());
+        };
+        let asset = batch.placement.asset;
+        let operations: Vec<(AssetId, i64)> = batch
+            .mints
+            .iter()
+            .map(|mint| (asset, mint.operation.sequence))
+            .collect();
+        let order = Order {
+            kind: "mint",
+            asset: Some(asset),
+            to: Some(batch.token),
+            data,
+            operations: operations.clone(),
+        };
+        let (key, chain, now) = (self.key, self.chain.clone(), self.driver.now());
+        let intent = Intent::new(nonce, Work::Planned, gas_limit);
+        let row = intent.clone();
+        let taken = self
+            .write(move |tx| {
+                if asset::lock(tx, asset)?.is_paused() || !still_queued(tx, &batch)? {
+                    return Ok(false);
+                }
+                if !unready(tx, &chain, &batch.placement, &batch.mints)?.is_empty() {
+                    return Ok(false);
+                }
+                act::insert(tx, &key, &row, &order, now)?;
+                Ok(true)
+            })
+            .await?;
+        if !taken {
+            return Ok(());
+        }
+        self.remember(&intent, "mint", Some(asset), operations);
+        self.follow(Event::Assigned { intent }).await
+    }
+}
+
+/// The mints of a stored intent, in the order of its lines.
+pub(super) fn load(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<Vec<Mint>, Error> {
+    let operations = operation::of_numbers(tx, asset, numbers)?;
+    let mut mints = with_lines(tx, asset, operations)?;
+    mints.sort_by_key(|mint| numbers.iter().position(|number| *number == mint.operation.sequence));
+    Ok(mints)
+}
+
+fn with_lines(tx: &mut Tx<'_>, asset: AssetId, operations: Vec<Operation>) -> Result<Vec<Mint>, Error> {
+    let numbers: Vec<i64> = operations.iter().map(|operation| operation.sequence).collect();
+    let mut lines: BTreeMap<i64, Vec<(Address, Amount)>> = BTreeMap::new();
+    for (number, line) in ledger::pending_lines_of(tx, asset, &numbers)? {
+        lines.entry(number).or_default().push((line.recipient, line.amount));
+    }
+    let mints = operations.into_iter().map(|operation| Mint {
+        lines: lines.remove(&operation.sequence).unwrap_or_default(),
+        operation,
+    });
+    Ok(mints.collect())
+}
+
+/// Mints that must not be sent now, by number, and why: a recipient is frozen, or the registry on the chain does not know
+/// it yet. A foreign token has a registry of its own, which preflight asks.
+fn unready(
+    tx: &mut Tx<'_>,
+    chain: &ChainRecord,
+    placement: &Placement,
+    mints: &[Mint],
+) -> Result<HashMap<i64, String>, Error> {
+    let wallets: HashSet<Address> = mints
+        .iter()
+        .flat_map(|mint| mint.lines.iter().map(|line| line.0))
+        .collect();
+    let mut wallets: Vec<Address> = wallets.into_iter().collect();
+    wallets.sort_unstable();
+    let accounts = ledger::accounts(tx, placement.asset, &wallets, &[])?;
+    let frozen: HashSet<Address> = accounts.iter().filter(|one| one.frozen).map(|one| one.wallet).collect();
+    let mirrored = match placement.adopted {
+        true => HashMap::new(),
+        false => store::mirrored(tx, chain, &wallets)?,
+    };
+    let reason = |wallet: &Address| {
+        if frozen.contains(wallet) {
+            return Some(format!("the recipient {wallet} is frozen"));
+        }
+        match mirrored.get(wallet) {
+            Some(Mirrored::Mined { verified: true }) => None,
+            _ if placement.adopted => None,
+            Some(Mirrored::Mined { verified: false }) => Some(format!("the recipient {wallet} is not registered")),
+            Some(Mirrored::OnItsWay) | None => Some(format!("waits for the registration of {wallet} to be mined")),
+        }
+    };
+    let unready = mints.iter().filter_map(|mint| {
+        let reason = mint.lines.iter().find_map(|(wallet, _)| reason(wallet))?;
+        Some((mint.operation.sequence, reason))
+    });
+    Ok(unready.collect())
+}
+
+fn still_queued(tx: &mut Tx<'_>, batch: &Batch) -> Result<bool, Error> {
+    let numbers: Vec<i64> = batch.mints.iter().map(|mint| mint.operation.sequence).collect();
+    let operations = operation::of_numbers(tx, batch.placement.asset, &numbers)?;
+    Ok(operations.len() == numbers.len() && operations.iter().all(|operation| operation.status == Status::Queued))
+}

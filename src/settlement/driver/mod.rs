@@ -1,0 +1,269 @@
+//! The hands of [`Sender`](super::sender::Sender): reads the chain, keeps the rows, signs, sends, and settles what is
+//! final. It decides nothing that the state machine or the planner decides.
+//!
+//! Order of things for one transaction (specs/chain.md section 5, rules 2 to 4): row with its nonce, commit; sign; bytes
+//! and hash, commit; send; what came of it, commit. A crash between any two finds what is there and goes on with it.
+//! Every commit checks the lease: two processes never use one key.
+
+mod act;
+mod dispatch;
+mod finalise;
+mod mints;
+mod preflight;
+mod setup;
+
+pub(super) use setup::salt_of;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::model::{ChainRecord, SenderKey};
+use super::plan::GasBook;
+use super::sender::{Event, Intent, Policy, Sender};
+use super::store;
+use crate::chain::{Block, Receipt, Rpc, Signer};
+use crate::db::{Db, Tx};
+use crate::error::Error;
+use crate::job::{self, Lease};
+use crate::types::{AssetId, Hash32, Timestamp};
+
+/// A holder that is dead keeps the key for so long.
+const LEASE_SECONDS: i64 = 15;
+/// The lease is extended when so much of it is gone.
+const LEASE_RENEWED_AFTER: i64 = 5;
+/// How long to wait after a failure; a node or a database that is away comes back when it does.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+/// What a chain's settings say to the driver.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub policy: Policy,
+    /// Gas that one transaction may spend: the chain's cap, or less.
+    pub gas_per_transaction_max: u64,
+    /// Between two looks at the chain.
+    pub poll: Duration,
+}
+
+/// Settles operations on one chain with one key.
+#[derive(Clone)]
+pub struct Driver {
+    pub db: Db,
+    pub rpc: Arc<Rpc>,
+    pub signer: Arc<Signer>,
+    pub settings: Settings,
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Names this process in the lease.
+    pub owner: String,
+}
+
+impl Driver {
+    /// Works until the token is cancelled. Whatever fails is logged and begun anew from what the database holds.
+    pub async fn run(self, cancel: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.settings.poll);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut session: Option<Session> = None;
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                _ = ticks.tick() => {}
+            }
+            let result = match session.as_mut() {
+                Some(session) => session.tick().await,
+                None => match Session::open(self.clone()).await {
+                    Ok(opened) => {
+                        session = opened;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            if let Err(error) = result {
+                metrics::counter!("settlement_failures_total").increment(1);
+                tracing::warn!(%error, "settlement stopped short and begins again from the database");
+                session = None;
+                tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+            }
+        }
+        if let Some(session) = session {
+            session.close().await;
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+
+    fn key(&self) -> SenderKey {
+        SenderKey {
+            chain_id: self.rpc.chain_id(),
+            sender: self.signer.address(),
+        }
+    }
+}
+
+/// The time in which this process holds the key.
+struct Session {
+    driver: Driver,
+    key: SenderKey,
+    lease: Lease,
+    lease_since: Timestamp,
+    chain: ChainRecord,
+    sender: Sender,
+    /// What each open intent is about.
+    about: HashMap<u64, About>,
+    head: Option<Block>,
+    receipts: HashMap<Hash32, Receipt>,
+    gas: GasBook,
+}
+
+/// What an open intent is about, and how far its operations were told to be.
+#[derive(Clone, Debug)]
+struct About {
+    kind: String,
+    asset: Option<AssetId>,
+    operations: Vec<(AssetId, i64)>,
+    told: Option<crate::operation::Status>,
+}
+
+impl Session {
+    /// Takes the lease and loads what there is; none while another process has it.
+    async fn open(driver: Driver) -> Result<Option<Self>, Error> {
+        let (key, now, owner) = (driver.key(), driver.now(), driver.owner.clone());
+        let policy = driver.settings.policy;
+        let loaded = driver
+            .db
+            .write(move |tx| {
+                let name = lease_name(&key);
+                let Some(lease) = job::acquire_for(tx, &name, &owner, now, LEASE_SECONDS)? else {
+                    return Ok(None);
+                };
+                let chain = store::chain(tx)?.ok_or_else(|| Error::internal("the chain is not set up"))?;
+                let intents = store::open_intents(tx, &key)?;
+                let about = about(tx, &key, &intents)?;
+                let sender = Sender::load(policy, intents, store::known(tx, &key)?);
+                Ok(Some((lease, chain, sender, about)))
+            })
+            .await?;
+        let Some((lease, chain, sender, about)) = loaded else {
+            return Ok(None);
+        };
+        tracing::info!(chain = key.chain_id, sender = %key.sender, fence = lease.fence, "this process sends for the key");
+        Ok(Some(Self {
+            driver,
+            key,
+            lease,
+            lease_since: now,
+            chain,
+            sender,
+            about,
+            head: None,
+            receipts: HashMap::new(),
+            gas: GasBook::default(),
+        }))
+    }
+
+    async fn close(self) {
+        let (lease, now) = (self.lease, self.driver.now());
+        let released = self.driver.db.write(move |tx| job::release(tx, &lease, now)).await;
+        if let Err(error) = released {
+            tracing::warn!(%error, "the sender's lease was not released: the next holder waits for its end");
+        }
+    }
+
+    /// One look and what follows from it.
+    async fn tick(&mut self) -> Result<(), Error> {
+        self.keep_lease().await?;
+        let wanted = self.sender.wanted();
+        let view = self
+            .driver
+            .rpc
+            .view(&self.key.sender, &wanted.receipts, &wanted.blocks)
+            .await?;
+        self.head = Some(view.head);
+        let receipts = view.receipts.iter();
+        self.receipts = receipts
+            .filter_map(|(hash, receipt)| Some((*hash, receipt.clone()?)))
+            .collect();
+        let now = self.driver.now();
+        self.gauge(&view);
+        let actions = self.sender.step(Event::Observed { view, now });
+        self.act(actions).await?;
+        self.dispatch().await
+    }
+
+    /// Extends the lease; an error when it went to somebody else.
+    async fn keep_lease(&mut self) -> Result<(), Error> {
+        let now = self.driver.now();
+        if now.seconds().saturating_sub(self.lease_since.seconds()) < LEASE_RENEWED_AFTER {
+            return Ok(());
+        }
+        let (name, owner, fence) = (self.lease.name.clone(), self.lease.owner.clone(), self.lease.fence);
+        let kept = self
+            .driver
+            .db
+            .write(move |tx| job::acquire_for(tx, &name, &owner, now, LEASE_SECONDS))
+            .await?;
+        if kept.is_some_and(|kept| kept.fence == fence) {
+            self.lease_since = now;
+            return Ok(());
+        }
+        Err(Error::Conflict("the sender's lease went to another process".to_owned()))
+    }
+
+    /// One transaction under the lease.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, Error> + Send + Sync + 'static,
+    ) -> Result<T, Error> {
+        let lease = self.lease.clone();
+        let guarded = move |tx: &mut Tx<'_>| {
+            job::require(tx, &lease)?;
+            work(tx)
+        };
+        self.driver.db.write(guarded).await
+    }
+
+    fn gauge(&self, view: &crate::chain::View) {
+        let wei: f64 = view.balance.to_string().parse().unwrap_or(0.0);
+        metrics::gauge!("settlement_signer_balance").set(wei / 1e18);
+        metrics::gauge!("settlement_head").set(whole(view.head.number));
+        metrics::gauge!("settlement_in_flight").set(whole(u64::try_from(self.sender.in_flight()).unwrap_or(u64::MAX)));
+        let now = self.driver.now().seconds();
+        let oldest = self.sender.intents().filter_map(|intent| {
+            let first = intent.attempts.first()?.sent?.first.at;
+            matches!(intent.state, super::sender::State::Sent).then_some(now.saturating_sub(first.seconds()))
+        });
+        let oldest = u64::try_from(oldest.max().unwrap_or(0)).unwrap_or(0);
+        metrics::gauge!("settlement_oldest_in_flight_seconds").set(whole(oldest));
+        let alarms = u64::try_from(self.sender.alarms().count()).unwrap_or(u64::MAX);
+        metrics::gauge!("settlement_attention").set(whole(alarms));
+    }
+}
+
+/// A number for a dashboard: beyond 2^53 nobody counts.
+fn whole(number: u64) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+fn lease_name(key: &SenderKey) -> String {
+    format!("sender:{}:{}", key.chain_id, key.sender)
+}
+
+fn about(tx: &mut Tx<'_>, key: &SenderKey, intents: &[Intent]) -> Result<HashMap<u64, About>, Error> {
+    intents
+        .iter()
+        .map(|intent| {
+            let part = store::part(tx, key, intent.nonce)?;
+            let about = About {
+                kind: part.kind,
+                asset: part.asset,
+                operations: part.operations,
+                told: None,
+            };
+            Ok((intent.nonce, about))
+        })
+        .collect()
+}

@@ -1,0 +1,236 @@
+//! Tries a batch of mints on the chain before a nonce is taken (rule 14), and finds out whose fault a refusal is.
+
+use super::Session;
+use super::mints::{Batch, Mint};
+use crate::chain::Revert;
+use crate::chain::contracts::{registry, token};
+use crate::error::Error;
+use crate::operation::{self, Operation};
+use crate::types::{Address, Amount};
+
+/// A gas limit is the estimate with so much on top of it: state that changes between the estimate and the block.
+const MARGIN_PERCENT: u64 = 110;
+
+/// What a transaction may be estimated at so that its limit stays within a bound.
+pub(super) fn without_margin(bound: u64) -> u64 {
+    (u128::from(bound) * 100 / u128::from(MARGIN_PERCENT))
+        .try_into()
+        .unwrap_or(u64::MAX)
+}
+
+/// A batch that the chain would take now.
+#[derive(Clone, Debug)]
+pub(super) struct Checked {
+    pub batch: Batch,
+    pub data: Vec<u8>,
+    pub gas_limit: u64,
+}
+
+/// What became of a batch: some of it may go, and some operations were refused, each with the reason.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Judged {
+    pub checked: Option<Checked>,
+    pub refused: Vec<(Operation, String)>,
+}
+
+/// Why one operation cannot be minted.
+pub(super) enum Fault {
+    /// A line of it is bad: it fails.
+    Line(String),
+    /// The token refuses everything, whoever the recipients are: it needs a person, and nothing fails.
+    Token(String),
+}
+
+impl Session {
+    /// Cuts the batch to what fits one transaction and leaves out operations that the token refuses.
+    pub(super) async fn preflight(&mut self, mut batch: Batch) -> Result<Judged, Error> {
+        let bound = self.driver.settings.gas_per_transaction_max;
+        let bound = bound.min(self.head.map_or(bound, |head| head.gas_limit));
+        let mut refused = Vec::new();
+        while !batch.mints.is_empty() {
+            let data = token::batch_mint(&lines_of(&batch.mints));
+            match self
+                .driver
+                .rpc
+                .estimate_gas(&self.call(batch.token, data.clone()))
+                .await?
+            {
+                Ok(gas) if gas <= without_margin(bound) => {
+                    self.gas.learn(batch.placement.asset, gas, line_count(&batch.mints));
+                    let gas_limit = u128::from(gas) * u128::from(MARGIN_PERCENT) / 100;
+                    let checked = Checked {
+                        gas_limit: u64::try_from(gas_limit).unwrap_or(bound).min(bound),
+                        batch,
+                        data,
+                    };
+                    return Ok(Judged {
+                        checked: Some(checked),
+                        refused,
+                    });
+                }
+                Ok(gas) => {
+                    self.gas.learn(batch.placement.asset, gas, line_count(&batch.mints));
+                    self.cut(&mut batch, &mut refused, gas, bound);
+                }
+                Err(revert) if revert.is_out_of_gas() && batch.mints.len() > 1 => {
+                    let half = batch.mints.len().div_ceil(2);
+                    batch.mints.truncate(half);
+                }
+                Err(revert) => {
+                    let bad = self.find_bad(&batch, &revert).await?;
+                    if bad.is_empty() {
+                        return Ok(Judged { checked: None, refused });
+                    }
+                    batch
+                        .mints
+                        .retain(|mint| !bad.iter().any(|(number, _)| *number == mint.operation.sequence));
+                    refused.extend(bad.into_iter().map(|(_, refusal)| refusal));
+                }
+            }
+        }
+        Ok(Judged { checked: None, refused })
+    }
+
+    /// Whole operations leave from the back; one that is alone and too large can never be sent.
+    fn cut(&self, batch: &mut Batch, refused: &mut Vec<(Operation, String)>, gas: u64, bound: u64) {
+        if batch.mints.len() > 1 {
+            let keep =
+                u128::from(without_margin(bound)) * u128::try_from(batch.mints.len()).unwrap_or(1) / u128::from(gas);
+            let keep = usize::try_from(keep)
+                .unwrap_or(1)
+                .clamp(1, batch.mints.len().saturating_sub(1));
+            batch.mints.truncate(keep);
+            return;
+        }
+        if let Some(mint) = batch.mints.pop() {
+            let reason =
+                format!("needs {gas} gas and one transaction may spend {bound}: mint to fewer recipients at a time");
+            refused.push((mint.operation, reason));
+        }
+    }
+
+    /// Which operations are at fault, by number. When it is the token itself, nobody is: everything waits and a person is
+    /// told.
+    async fn find_bad(&self, batch: &Batch, revert: &Revert) -> Result<Vec<(i64, (Operation, String))>, Error> {
+        if let Some((mint, line)) = revert.line.and_then(|line| owner_of(&batch.mints, line)) {
+            let reason = line_reason(mint, line, revert);
+            return Ok(vec![(mint.operation.sequence, (mint.operation.clone(), reason))]);
+        }
+        let mut bad = Vec::new();
+        for mint in &batch.mints {
+            match self.fault_of(batch.token, batch.placement.registry, mint).await? {
+                None => {}
+                Some(Fault::Line(reason)) => bad.push((mint.operation.sequence, (mint.operation.clone(), reason))),
+                Some(Fault::Token(reason)) => {
+                    self.flag(&batch.mints, &format!("the token refuses to mint: {reason}"))
+                        .await?;
+                    return Ok(Vec::new());
+                }
+            }
+        }
+        Ok(bad)
+    }
+
+    /// Why this operation alone would be refused; none when it would not.
+    pub(super) async fn fault_of(
+        &self,
+        token: Address,
+        registry: Address,
+        mint: &Mint,
+    ) -> Result<Option<Fault>, Error> {
+        let Err(whole) = self.try_lines(token, &mint.lines).await? else {
+            return Ok(None);
+        };
+        if let Some(line) = whole.line.and_then(|line| usize::try_from(line).ok()) {
+            return Ok(Some(Fault::Line(line_reason(mint, line, &whole))));
+        }
+        // The token does not say which line it is: each is tried alone.
+        let mut bad = Vec::new();
+        for (index, line) in mint.lines.iter().enumerate() {
+            if let Err(revert) = self.try_lines(token, std::slice::from_ref(line)).await? {
+                bad.push((index, revert));
+            }
+        }
+        let Some((index, revert)) = bad.first() else {
+            return Ok(Some(Fault::Token(whole.reason)));
+        };
+        let is_about_lines = bad.len() < mint.lines.len() || self.is_unverified(registry, mint, *index).await?;
+        Ok(Some(match is_about_lines {
+            true => Fault::Line(line_reason(mint, *index, revert)),
+            false => Fault::Token(revert.reason.clone()),
+        }))
+    }
+
+    async fn try_lines(&self, token: Address, lines: &[(Address, Amount)]) -> Result<Result<(), Revert>, Error> {
+        let call = self.call(token, token::batch_mint(lines));
+        Ok(self.driver.rpc.call(&call).await?.map(|_| ()))
+    }
+
+    /// Whether the token's registry says that it does not know the recipient.
+    async fn is_unverified(&self, registry_at: Address, mint: &Mint, index: usize) -> Result<bool, Error> {
+        let Some((recipient, _)) = mint.lines.get(index) else {
+            return Ok(false);
+        };
+        let call = self.call(registry_at, registry::is_verified(*recipient));
+        let answer = self.driver.rpc.call(&call).await?;
+        Ok(answer.is_ok_and(|data| data.iter().all(|byte| *byte == 0)))
+    }
+
+    /// Nothing fails: the operations wait and say why.
+    async fn flag(&self, mints: &[Mint], reason: &str) -> Result<(), Error> {
+        tracing::error!(%reason, "mints wait for a person");
+        metrics::counter!("settlement_alarms_total", "reason" => "token_refuses").increment(1);
+        let (now, reason) = (self.driver.now(), reason.to_owned());
+        let operations: Vec<_> = mints
+            .iter()
+            .map(|mint| (mint.operation.asset, mint.operation.sequence))
+            .collect();
+        self.write(move |tx| {
+            for (asset, numbers) in super::act::by_asset(&operations) {
+                operation::hold(tx, asset, &numbers, &reason)?;
+                operation::call_for_attention(tx, asset, &numbers, &reason, now)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+pub(super) fn lines_of(mints: &[Mint]) -> Vec<(Address, Amount)> {
+    mints.iter().flat_map(|mint| mint.lines.iter().copied()).collect()
+}
+
+fn line_count(mints: &[Mint]) -> usize {
+    mints.iter().map(|mint| mint.lines.len()).sum()
+}
+
+/// The operation to which a line of the transaction belongs, and its place there.
+pub(super) fn owner_of(mints: &[Mint], line: u64) -> Option<(&Mint, usize)> {
+    let mut left = usize::try_from(line).ok()?;
+    for mint in mints {
+        if left < mint.lines.len() {
+            return Some((mint, left));
+        }
+        left = left.saturating_sub(mint.lines.len());
+    }
+    None
+}
+
+fn line_reason(mint: &Mint, line: usize, revert: &Revert) -> String {
+    match mint.lines.get(line) {
+        Some((recipient, _)) => format!("line {line} ({recipient}): {}", revert.reason),
+        None => revert.reason.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_and_its_margin_stay_within_the_bound() {
+        assert_eq!(without_margin(110), 100);
+        assert_eq!(without_margin(109), 99);
+        assert_eq!(without_margin(u64::MAX), 16_769_767_339_735_956_013);
+    }
+}

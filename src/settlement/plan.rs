@@ -1,0 +1,281 @@
+//! Which waiting operations go next, and why others do not: pure.
+//!
+//! The changes of an asset go in the order in which they were accepted and before its mints; assets that are to be
+//! paused, or on which somebody is to be frozen, go before all others. Waiting mints of one asset share a transaction,
+//! whole operations only, up to the gas bound (specs/chain.md part A).
+
+use std::collections::HashMap;
+
+use super::Placement;
+use crate::asset::{Asset, Lifecycle};
+use crate::operation::{Operation, OperationKind, Plan};
+use crate::types::AssetId;
+
+/// What one recipient of a mint is taken to cost before anything is known about its token, in gas: our token with a
+/// recipient that is new to it, and a foreign one that looks a claim up (specs/chain.md section 3).
+const GAS_PER_LINE_OWN: u64 = 40_000;
+const GAS_PER_LINE_FOREIGN: u64 = 110_000;
+
+/// One asset with operations that wait.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub asset: Asset,
+    pub placement: Placement,
+    /// In their order.
+    pub operations: Vec<Operation>,
+    /// A change that is signed or sent and not mined.
+    pub change_on_its_way: Option<OperationKind>,
+    /// A mint of this asset is in a transaction that is not mined.
+    pub mint_on_its_way: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// One transaction each, in this order.
+    pub changes: Vec<Operation>,
+    /// Mints that may share a transaction, the asset that waits longest first.
+    pub mints: Vec<(AssetId, Vec<Operation>)>,
+    pub held: Vec<Held>,
+}
+
+/// Operations that are not sent yet, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub asset: AssetId,
+    pub numbers: Vec<i64>,
+    pub reason: String,
+}
+
+/// What a recipient of an asset's mints was seen to cost, in gas.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GasBook(HashMap<AssetId, u64>);
+
+impl GasBook {
+    pub fn per_line(&self, placement: &Placement) -> u64 {
+        let unknown = if placement.adopted {
+            GAS_PER_LINE_FOREIGN
+        } else {
+            GAS_PER_LINE_OWN
+        };
+        self.0.get(&placement.asset).copied().unwrap_or(unknown).max(1)
+    }
+
+    /// Learns from an estimate of a transaction with so many lines.
+    pub fn learn(&mut self, asset: AssetId, gas: u64, lines: usize) {
+        let lines = u64::try_from(lines).unwrap_or(u64::MAX).max(1);
+        self.0.insert(asset, gas.div_ceil(lines));
+    }
+}
+
+/// `gas_usable` is what one transaction may spend.
+pub(super) fn choose(waiting: &[Waiting], gas: &GasBook, gas_usable: u64) -> Choice {
+    let mut choice = Choice::default();
+    let (urgent, others): (Vec<&Waiting>, Vec<&Waiting>) = waiting.iter().partition(|asset| is_urgent(asset));
+    for asset in urgent.into_iter().chain(others) {
+        let (mints, changes): (Vec<&Operation>, Vec<&Operation>) = asset
+            .operations
+            .iter()
+            .partition(|operation| operation.kind == OperationKind::Mint);
+        choice.changes.extend(changes.iter().copied().cloned());
+        if mints.is_empty() {
+            continue;
+        }
+        match why_not(asset, changes.first().copied()) {
+            Some(reason) => choice.held.push(Held {
+                asset: asset.asset.id,
+                numbers: mints.iter().map(|mint| mint.sequence).collect(),
+                reason,
+            }),
+            None => {
+                let together = fitting(&mints, gas.per_line(&asset.placement), gas_usable);
+                let is_full = together.len() < mints.len();
+                // Under load the next transaction is filled while the last one is on its way; alone a mint goes at once.
+                if is_full || !asset.mint_on_its_way {
+                    choice.mints.push((asset.asset.id, together));
+                }
+            }
+        }
+    }
+    choice
+}
+
+fn is_urgent(asset: &Waiting) -> bool {
+    asset.operations.iter().any(|operation| match operation.kind {
+        OperationKind::Pause => true,
+        OperationKind::FreezeAddress => matches!(
+            Plan::read(operation.kind, &operation.plan),
+            Ok(Plan::FreezeAddress { frozen: true, .. })
+        ),
+        OperationKind::Create | OperationKind::Mint | OperationKind::Unpause | OperationKind::SetCap => false,
+    })
+}
+
+/// Why no mint of this asset may be sent now.
+fn why_not(asset: &Waiting, first_change: Option<&Operation>) -> Option<String> {
+    if asset.placement.first_block.is_none() {
+        return Some("waits for the asset's contract".to_owned());
+    }
+    if asset.asset.lifecycle == Lifecycle::Paused {
+        return Some("the asset is paused".to_owned());
+    }
+    let change = first_change.map(|change| change.kind).or(asset.change_on_its_way);
+    change.map(|kind| format!("waits for {} to be mined", kind.text()))
+}
+
+/// The longest run of whole operations from the front that is taken to fit one transaction; one at least.
+fn fitting(mints: &[&Operation], gas_per_line: u64, gas_usable: u64) -> Vec<Operation> {
+    let mut gas: u64 = 0;
+    let mut together = Vec::new();
+    for mint in mints {
+        let lines = u64::try_from(mint.lines).unwrap_or(u64::MAX);
+        gas = gas.saturating_add(lines.saturating_mul(gas_per_line));
+        if gas > gas_usable && !together.is_empty() {
+            break;
+        }
+        together.push((*mint).clone());
+    }
+    together
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::NewOperation;
+    use crate::types::{Address, Amount, RequestId, Timestamp, UserId};
+
+    fn waiting(plans: &[(Plan, i32)]) -> Waiting {
+        let mut asset = crate::asset::sample();
+        asset.lifecycle = Lifecycle::Active;
+        let operations = plans.iter().enumerate().map(|(index, (plan, lines))| {
+            Operation::queued(&NewOperation {
+                asset: asset.id,
+                sequence: i64::try_from(index).unwrap() + 1,
+                plan,
+                lines: *lines,
+                total: Amount::ZERO,
+                requested_by: UserId::generate(),
+                request_id: &RequestId::generate(),
+                policy_hash: None,
+                now: Timestamp::from_seconds(1),
+            })
+        });
+        Waiting {
+            operations: operations.collect(),
+            placement: Placement {
+                asset: asset.id,
+                chain_id: 31_337,
+                registry: Address::ZERO,
+                adopted: false,
+                holder_transfers: false,
+                recipients_max: 100,
+                first_block: Some(1),
+            },
+            asset,
+            change_on_its_way: None,
+            mint_on_its_way: false,
+        }
+    }
+
+    fn numbers(choice: &Choice) -> Vec<i64> {
+        let mints = choice.mints.iter().flat_map(|(_, mints)| mints);
+        mints.map(|mint| mint.sequence).collect()
+    }
+
+    fn freeze(frozen: bool) -> Plan {
+        Plan::FreezeAddress {
+            wallet: Address::ZERO,
+            frozen,
+        }
+    }
+
+    #[test]
+    fn waiting_mints_share_a_transaction_up_to_the_gas_bound_and_are_never_split() {
+        let asset = waiting(&[(Plan::Mint, 10), (Plan::Mint, 10), (Plan::Mint, 10)]);
+        let mut gas = GasBook::default();
+        gas.learn(asset.asset.id, 1_000, 10);
+        let with = |usable: u64| numbers(&choose(std::slice::from_ref(&asset), &gas, usable));
+
+        assert_eq!(with(1_999), [1]);
+        assert_eq!(with(2_000), [1, 2]);
+        assert_eq!(with(2_001), [1, 2]);
+        assert_eq!(with(3_000), [1, 2, 3]);
+        // One that is taken to be too large is tried all the same: the estimate decides.
+        assert_eq!(with(1), [1]);
+    }
+
+    #[test]
+    fn while_a_mint_is_on_its_way_only_a_full_transaction_follows() {
+        let mut asset = waiting(&[(Plan::Mint, 10), (Plan::Mint, 10)]);
+        asset.mint_on_its_way = true;
+        let mut gas = GasBook::default();
+        gas.learn(asset.asset.id, 1_000, 10);
+        let with = |usable: u64| numbers(&choose(std::slice::from_ref(&asset), &gas, usable));
+
+        assert!(with(2_000).is_empty());
+        assert_eq!(with(1_000), [1]);
+    }
+
+    #[test]
+    fn changes_go_before_mints_and_in_their_order() {
+        let asset = waiting(&[(Plan::Create, 0), (Plan::Mint, 1), (Plan::Unpause, 0), (Plan::Pause, 0)]);
+
+        let choice = choose(&[asset], &GasBook::default(), 1_000_000);
+
+        let changes: Vec<_> = choice.changes.iter().map(|change| change.kind).collect();
+        assert_eq!(
+            changes,
+            [OperationKind::Create, OperationKind::Unpause, OperationKind::Pause]
+        );
+        assert_eq!(choice.held.len(), 1);
+        assert_eq!(choice.held[0].numbers, [2]);
+        assert!(numbers(&choice).is_empty());
+    }
+
+    #[test]
+    fn a_pause_or_a_freeze_goes_before_the_changes_of_other_assets() {
+        for (plan, first) in [(Plan::Pause, true), (freeze(true), true), (freeze(false), false)] {
+            let slow = waiting(&[(Plan::Unpause, 0)]);
+            let fast = waiting(&[(plan, 0)]);
+            let id = fast.asset.id;
+
+            let choice = choose(&[slow, fast], &GasBook::default(), 1_000_000);
+
+            assert_eq!(choice.changes[0].asset == id, first);
+        }
+    }
+
+    #[test]
+    fn a_mint_waits_for_its_contract_for_its_asset_and_for_changes_that_are_not_mined() {
+        let mint = [(Plan::Mint, 1)];
+        let reason = |asset: Waiting| {
+            let choice = choose(&[asset], &GasBook::default(), 1_000_000);
+            choice.held.first().map(|held| held.reason.clone())
+        };
+        let mut uncreated = waiting(&mint);
+        uncreated.placement.first_block = None;
+        let mut paused = waiting(&mint);
+        paused.asset.lifecycle = Lifecycle::Paused;
+        let mut changing = waiting(&mint);
+        changing.change_on_its_way = Some(OperationKind::Unpause);
+
+        assert_eq!(reason(uncreated).unwrap(), "waits for the asset's contract");
+        assert_eq!(reason(paused).unwrap(), "the asset is paused");
+        assert_eq!(reason(changing).unwrap(), "waits for unpause to be mined");
+        assert_eq!(reason(waiting(&mint)), None);
+    }
+
+    #[test]
+    fn what_a_line_costs_is_learnt_from_estimates() {
+        let asset = waiting(&[]);
+        let foreign = Placement {
+            adopted: true,
+            ..asset.placement
+        };
+        let mut gas = GasBook::default();
+
+        assert_eq!(gas.per_line(&asset.placement), GAS_PER_LINE_OWN);
+        assert_eq!(gas.per_line(&foreign), GAS_PER_LINE_FOREIGN);
+        gas.learn(asset.asset.id, 101, 10);
+        assert_eq!(gas.per_line(&asset.placement), 11);
+    }
+}

@@ -1,0 +1,24 @@
+//! Every query of settlement.
+
+mod attempt;
+mod chain;
+mod intent;
+mod registry;
+
+pub(super) use attempt::{raw_of, store_signed};
+pub(super) use chain::{
+    chain, head, insert_chain, insert_placement, placements, set_contracts, set_first_block, set_head, set_ready,
+};
+pub(super) use intent::{
+    insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
+};
+pub(super) use registry::{change_all, change_entries_of, changed_wallets, mirrored, put_entries, take_changes};
+
+/// Numbers of a chain fit the columns; what does not is a fault of ours or of the node.
+fn column(number: u64) -> Result<i64, crate::error::Error> {
+    i64::try_from(number).map_err(crate::error::Error::internal)
+}
+
+fn number(column: i64) -> Result<u64, crate::error::Error> {
+    u64::try_from(column).map_err(crate::error::Error::internal)
+}
