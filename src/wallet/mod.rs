@@ -9,8 +9,9 @@
 //!
 //! Invariants: an attempt is counted in the database before its code is looked at, so that five wrong codes in a row lock
 //! the method however many are shown at once, to however many processes, across restarts; a time step or a secret code is
-//! accepted once; what was begun with the API key alone never outlives the set-up of the first method; a changed, removed or locked credential makes every earlier proof stale; no code, seed or PIN is stored
-//! or logged in a form that can be read without the keys outside the database.
+//! accepted once; what was begun with the API key alone never outlives the set-up of the first method; a changed, removed
+//! or locked credential makes every earlier proof stale; no code, seed or PIN is stored or logged in a form that can be
+//! read without the keys outside the database.
 //!
 //! Limits: locks last 15 minutes, doubling to 24 hours, until a success; a PIN that was right is remembered in memory for
 //! less than 60 s. Source: `dalp.md` A8, RFC 6238, RFC 9106.
@@ -79,23 +80,40 @@ pub fn secret_codes_left(tx: &mut Tx<'_>, user: UserId) -> Result<i64, Error> {
 ///
 /// Errors: `Conflict` when there is a PIN; `Invalid` when a code is needed and was not shown.
 pub fn enable_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, shown: Shown) -> Result<(), Error> {
-    authorize(tx, ctx, shown)?;
-    if store::credential_of(tx, ctx.actor.user, Method::Pincode)?.is_some() {
-        return Err(Error::Conflict("PINCODE is set up already: update it".to_owned()));
-    }
+    access::lock_user(tx, ctx.actor.user)?;
+    may_enable_pin(tx, ctx, shown)?;
     forget_unproven(tx, ctx, Method::Pincode)?;
     put_pin(tx, ctx, pin, None)?;
     record(tx, ctx, "verification.enabled", Method::Pincode)
+}
+
+/// Whether [`enable_pin`] would refuse: asked before the PIN is hashed, so that nobody makes us hash for nothing.
+pub fn may_enable_pin(tx: &mut Tx<'_>, ctx: &Ctx, shown: Shown) -> Result<(), Error> {
+    let credentials = store::credentials_of(tx, ctx.actor.user)?;
+    rules::may_change(&credentials, shown)?;
+    if credentials
+        .iter()
+        .any(|credential| credential.method == Method::Pincode)
+    {
+        return Err(Error::Conflict("PINCODE is set up already: update it".to_owned()));
+    }
+    Ok(())
 }
 
 /// Replaces the PIN; its lock ends, because the guesses were at the old one.
 ///
 /// Errors: `VerificationMissing` when there is no PIN; `Invalid` when no code was shown.
 pub fn change_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, shown: Shown) -> Result<(), Error> {
-    authorize_existing(tx, ctx, Method::Pincode, shown)?;
+    access::lock_user(tx, ctx.actor.user)?;
+    may_change_pin(tx, ctx, shown)?;
     let before = store::credential_of(tx, ctx.actor.user, Method::Pincode)?.ok_or(missing(Method::Pincode))?;
     put_pin(tx, ctx, pin, Some(before.version))?;
     record(tx, ctx, "verification.changed", Method::Pincode)
+}
+
+/// Whether [`change_pin`] would refuse: asked before the PIN is hashed, as for [`may_enable_pin`].
+pub fn may_change_pin(tx: &mut Tx<'_>, ctx: &Ctx, shown: Shown) -> Result<(), Error> {
+    may_change_existing(tx, ctx, Method::Pincode, shown)
 }
 
 fn put_pin(tx: &mut Tx<'_>, ctx: &Ctx, pin: &PinHash, before: Option<i64>) -> Result<(), Error> {
@@ -147,7 +165,8 @@ pub fn confirm_otp(tx: &mut Tx<'_>, ctx: &Ctx, first: &Proof) -> Result<(), Erro
 
 // --- secret codes ---------------------------------------------------------------------------------------------------
 
-/// Stores a new set and deletes the old one. The new one counts from [`confirm_codes`] on.
+/// Stores a new set. It counts from [`confirm_codes`] on; until then the set before it does, so that an answer that got
+/// lost on its way leaves nobody without codes.
 ///
 /// Errors: `Invalid` when a code is needed and was not shown.
 pub fn put_codes(tx: &mut Tx<'_>, vault: &Vault, ctx: &Ctx, set: &SecretCodes, shown: Shown) -> Result<(), Error> {
@@ -155,27 +174,38 @@ pub fn put_codes(tx: &mut Tx<'_>, vault: &Vault, ctx: &Ctx, set: &SecretCodes, s
     authorize(tx, ctx, shown)?;
     let user = ctx.actor.user;
     let before = store::credential_of(tx, user, Method::SecretCodes)?;
-    let version = rules::next_version(before.as_ref().map(|credential| credential.version), ctx.now);
-    let mark = rules::mark_of_new_set(before.as_ref()).to_owned();
-    let new = credential(ctx, Method::SecretCodes, version, mark, Confirmed::NotYet);
-    store::put(tx, &new, ctx.now)?;
+    let version = rules::next_version(before.as_ref().map(rules::newest_set), ctx.now);
+    let counting = before.filter(|set| set.confirmed);
+    store::delete_codes(tx, user, counting.as_ref().map(|set| set.version))?;
+    match counting {
+        Some(set) => store::put_pending_set(tx, &set, version, ctx.now)?,
+        None => {
+            let new = credential(ctx, Method::SecretCodes, version, String::new(), Confirmed::NotYet);
+            store::put(tx, &new, ctx.now)?;
+        }
+    }
     let hashes = set
         .as_slice()
         .iter()
         .map(|code| codes::hash(vault, user, code.expose_secret()));
     let hashes: Vec<_> = hashes.collect();
-    store::delete_codes(tx, user)?;
     store::insert_codes(tx, user, version, &hashes)?;
     record(tx, ctx, "verification.begun", Method::SecretCodes)
 }
 
-/// The owner says that the codes are stored.
+/// The owner says that the codes are stored: they count, and those of the set before end.
 ///
-/// Errors: `VerificationMissing` when there is no set, `Conflict` when it is confirmed.
+/// Errors: `VerificationMissing` when there is no set, `Conflict` when the newest is confirmed.
 pub fn confirm_codes(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<(), Error> {
     let method = Method::SecretCodes;
     access::lock_user(tx, ctx.actor.user)?;
     let set = store::credential_of(tx, ctx.actor.user, method)?;
+    if let Some(version) = set.as_ref().and_then(rules::pending_set) {
+        let new = credential(ctx, method, version, String::new(), Confirmed::Yes);
+        store::put(tx, &new, ctx.now)?;
+        store::delete_codes(tx, ctx.actor.user, Some(version))?;
+        return record(tx, ctx, "verification.changed", method);
+    }
     let set = rules::usable(set, method, rules::Stage::Pending)?;
     forget_unproven(tx, ctx, method)?;
     if !store::confirm(tx, ctx.actor.user, method, set.version, None, ctx.now)? {
@@ -258,6 +288,10 @@ fn authorize(tx: &mut Tx<'_>, ctx: &Ctx, shown: Shown) -> Result<(), Error> {
 /// As [`authorize`], for a change of a method that must be there.
 fn authorize_existing(tx: &mut Tx<'_>, ctx: &Ctx, method: Method, shown: Shown) -> Result<(), Error> {
     access::lock_user(tx, ctx.actor.user)?;
+    may_change_existing(tx, ctx, method, shown)
+}
+
+fn may_change_existing(tx: &mut Tx<'_>, ctx: &Ctx, method: Method, shown: Shown) -> Result<(), Error> {
     let credentials = store::credentials_of(tx, ctx.actor.user)?;
     if !credentials.iter().any(|credential| credential.method == method) {
         return Err(missing(method));

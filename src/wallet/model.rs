@@ -138,8 +138,8 @@ pub(super) struct Credential {
     pub method: Method,
     /// Grows with every change of the credential and is never used twice, also not after a removal.
     pub version: i64,
-    /// An Argon2id string (PINCODE), a sealed seed (OTP), or whether the set replaces one that counted (SECRET_CODES: the
-    /// codes have a table of their own).
+    /// An Argon2id string (PINCODE), a sealed seed (OTP), or the version of the set that waits beside this one
+    /// (SECRET_CODES, empty where none does: the codes have a table of their own).
     pub secret: String,
     pub algorithm: Algorithm,
     pub confirmed: bool,

@@ -15,6 +15,7 @@ const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 
 /// A PIN about to be set: exactly six digits.
+#[derive(Clone)]
 pub struct Pin(SecretString);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

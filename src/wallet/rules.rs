@@ -99,26 +99,22 @@ pub(super) fn failed(method: Method, attempts: Attempts) -> Error {
     }
 }
 
-/// What `secret` holds of a set of codes that was made, with a code, in place of a set that counted.
-pub(super) const REPLACEMENT: &str = "replacement";
-
-/// What a new set of codes is marked with.
-pub(super) fn mark_of_new_set(before: Option<&Credential>) -> &'static str {
-    if before.is_some_and(protects) { REPLACEMENT } else { "" }
+/// The version of a set of codes that is stored beside the one that counts, and not confirmed yet.
+pub(super) fn pending_set(credential: &Credential) -> Option<i64> {
+    let waits = credential.confirmed && credential.method == Method::SecretCodes;
+    waits.then(|| credential.secret.parse().ok()).flatten()
 }
 
-/// A method that counts, or a set of codes that replaces one that did: between making and confirming it the user has
-/// shown a code before, so the API key alone must not be enough again.
-fn protects(credential: &Credential) -> bool {
-    let replaces = credential.method == Method::SecretCodes && credential.secret == REPLACEMENT;
-    credential.confirmed || replaces
+/// The version of the set of codes that was made last, whether it counts or not.
+pub(super) fn newest_set(credential: &Credential) -> i64 {
+    pending_set(credential).unwrap_or(credential.version)
 }
 
-/// The methods to show a code of, once a code is needed; empty while nothing but an unconfirmed new set is there.
+/// The methods to show a code of, once a code is needed.
 pub(super) fn protection(credentials: &[Credential]) -> Option<Vec<Method>> {
     let confirmed = credentials.iter().filter(|credential| credential.confirmed);
-    let methods = confirmed.map(|credential| credential.method).collect();
-    credentials.iter().any(protects).then_some(methods)
+    let methods: Vec<Method> = confirmed.map(|credential| credential.method).collect();
+    (!methods.is_empty()).then_some(methods)
 }
 
 /// The first method is set up with the API key alone; whatever comes later needs a code.
@@ -127,10 +123,7 @@ pub(super) fn may_change(credentials: &[Credential], shown: Shown) -> Result<(),
         return Ok(());
     };
     let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-    let message = match names.as_slice() {
-        [] => "is needed for this change: confirm the new secret codes first".to_owned(),
-        names => format!("is needed for this change: use {}", names.join(" or ")),
-    };
+    let message = format!("is needed for this change: use {}", names.join(" or "));
     Err(Error::Invalid(vec![Issue::new(
         "walletVerification",
         "required",
@@ -286,21 +279,21 @@ mod tests {
     }
 
     #[test]
-    fn a_set_in_place_of_one_that_counted_protects_like_it_also_when_it_is_replaced_again() {
-        let set = |confirmed, secret: &str| Credential {
-            method: Method::SecretCodes,
+    fn a_set_waits_beside_the_one_that_counts_and_nowhere_else() {
+        let set = |method, confirmed, secret: &str| Credential {
+            method,
             secret: secret.to_owned(),
             confirmed,
-            ..credential(1, None)
+            ..credential(7, None)
         };
+        let codes = Method::SecretCodes;
 
-        assert_eq!(mark_of_new_set(None), "");
-        assert_eq!(mark_of_new_set(Some(&set(false, ""))), "");
-        assert_eq!(mark_of_new_set(Some(&set(true, ""))), REPLACEMENT);
-        assert_eq!(mark_of_new_set(Some(&set(false, REPLACEMENT))), REPLACEMENT);
-        assert_eq!(protection(&[set(false, "")]), None);
-        assert_eq!(protection(&[set(false, REPLACEMENT)]), Some(Vec::new()));
-        assert_eq!(protection(&[set(true, "")]), Some(vec![Method::SecretCodes]));
+        assert_eq!(pending_set(&set(codes, true, "9")), Some(9));
+        assert_eq!(newest_set(&set(codes, true, "9")), 9);
+        assert_eq!(pending_set(&set(codes, true, "")), None);
+        assert_eq!(newest_set(&set(codes, true, "")), 7);
+        assert_eq!(pending_set(&set(codes, false, "")), None);
+        assert_eq!(pending_set(&set(Method::Otp, true, "9")), None);
     }
 
     #[test]

@@ -216,7 +216,7 @@ pub(super) fn accept_step(tx: &mut Tx<'_>, users: &[UserId], step: i64) -> Resul
 
 pub(super) fn remove(tx: &mut Tx<'_>, user: UserId, method: Method) -> Result<usize, Error> {
     if method == Method::SecretCodes {
-        delete_codes(tx, user)?;
+        delete_codes(tx, user, None)?;
     }
     let row = wallet_methods::table.find((user, method.as_str()));
     Ok(on!(tx, c => diesel::delete(row).execute(c))?)
@@ -224,9 +224,29 @@ pub(super) fn remove(tx: &mut Tx<'_>, user: UserId, method: Method) -> Result<us
 
 // --- secret codes ---------------------------------------------------------------------------------------------------
 
-pub(super) fn delete_codes(tx: &mut Tx<'_>, user: UserId) -> Result<(), Error> {
-    let rows = secret_codes::table.filter(secret_codes::user_id.eq(user));
+/// All codes of the user but those of one set.
+pub(super) fn delete_codes(tx: &mut Tx<'_>, user: UserId, but: Option<i64>) -> Result<(), Error> {
+    let rows = secret_codes::table
+        .filter(secret_codes::user_id.eq(user))
+        // No set has a version below zero.
+        .filter(secret_codes::version.ne(but.unwrap_or(-1)));
     on!(tx, c => diesel::delete(rows).execute(c))?;
+    Ok(())
+}
+
+/// Notes a set that waits beside the one that counts; that one goes on as it is, with its counters.
+pub(super) fn put_pending_set(
+    tx: &mut Tx<'_>,
+    counting: &Credential,
+    version: i64,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let row = wallet_methods::table.find((counting.user, counting.method.as_str()));
+    let set = (
+        wallet_methods::secret.eq(version.to_string()),
+        wallet_methods::updated_at.eq(now),
+    );
+    on!(tx, c => diesel::update(row).set(set).execute(c))?;
     Ok(())
 }
 
@@ -268,9 +288,14 @@ pub(super) fn use_codes(tx: &mut Tx<'_>, users: &[UserId], hashes: &[Hash32], no
     Ok(())
 }
 
+/// Of the set that counts, or of the first one while it waits to be confirmed.
 pub(super) fn codes_left(tx: &mut Tx<'_>, user: UserId) -> Result<i64, Error> {
+    let Some(set) = credential_of(tx, user, Method::SecretCodes)? else {
+        return Ok(0);
+    };
     let query = secret_codes::table
         .filter(secret_codes::user_id.eq(user))
+        .filter(secret_codes::version.eq(set.version))
         .filter(secret_codes::used_at.is_null());
     Ok(on!(tx, c => query.count().get_result(c))?)
 }

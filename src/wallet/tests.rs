@@ -496,7 +496,7 @@ async fn a_secret_code_is_spent_once_with_or_without_its_hyphen() {
 }
 
 #[tokio::test]
-async fn codes_count_once_stored_and_a_new_set_ends_the_old_one() {
+async fn a_new_set_counts_once_it_is_stored_and_until_then_the_old_one_does() {
     let fixture = Fixture::with_pin().await;
     let old = fixture.with_codes(Shown::Code);
     let proof = fixture.prove(Method::SecretCodes, &old[0], NOW).await.unwrap();
@@ -507,16 +507,37 @@ async fn codes_count_once_stored_and_a_new_set_ends_the_old_one() {
         .unwrap();
     let new = set.as_slice()[0].expose_secret().to_owned();
 
-    assert!(matches!(fixture.spend(&[proof], NOW)[..], [Spend::Stale]));
-    assert!(matches!(
-        fixture.prove(Method::SecretCodes, &new, NOW).await,
-        Err(Error::VerificationMissing { .. })
-    ));
+    assert!(attempts_left(&fixture.prove(Method::SecretCodes, &new, NOW).await).is_some());
+    assert!(all_spent(&fixture.spend(&[proof], NOW)));
+    assert_eq!(fixture.write(|tx| secret_codes_left(tx, fixture.user.id)).unwrap(), 15);
+    let proof = fixture.prove(Method::SecretCodes, &old[2], NOW).await.unwrap();
     fixture.write(|tx| confirm_codes(tx, &fixture.ctx(NOW))).unwrap();
+    assert!(matches!(fixture.spend(&[proof], NOW)[..], [Spend::Stale]));
+    assert_eq!(fixture.write(|tx| secret_codes_left(tx, fixture.user.id)).unwrap(), 16);
     let twice = fixture.write(|tx| confirm_codes(tx, &fixture.ctx(NOW)));
     assert!(matches!(twice, Err(Error::Conflict(_))));
     assert!(attempts_left(&fixture.prove(Method::SecretCodes, &old[1], NOW).await).is_some());
     assert!(fixture.prove(Method::SecretCodes, &new, NOW).await.is_ok());
+}
+
+#[tokio::test]
+async fn of_two_sets_made_one_after_the_other_the_first_never_counts() {
+    let fixture = Fixture::with_pin().await;
+    let ctx = fixture.ctx(NOW);
+    let old = fixture.with_codes(Shown::Code);
+    let sets = [SecretCodes::generate().unwrap(), SecretCodes::generate().unwrap()];
+    for set in &sets {
+        fixture
+            .write(|tx| put_codes(tx, &vault(), &ctx, set, Shown::Code))
+            .unwrap();
+    }
+    fixture.write(|tx| confirm_codes(tx, &ctx)).unwrap();
+
+    let first = sets[0].as_slice()[0].expose_secret().to_owned();
+    let second = sets[1].as_slice()[0].expose_secret().to_owned();
+    assert!(attempts_left(&fixture.prove(Method::SecretCodes, &first, NOW).await).is_some());
+    assert!(attempts_left(&fixture.prove(Method::SecretCodes, &old[0], NOW).await).is_some());
+    assert!(fixture.prove(Method::SecretCodes, &second, NOW).await.is_ok());
 }
 
 // --- groups, set-up, administration ---------------------------------------------------------------------------------

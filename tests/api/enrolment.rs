@@ -59,6 +59,10 @@ both_databases! {
     what_was_begun_with_the_key_alone_ends_when_the_first_method_is_set_up,
     two_first_methods_at_once_are_one,
     a_new_set_in_place_of_the_only_method_leaves_no_moment_for_the_key_alone,
+    a_new_set_of_codes_counts_once_it_is_stored_and_until_then_the_old_one_does,
+    a_pin_is_not_hashed_for_a_change_that_would_be_refused,
+    a_one_time_code_is_spent_although_the_pin_was_not_hashed,
+    a_pin_of_a_wrong_type_is_not_repeated,
     the_first_method_needs_the_key_alone_and_every_later_one_a_code,
     a_pin_has_six_digits_is_changed_with_a_code_and_removed_with_one,
     one_time_passwords_count_from_their_first_good_code_on,
@@ -356,4 +360,104 @@ async fn a_new_set_in_place_of_the_only_method_leaves_no_moment_for_the_key_alon
     let mut body = with("SECRET_CODES", code);
     body["pincode"] = json!("111111");
     post("/api/auth/pincode/enable", &body).await.ok();
+}
+
+async fn a_new_set_of_codes_counts_once_it_is_stored_and_until_then_the_old_one_does(server: &Server) {
+    let person = &newcomer(server).await;
+    let post = async |path: &str, body: &Value| server.post(person, path, body).await;
+    let stored = json!({ "stored": true });
+    let old = post("/api/auth/secret-codes/generate", &json!({})).await.ok();
+    let old = |number: usize| with("SECRET_CODES", old["secretCodes"][number].as_str().unwrap());
+    post("/api/auth/secret-codes/confirm", &stored).await.ok();
+
+    let new = post("/api/auth/secret-codes/generate", &old(0)).await.ok();
+    assert_eq!(verification_types(server, person).await, json!(["SECRET_CODES"]));
+    let new = |number: usize| with("SECRET_CODES", new["secretCodes"][number].as_str().unwrap());
+    // Nothing to remove: what matters is which codes are good.
+    let remove = async |body: Value| server.post(person, "/api/auth/pincode/disable", &body).await;
+    remove(new(0)).await.error(401, "CHALLENGE_FAILED");
+    remove(old(1)).await.error(404, "VERIFICATION_ID_NOT_FOUND");
+    assert_eq!(server.get(person, "/api/user/me").await.ok()["secretCodesLeft"], 14);
+
+    post("/api/auth/secret-codes/confirm", &stored).await.ok();
+    assert_eq!(server.get(person, "/api/user/me").await.ok()["secretCodesLeft"], 16);
+    remove(old(2)).await.error(401, "CHALLENGE_FAILED");
+    remove(new(0)).await.error(404, "VERIFICATION_ID_NOT_FOUND");
+    post("/api/auth/secret-codes/confirm", &stored)
+        .await
+        .error(409, "CONFLICT");
+}
+
+/// Takes every seat of the pool that hashes PINs, for some seconds: a request that wants to hash is told 503 meanwhile.
+async fn fill_the_hashing_pool(server: &Server) {
+    let (full, mut is_full) = tokio::sync::mpsc::channel(1);
+    for _ in 0..std::thread::available_parallelism().unwrap().get() * 40 {
+        let (verifier, full) = (server.app.verifier().clone(), full.clone());
+        tokio::spawn(async move {
+            let pin = moneyer::wallet::Pin::parse("123456").unwrap();
+            if verifier
+                .hash_pin(moneyer::types::UserId::generate(), pin)
+                .await
+                .is_err()
+            {
+                full.try_send(()).ok();
+            }
+        });
+    }
+    is_full.recv().await.unwrap();
+}
+
+async fn a_pin_is_not_hashed_for_a_change_that_would_be_refused(server: &Server) {
+    let (stranger, newcomer) = (&server.world.outsider, &newcomer(server).await);
+    fill_the_hashing_pool(server).await;
+
+    let enable = json!({ "pincode": "111111" });
+    let update = json!({ "newPincode": "111111" });
+    let twice = json!({ "pincode": "111111", "walletVerification": code("SECRET_CODES", "AAAAA-AAAAA") });
+    let other = json!({ "newPincode": "111111", "walletVerification": code("SECRET_CODES", "AAAAA-AAAAA") });
+    let post = async |person: &Person, path: &str, body: &Value| server.post(person, path, body).await;
+
+    let no_code = post(stranger, "/api/auth/pincode/enable", &enable).await;
+    assert_eq!(no_code.issues(), ["walletVerification required"]);
+    let no_code = post(stranger, "/api/auth/pincode/update", &update).await;
+    assert_eq!(no_code.issues(), ["walletVerification required"]);
+    post(stranger, "/api/auth/pincode/update", &other)
+        .await
+        .error(404, "VERIFICATION_ID_NOT_FOUND");
+    post(stranger, "/api/auth/pincode/enable", &twice)
+        .await
+        .error(404, "VERIFICATION_ID_NOT_FOUND");
+    post(newcomer, "/api/auth/pincode/update", &update)
+        .await
+        .error(404, "VERIFICATION_ID_NOT_FOUND");
+}
+
+async fn a_one_time_code_is_spent_although_the_pin_was_not_hashed(server: &Server) {
+    let person = &newcomer(server).await;
+    let post = async |path: &str, body: &Value| server.post(person, path, body).await;
+    let codes = post("/api/auth/secret-codes/generate", &json!({})).await.ok();
+    post("/api/auth/secret-codes/confirm", &json!({ "stored": true }))
+        .await
+        .ok();
+    let mut update = with("SECRET_CODES", codes["secretCodes"][0].as_str().unwrap());
+    update["newPincode"] = json!("111111");
+
+    let refused = post("/api/auth/pincode/update", &update).await;
+    let again = post("/api/auth/pincode/update", &update).await;
+
+    refused.error(404, "VERIFICATION_ID_NOT_FOUND");
+    again.error(401, "CHALLENGE_FAILED");
+}
+
+async fn a_pin_of_a_wrong_type_is_not_repeated(server: &Server) {
+    let person = &newcomer(server).await;
+    for body in [
+        json!({ "pincode": 918273 }),
+        json!({ "pincode": "111111", "walletVerification": "918273" }),
+        json!({ "pincode": "111111", "walletVerification": { "secretVerificationCode": 918273 } }),
+    ] {
+        let answer = server.post(person, "/api/auth/pincode/enable", &body).await;
+        answer.error(400, "BAD_REQUEST");
+        assert!(!answer.text.contains("918273"), "{}", answer.text);
+    }
 }

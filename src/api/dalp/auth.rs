@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::body::{Issues, secret_text};
+use super::mutate::{Steps, no_locks};
 use super::{Answer, Body, Call, Code, DalpError, Terms, WalletVerification};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -97,16 +98,22 @@ pub struct DisableBody {
     wallet_verification: Option<WalletVerification>,
 }
 
-type PinChange = fn(&mut Tx<'_>, &Ctx, &wallet::PinHash, Shown) -> Result<(), Error>;
+/// Whether a new PIN would be refused, and what is done with it.
+#[derive(Clone, Copy)]
+struct PinChange(
+    fn(&mut Tx<'_>, &Ctx, Shown) -> Result<(), Error>,
+    fn(&mut Tx<'_>, &Ctx, &wallet::PinHash, Shown) -> Result<(), Error>,
+);
 
-/// The way of a new PIN: parsed, hashed on the bounded pool, then `change` in the transaction.
+/// A new PIN is hashed, on the bounded pool, once its code was good and nothing speaks against the change. Else nothing is
+/// hashed, and the transaction spends the code and says why.
 async fn put_pin(
     call: Call,
     body: Body,
     field: &'static str,
     pin: &SecretString,
     given: Option<&WalletVerification>,
-    change: PinChange,
+    PinChange(may, put): PinChange,
 ) -> Result<HttpResponse, DalpError> {
     let mut issues = Issues::default();
     let pin = issues.take(field, Pin::parse(pin.expose_secret()));
@@ -115,13 +122,28 @@ async fn put_pin(
     let pin = pin.ok_or_else(|| Error::internal("a PIN without an issue is there"))?;
     let step_up = StepUp::of(&call, code).await?;
     let shown = step_up.shown;
-    let hash = call.app.verifier().hash_pin(call.ctx.actor.user, pin).await?;
     let veiled = body.veil(call.app.vault(), &[field]);
-    call.mutate(&veiled, step_up.terms(), anybody, move |tx, ctx| {
-        change(tx, ctx, &hash, shown)?;
-        MethodsObject::answer(tx, ctx)
-    })
-    .await
+    let hash = async || -> Result<Option<wallet::PinHash>, DalpError> {
+        if call.read(move |tx, ctx| Ok(may(tx, ctx, shown).is_err())).await? {
+            return Ok(None);
+        }
+        let hash = call.app.verifier().hash_pin(call.ctx.actor.user, pin.clone());
+        Ok(Some(hash.await?))
+    };
+    let steps = Steps {
+        allowed: anybody,
+        locks: no_locks,
+        prepare: hash,
+        change: move |tx: &mut Tx<'_>, ctx: &Ctx, hash: Option<wallet::PinHash>| {
+            let Some(hash) = hash else {
+                may(tx, ctx, shown)?;
+                return Err(Error::Unavailable("the methods changed meanwhile"));
+            };
+            put(tx, ctx, &hash, shown)?;
+            MethodsObject::answer(tx, ctx)
+        },
+    };
+    call.mutate_in_steps(&veiled, step_up.terms(), steps).await
 }
 
 /// Set the first PIN.
@@ -141,7 +163,7 @@ pub async fn pincode_enable(call: Call, body: Body) -> Result<HttpResponse, Dalp
         "pincode",
         &pincode,
         wallet_verification.as_ref(),
-        wallet::enable_pin,
+        PinChange(wallet::may_enable_pin, wallet::enable_pin),
     )
     .await
 }
@@ -161,7 +183,7 @@ pub async fn pincode_update(call: Call, body: Body) -> Result<HttpResponse, Dalp
         "newPincode",
         &new_pincode,
         wallet_verification.as_ref(),
-        wallet::change_pin,
+        PinChange(wallet::may_change_pin, wallet::change_pin),
     )
     .await
 }
@@ -328,9 +350,9 @@ struct Generated {
     count: usize,
 }
 
-/// Make a new set of secret codes; the old set is deleted.
+/// Make a new set of secret codes.
 ///
-/// They count once `/api/auth/secret-codes/confirm` says that they are stored.
+/// They count once `/api/auth/secret-codes/confirm` says that they are stored; the set before them counts until then.
 #[utoipa::path(tag = "Wallet verification", operation_id = "secretCodesGenerate", request_body = DisableBody,
     responses((status = 200, description = "The codes, shown once", body = SecretCodesObject)))]
 #[post("/auth/secret-codes/generate")]
@@ -360,7 +382,7 @@ pub struct ConfirmCodesBody {
     stored: bool,
 }
 
-/// Say that the secret codes are stored: from then on they count.
+/// Say that the secret codes are stored: from then on they count, and those of the set before do not.
 #[utoipa::path(tag = "Wallet verification", operation_id = "secretCodesConfirm", request_body = ConfirmCodesBody,
     responses((status = 200, description = "With `true`: the codes count", body = MethodsObject)))]
 #[post("/auth/secret-codes/confirm")]

@@ -112,6 +112,8 @@ impl Body {
         let mut value: Value = serde_json::from_slice(&self.bytes).unwrap_or(Value::Null);
         if let Value::Object(fields) = &mut value {
             fields.remove("walletVerification");
+            // Nobody looks at it, and a plain hash of somebody's password is not to be kept (dalp.md A8).
+            fields.remove("password");
         }
         sha256(canonical_json(&value).as_bytes())
     }
@@ -388,5 +390,6 @@ mod tests {
             print(r#"{"walletVerification":{"secretVerificationCode":"2"}, "a":1}"#)
         );
         assert_ne!(first, print(r#"{"a":2}"#));
+        assert_eq!(first, print(r#"{"a":1,"password":"hunter2"}"#));
     }
 }

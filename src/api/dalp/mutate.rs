@@ -155,9 +155,25 @@ enum Outcome {
     Stale,
 }
 
+/// A change that has more to it than a right and what it writes.
+pub struct Steps<A, L, P, C> {
+    /// Whether the caller has the right: before anything is told about codes, and again inside the transaction.
+    pub allowed: A,
+    /// Locks that come before the rows of the verification (assets, in the order of their ids).
+    pub locks: L,
+    /// What costs much and needs no lock: after the replay and the code, before the transaction.
+    pub prepare: P,
+    /// Decides and then writes.
+    pub change: C,
+}
+
+/// For [`Steps::locks`]: nothing but the asset of the terms.
+pub fn no_locks(_: &mut Tx<'_>, _: &Ctx) -> Result<(), Error> {
+    Ok(())
+}
+
 impl Call {
-    /// Makes a change. `allowed` says whether the caller has the right (it runs before anything is told about codes, and
-    /// again inside the transaction); `change` decides and then writes.
+    /// Makes a change that has no other [`Steps`] than these two.
     pub async fn mutate<A, C>(
         &self,
         body: &Body,
@@ -169,15 +185,55 @@ impl Call {
         A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Clone + Send + 'static,
         C: Fn(&mut Tx<'_>, &Ctx) -> Result<Answer, Error> + Clone + Send + 'static,
     {
+        let steps = Steps {
+            allowed,
+            locks: no_locks,
+            prepare: async || Ok(()),
+            change: move |tx: &mut Tx<'_>, ctx: &Ctx, ()| change(tx, ctx),
+        };
+        self.mutate_in_steps(body, terms, steps).await
+    }
+
+    /// As [`Self::mutate`], with locks of its own and something to prepare.
+    pub async fn mutate_in_steps<A, L, P, C, T>(
+        &self,
+        body: &Body,
+        terms: Terms,
+        steps: Steps<A, L, P, C>,
+    ) -> Result<HttpResponse, DalpError>
+    where
+        T: Clone + Send + 'static,
+        A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Clone + Send + 'static,
+        L: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Clone + Send + 'static,
+        P: AsyncFn() -> Result<T, DalpError>,
+        C: Fn(&mut Tx<'_>, &Ctx, T) -> Result<Answer, Error> + Clone + Send + 'static,
+    {
+        let Steps {
+            allowed,
+            locks,
+            prepare,
+            change,
+        } = steps;
         let key = self.idempotency()?;
         let before = self.before(body, terms.asset, key.clone(), allowed.clone()).await?;
         if let Some(replay) = before {
             return replayed(&replay);
         }
+        let asset = terms.asset;
+        let enter = move |tx: &mut Tx<'_>, ctx: &Ctx| {
+            allowed(tx, ctx)?;
+            if let Some(asset) = asset {
+                // The first lock of every transaction that changes an asset, also before the rows of the verification.
+                asset::lock(tx, asset)?;
+            }
+            locks(tx, ctx)
+        };
         for attempt in 0..PROOFS_MAX {
             let proof = self.proof(terms.code.as_ref(), attempt).await?;
+            let (prepared, change) = (prepare().await?, change.clone());
+            let change = move |tx: &mut Tx<'_>, ctx: &Ctx| change(tx, ctx, prepared.clone());
             let outcome = self
-                .commit(body, key.clone(), proof, terms.asset, allowed.clone(), change.clone())
+                .commit(body, key.clone(), proof, asset, enter.clone(), change)
                 .await?;
             match outcome {
                 Outcome::Done(answer) => return respond(&answer),
@@ -219,27 +275,23 @@ impl Call {
         Ok(Some(proof))
     }
 
-    async fn commit<A, C>(
+    async fn commit<E, C>(
         &self,
         body: &Body,
         key: Option<IdempotencyKey>,
         proof: Option<Proof>,
         asset: Option<AssetId>,
-        allowed: A,
+        enter: E,
         change: C,
     ) -> Result<Outcome, DalpError>
     where
-        A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Send + 'static,
+        E: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Send + 'static,
         C: Fn(&mut Tx<'_>, &Ctx) -> Result<Answer, Error> + Send + 'static,
     {
         let (ctx, route) = (self.ctx.clone(), self.route.clone());
         let fingerprint = body.fingerprint();
         let result = self.app.db().write(move |tx| {
-            allowed(tx, &ctx)?;
-            if let Some(asset) = asset {
-                // The first lock of every transaction that changes an asset, also before the rows of the verification.
-                asset::lock(tx, asset)?;
-            }
+            enter(tx, &ctx)?;
             let Some(key) = &key else {
                 return decide(tx, &ctx, &route, proof.as_ref(), asset, &change);
             };
