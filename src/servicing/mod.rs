@@ -7,6 +7,7 @@
 //!
 //! Source: dalp.md 1.4, A9 and sections 4 and 5.
 
+mod asset_claim;
 mod create;
 mod freeze_address;
 mod pause;
@@ -14,6 +15,7 @@ mod set_cap;
 mod unpause;
 mod update_collateral;
 
+pub use asset_claim::{asset_of_identity, issue_claim, revoke_claim};
 pub use create::{create, may_create};
 pub use freeze_address::{freeze_address, may_freeze_address};
 pub use pause::{may_pause, pause};

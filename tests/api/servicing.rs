@@ -1,6 +1,7 @@
 //! What agents do with an asset, and who becomes an agent.
 
 use moneyer::access::Role;
+use moneyer::audit::{EventFilter, Stream};
 use moneyer::types::Address;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ both_databases! {
     a_cap_moves_down_to_what_is_issued_and_no_further,
     an_asset_without_a_cap_has_none_to_set,
     collateral_is_the_word_of_a_trusted_issuer,
+    a_claim_about_an_asset_is_told_in_its_stream_whichever_way_it_was_made,
     collateral_is_above_zero_and_expires_later,
     a_frozen_address_gets_nothing_until_it_is_freed,
     a_wrong_code_changes_nothing,
@@ -355,4 +357,50 @@ async fn a_role_request_that_makes_no_sense_is_refused(server: &Server) {
         .post(admin, "/api/token/grant-role", &nowhere)
         .await
         .error(400, "BAD_REQUEST");
+}
+
+async fn a_claim_about_an_asset_is_told_in_its_stream_whichever_way_it_was_made(server: &Server) {
+    let (coin, trusted) = (server.world.stablecoin, &server.world.trusted);
+    let identity = server
+        .read(move |tx| moneyer::identity::by_wallet(tx, &coin))
+        .await
+        .address;
+    let before = server.asset(&coin).await;
+    let expiry = server.now().plus_seconds(86_400);
+    let data = json!({ "amount": "7", "expiryTimestamp": expiry.seconds().to_string() });
+    let issue = json!({ "targetIdentityAddress": identity, "claim": { "topic": "collateral", "data": data } });
+    let issue = with_pin(issue);
+    let revoke = with_pin(json!({ "targetIdentityAddress": identity, "claimTopic": "collateral" }));
+
+    let issued = server
+        .post(trusted, "/api/system/identity/claims/issue", &issue)
+        .await
+        .ok();
+    let revoked = server
+        .post(trusted, "/api/system/identity/claims/revoke", &revoke)
+        .await
+        .ok();
+
+    let filter = EventFilter {
+        stream: Some(Stream::Asset(before.id).name()),
+        ..EventFilter::default()
+    };
+    let events = server.events(filter).await;
+    let [.., issue, revoke] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (issue.action.as_str(), revoke.action.as_str()),
+        ("asset.claim-issued", "asset.claim-revoked")
+    );
+    for (event, claim) in [(issue, &issued), (revoke, &revoked)] {
+        let data: Value = serde_json::from_str(&event.data).unwrap();
+        assert_eq!((&data["claimId"], &data["amount"]), (&claim["id"], &json!("7")));
+        assert_eq!(
+            (&data["topic"], &data["issuer"]),
+            (&json!("collateral"), &claim["issuer"]["id"])
+        );
+        assert_eq!(event.actor, trusted.actor().name());
+    }
+    assert_eq!(server.asset(&coin).await.revision, before.revision + 2);
 }

@@ -10,12 +10,13 @@ use validator::Validate;
 use super::body::Issues;
 use super::identity::terms;
 use super::page::{page_of, query};
-use super::{Answer, Body, Call, DalpError, WalletVerification};
+use super::{Answer, Body, Call, DalpError, Terms, WalletVerification};
 use crate::chain::ClaimSignature;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::identity::{self, Attestation, Claim, ClaimData, ClaimStatus, ClaimTerms, NewClaim, Revocation};
+use crate::servicing;
 use crate::types::{Address, Amount, Timestamp, TopicName};
 
 /// The reference's word for a claim of a topic that is not one of its own.
@@ -228,6 +229,14 @@ impl ClaimIssueBody {
     }
 }
 
+/// A claim about the identity of an asset changes the asset, which is locked first.
+async fn about(call: &Call, terms: Terms, identity: Address) -> Result<Terms, DalpError> {
+    let asset = call
+        .read(move |tx, _| servicing::asset_of_identity(tx, &identity))
+        .await?;
+    Ok(Terms { asset, ..terms })
+}
+
 /// Issue a claim about an identity.
 ///
 /// Needs `claimIssuer`, and an issuer that is trusted for the topic: the caller's own identity, or the one that signed.
@@ -242,10 +251,11 @@ pub async fn issue(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let claim = claim.ok_or_else(|| Error::internal("a claim without an issue is there"))?;
+    let terms = about(&call, terms, claim.target).await?;
     let asked = claim.clone();
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| identity::may_issue(tx, ctx, &asked);
     call.mutate(&body, terms, allowed, move |tx, ctx| {
-        Answer::ok(&IdentityClaim::new(&identity::issue_claim(tx, ctx, &claim)?))
+        Answer::ok(&IdentityClaim::new(&servicing::issue_claim(tx, ctx, &claim)?))
     })
     .await
 }
@@ -288,10 +298,11 @@ pub async fn revoke(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
         return Err(Error::internal("a revocation without an issue is there").into());
     };
     let revocation = Revocation { target, topic, issuer };
+    let terms = about(&call, terms, target).await?;
     let asked = revocation.clone();
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| identity::may_revoke(tx, ctx, &asked);
     call.mutate(&body, terms, allowed, move |tx, ctx| {
-        Answer::ok(&IdentityClaim::new(&identity::revoke_claim(tx, ctx, &revocation)?))
+        Answer::ok(&IdentityClaim::new(&servicing::revoke_claim(tx, ctx, &revocation)?))
     })
     .await
 }
