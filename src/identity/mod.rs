@@ -45,8 +45,8 @@ pub use model::{
     IdentityFilter, KeyPurpose, Kind, NewClaim, NewTopic, Recipient, Revocation, TopicChange, TrustedIssuer,
 };
 pub use people::{
-    add_key, by_address, by_wallet, create, create_for_asset, list, may_create, mine, read_by_address, read_by_wallet,
-    register, register_many, remove_key,
+    add_key, by_address, by_wallet, create, create_for_asset, list, lock_for_registration, may_create, mine,
+    read_by_address, read_by_wallet, register, register_many, remove_key,
 };
 pub use topics::{create_topic, delete_topic, find_topics, list_topics, seed_topics, update_topic};
 

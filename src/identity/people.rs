@@ -64,6 +64,7 @@ pub fn create_for_asset(tx: &mut Tx<'_>, now: Timestamp, asset: Address) -> Resu
 /// in this country.
 pub fn register(tx: &mut Tx<'_>, ctx: &Ctx, wallet: Address, country: CountryCode) -> Result<Identity, Error> {
     access::require(tx, ctx, Permission::RegisterIdentity, Scope::System)?;
+    lock_for_registration(tx, &wallet)?;
     let identity = by_wallet(tx, &wallet)?;
     // Read again under the lock: counts move from the country that is left to the one that is entered.
     store::lock_many(tx, &[identity.id])?;
@@ -79,6 +80,23 @@ pub fn register(tx: &mut Tx<'_>, ctx: &Ctx, wallet: Address, country: CountryCod
     by_wallet(tx, &wallet)
 }
 
+/// The first locks of [`register`]: the assets whose counts of holders by country may move. Whoever locks something else in
+/// the same transaction asks for these before.
+pub fn lock_for_registration(tx: &mut Tx<'_>, wallet: &Address) -> Result<(), Error> {
+    let known = store::by_wallets(tx, &[*wallet])?;
+    lock_assets_of(tx, &known)
+}
+
+/// Who is registered nowhere is counted nowhere.
+fn lock_assets_of(tx: &mut Tx<'_>, identities: &[Identity]) -> Result<(), Error> {
+    let counted = identities.iter().filter(|identity| identity.registered);
+    let counted: Vec<IdentityId> = counted.map(|identity| identity.id).collect();
+    if counted.is_empty() {
+        return Ok(());
+    }
+    ledger::lock_held_by(tx, &counted)
+}
+
 /// Creates and registers the identities of many wallets: a fixed number of statements for those that hold nothing yet. A
 /// wallet that is registered in its country already stays as it is.
 ///
@@ -89,7 +107,9 @@ pub fn register_many(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[(Address, CountryCod
     access::require(tx, ctx, Permission::RegisterIdentity, Scope::System)?;
     let wallets: Vec<Address> = entries.iter().map(|(wallet, _)| *wallet).collect();
     refuse_repeated(&wallets)?;
-    let known: HashSet<Address> = store::by_wallets(tx, &wallets)?.iter().map(|i| i.account).collect();
+    let known = store::by_wallets(tx, &wallets)?;
+    lock_assets_of(tx, &known)?;
+    let known: HashSet<Address> = known.iter().map(|identity| identity.account).collect();
     let missing: Vec<NewIdentity> = wallets
         .iter()
         .filter(|wallet| !known.contains(wallet))

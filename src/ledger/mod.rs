@@ -78,6 +78,11 @@ pub enum Freeze {
     Free,
 }
 
+/// Locks the assets on which these identities hold something: before [`move_country`], and before any other lock.
+pub fn lock_held_by(tx: &mut Tx<'_>, identities: &[IdentityId]) -> Result<(), Error> {
+    store::assets_held_by(tx, identities).map(|_| ())
+}
+
 /// Moves an identity from one country's holder counters to another's, on every asset where it holds.
 pub fn move_country(
     tx: &mut Tx<'_>,
@@ -93,7 +98,7 @@ pub fn move_country(
     if from == to {
         return Ok(());
     }
-    for asset in store::assets_held_by(tx, identity)? {
+    for asset in store::assets_held_by(tx, &[identity])? {
         store::add_country_counts(tx, asset, &changes)?;
     }
     Ok(())

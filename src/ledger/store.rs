@@ -262,10 +262,11 @@ pub(super) fn add_country_counts(tx: &mut Tx<'_>, asset: AssetId, counts: &[(Cou
     Ok(())
 }
 
-/// The assets on which an identity holds something; their rows stay locked until the commit.
-pub(super) fn assets_held_by(tx: &mut Tx<'_>, identity: IdentityId) -> Result<Vec<AssetId>, Error> {
+/// The assets on which these identities hold something; their rows stay locked until the commit, taken in the order of
+/// the ids.
+pub(super) fn assets_held_by(tx: &mut Tx<'_>, identities: &[IdentityId]) -> Result<Vec<AssetId>, Error> {
     let held = accounts::table
-        .filter(accounts::identity_id.eq(identity))
+        .filter(accounts::identity_id.eq_any(identities))
         .filter(accounts::posted.gt(Amount::ZERO).or(accounts::pending.gt(Amount::ZERO)))
         .select(accounts::asset_id);
     let query = assets::table

@@ -1,17 +1,21 @@
 //! Many mints at once: all of them land, each once and each on its own account.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
+use diesel::RunQueryDsl as _;
 use futures_util::future::join_all;
 use moneyer::asset::{self, AssetKind, NewAsset, NewModule};
+use moneyer::db::Tx;
 use moneyer::error::Error;
 use moneyer::mint::{Issued, MintLine, Request, Stored, Verdict};
+use moneyer::on;
 use moneyer::operation::IdempotencyKey;
 use moneyer::types::{Address, Amount, sha256};
-use moneyer::wallet::Method;
-use secrecy::SecretString;
+use moneyer::wallet::{self as wallet_domain, Method, SecretCodes, Shown};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -308,4 +312,68 @@ async fn until_it_stays(is_so: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("it never came to be so");
+}
+
+#[derive(diesel::QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    sessions: i64,
+}
+
+/// Sessions of this database that wait for a lock. PostgreSQL only.
+fn waiting(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    // Within a transaction the statistics are those of the first look.
+    on!(tx, c => diesel::sql_query("SELECT pg_stat_clear_snapshot()").execute(c))?;
+    let query = "SELECT count(*) AS sessions FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let found: Waiting = on!(tx, c => diesel::sql_query(query).get_result(c))?;
+    Ok(found.sessions)
+}
+
+/// The documented order of locks: the asset, then the verification. Another transaction that keeps to it is never in the
+/// way of a holder who moves to another country on the word of an officer with a one-time code.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_with_a_one_time_code_locks_the_holders_assets_before_the_code() {
+    let server = Server::start(Database::Postgres).await;
+    let (deposit, officer) = (server.world.deposit, server.world.officer.clone());
+    server.mint(&deposit, &recipient(0), 5).await.ok();
+    let (set, vault) = (SecretCodes::generate().unwrap(), Arc::clone(server.app.vault()));
+    let code = set.as_slice()[0].expose_secret().to_owned();
+    server
+        .write(&officer, move |tx, ctx| {
+            wallet_domain::put_codes(tx, &vault, ctx, &set, Shown::Code)?;
+            wallet_domain::confirm_codes(tx, ctx)
+        })
+        .await;
+    let (id, db, user) = (server.asset(&deposit).await.id, server.app.db().clone(), officer.user);
+    let (locked, mut is_locked) = tokio::sync::mpsc::channel(8);
+    let other = std::thread::spawn(move || {
+        let runs = AtomicUsize::new(0);
+        db.write_blocking(|tx| {
+            asset::lock(tx, id)?;
+            if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+                locked.try_send(()).unwrap();
+                let begun = Instant::now();
+                while waiting(tx)? == 0 && begun.elapsed() < Duration::from_secs(10) {}
+            }
+            // Shorter than it takes the database to find a deadlock, which it would end for us.
+            on!(tx, c => diesel::sql_query("SET LOCAL lock_timeout = '400ms'").execute(c))?;
+            let row = format!("SELECT FROM wallet_methods WHERE user_id = '{user}' FOR UPDATE");
+            on!(tx, c => diesel::sql_query(row).execute(c))?;
+            Ok(())
+        })?;
+        Ok::<_, Error>(runs.load(Ordering::SeqCst))
+    });
+    is_locked.recv().await.unwrap();
+
+    let body = json!({
+        "wallet": recipient(0), "country": "FR",
+        "walletVerification": { "secretVerificationCode": code, "verificationType": "SECRET_CODES" },
+    });
+    let moved = server.put(&officer, "/api/system/identity", &body).await;
+
+    let runs = tokio::task::spawn_blocking(move || other.join().unwrap());
+    assert_eq!(runs.await.unwrap().unwrap(), 1, "it met nobody");
+    assert_eq!(moved.ok()["registered"]["country"], "FR");
+    server.finish().await;
 }

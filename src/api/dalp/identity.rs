@@ -7,6 +7,7 @@ use validator::Validate;
 
 use super::body::Issues;
 use super::claim::IdentityClaim;
+use super::mutate::Steps;
 use super::page::{page_of, query};
 use super::{Answer, Body, Call, DalpError, Terms, WalletVerification, address_in_path};
 use crate::access::{self, Permission, Scope};
@@ -173,12 +174,16 @@ pub async fn register(call: Call, body: Body) -> Result<HttpResponse, DalpError>
     let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let country = country.ok_or_else(|| Error::internal("a country without an issue is there"))?;
-    let allowed = |tx: &mut Tx<'_>, ctx: &Ctx| access::require(tx, ctx, Permission::RegisterIdentity, Scope::System);
-    call.mutate(&body, terms, allowed, move |tx, ctx| {
-        let identity = identity::register(tx, ctx, wallet, country)?;
-        Answer::ok(&SystemIdentity::with_claims(tx, &identity)?)
-    })
-    .await
+    let steps = Steps {
+        allowed: |tx: &mut Tx<'_>, ctx: &Ctx| access::require(tx, ctx, Permission::RegisterIdentity, Scope::System),
+        locks: move |tx: &mut Tx<'_>, _: &Ctx| identity::lock_for_registration(tx, &wallet),
+        prepare: async || Ok(()),
+        change: move |tx: &mut Tx<'_>, ctx: &Ctx, ()| {
+            let identity = identity::register(tx, ctx, wallet, country)?;
+            Answer::ok(&SystemIdentity::with_claims(tx, &identity)?)
+        },
+    };
+    call.mutate_in_steps(&body, terms, steps).await
 }
 
 /// Read the identity of a wallet, with its claims.
