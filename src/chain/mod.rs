@@ -25,6 +25,7 @@ mod revert;
 mod rpc;
 mod shape;
 mod signer;
+pub mod token;
 mod transaction;
 mod trial;
 mod view;

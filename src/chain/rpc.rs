@@ -159,7 +159,9 @@ impl Rpc {
                     next = end.checked_add(1);
                 }
                 // Too many blocks or too many logs for this node: ask for less.
-                Err(Failure::Refused { .. } | Failure::Unreachable(_)) if length > 1 && start < end => length /= 2,
+                Err(Failure::Refused { .. } | Failure::Unreachable(_)) if length > 1 && start < end => {
+                    length = (length / 8).max(1);
+                }
                 Err(failure) => return Err(failure),
             }
         }
