@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::keystore::{self, KeystoreCommand};
 use super::{Failure, open, settings};
 use crate::access::{self, By, KeyKind, NewKey, NewUser};
 use crate::app::App;
@@ -34,6 +35,8 @@ pub(super) enum Admin {
     Sanctions(SanctionsCommand),
     #[command(subcommand)]
     Policy(PolicyCommand),
+    #[command(subcommand)]
+    Keystore(KeystoreCommand),
 }
 
 #[derive(Subcommand)]
@@ -89,9 +92,14 @@ pub(super) enum PolicyCommand {
 }
 
 pub(super) async fn run(command: Admin, sources: &Sources) -> Result<(), Failure> {
+    // A key is made before there is a chain, or a database.
+    if let Admin::Keystore(command) = command {
+        return keystore::run(command).await;
+    }
     let app = open(&settings(sources)?)?;
     let now = app.now();
     match command {
+        Admin::Keystore(command) => keystore::run(command).await,
         Admin::Bootstrap { name, wallet } => bootstrap(&app, now, name, &wallet).await,
         Admin::User(command) => user(&app, now, command).await,
         Admin::Key(command) => key(&app, now, command).await,

@@ -5,6 +5,7 @@
 
 mod admin;
 mod check;
+mod keystore;
 mod serve;
 
 use std::path::PathBuf;
