@@ -65,6 +65,7 @@ both_databases! {
     a_pin_of_a_wrong_type_is_not_repeated,
     the_first_method_needs_the_key_alone_and_every_later_one_a_code,
     a_pin_has_six_digits_is_changed_with_a_code_and_removed_with_one,
+    a_secret_in_another_form_is_refused_and_not_repeated,
     one_time_passwords_count_from_their_first_good_code_on,
     an_enrolment_has_an_issuer_and_an_algorithm_within_bounds,
     secret_codes_count_once_they_are_stored_and_each_once,
@@ -126,6 +127,27 @@ async fn a_pin_has_six_digits_is_changed_with_a_code_and_removed_with_one(server
     post("/api/auth/pincode/disable", &json!({}))
         .await
         .error(404, "VERIFICATION_ID_NOT_FOUND");
+}
+
+async fn a_secret_in_another_form_is_refused_and_not_repeated(server: &Server) {
+    let person = &newcomer(server).await;
+
+    for (path, body, issue) in [
+        ("pincode/enable", json!({ "pincode": 735_911 }), "pincode type"),
+        ("pincode/enable", json!({ "pincode": ["735911"] }), "pincode type"),
+        ("pincode/enable", json!({}), "pincode required"),
+        ("pincode/update", json!({ "newPincode": 735_911 }), "newPincode type"),
+        (
+            "pincode/disable",
+            json!({ "walletVerification": "735911" }),
+            "walletVerification type",
+        ),
+        ("two-factor/verify-totp", json!({ "code": 735_911 }), "code type"),
+    ] {
+        let answer = server.post(person, &format!("/api/auth/{path}"), &body).await;
+        assert_eq!(answer.issues(), [issue], "{path} {body}");
+        assert!(!answer.text.contains("735911"), "{path}: {}", answer.text);
+    }
 }
 
 async fn one_time_passwords_count_from_their_first_good_code_on(server: &Server) {
