@@ -160,6 +160,8 @@ pub struct Asset {
     pub pending: Amount,
     /// Identities that hold something, posted or pending: kept and never counted.
     pub holders: i64,
+    /// Wallets with a posted balance: kept and never counted.
+    pub balances: i64,
     pub next_operation: i64,
     /// Moves with every change of what rules look at.
     pub revision: i64,
@@ -319,6 +321,7 @@ pub(crate) fn sample() -> Asset {
         supply: Amount::ZERO,
         pending: Amount::ZERO,
         holders: 0,
+        balances: 0,
         next_operation: 1,
         revision: 1,
         created_by: UserId::generate(),

@@ -212,6 +212,7 @@ pub(super) fn begin(
         supply: Amount::ZERO,
         pending: Amount::ZERO,
         holders: 0,
+        balances: 0,
         next_operation: 1,
         revision: 1,
         created_by: ctx.actor.user,

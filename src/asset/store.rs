@@ -52,6 +52,7 @@ struct Row {
     revision: i64,
     created_by: UserId,
     created_at: Timestamp,
+    balances: i64,
 }
 
 impl Row {
@@ -89,6 +90,7 @@ impl Row {
             supply: self.supply,
             pending: self.pending,
             holders: self.holders,
+            balances: self.balances,
             next_operation: self.next_operation,
             revision: self.revision,
             created_by: self.created_by,
@@ -189,6 +191,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, asset: &Asset) -> Result<(), Error> {
         assets::supply.eq(asset.supply),
         assets::pending.eq(asset.pending),
         assets::holders.eq(asset.holders),
+        assets::balances.eq(asset.balances),
         assets::next_operation.eq(asset.next_operation),
         assets::revision.eq(asset.revision),
         assets::created_by.eq(asset.created_by),

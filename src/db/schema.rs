@@ -243,6 +243,7 @@ diesel::table! {
         revision -> BigInt,
         created_by -> Id,
         created_at -> Instant,
+        balances -> BigInt,
     }
 }
 

@@ -40,13 +40,13 @@ struct Counted {
 
 fn recount(tx: &mut Tx<'_>, asset: &AssetRow) -> Result<Counted, Error> {
     let mut counted = Counted {
-        strays: store::stray_postings(tx, asset.0, asset.6)?,
+        strays: store::stray_postings(tx, asset.0, asset.7)?,
         ..Counted::default()
     };
     let mut from = 0;
     // Numbers are without a gap, so the last operation is known and the loop has an end.
-    while from < asset.6 {
-        let to = from.saturating_add(OPERATIONS_PAGE).min(asset.6);
+    while from < asset.7 {
+        let to = from.saturating_add(OPERATIONS_PAGE).min(asset.7);
         let rows = store::postings_of_operations(tx, asset.0, from, to)?;
         count_page(&mut counted, &rows)?;
         from = to;
@@ -87,7 +87,7 @@ fn count_page(counted: &mut Counted, rows: &[PostingRow]) -> Result<(), Error> {
 }
 
 fn compare(asset: &AssetRow, accounts: &[Account], counted: &Counted) -> Vec<String> {
-    let (_, _, supply, pending, holders, cap, _) = asset;
+    let (_, _, supply, pending, holders, balances, cap, _) = asset;
     let mut faults: Vec<String> = counted
         .unbalanced
         .iter()
@@ -128,6 +128,10 @@ fn compare(asset: &AssetRow, accounts: &[Account], counted: &Counted) -> Vec<Str
         .collect();
     if i64::try_from(holding.len()) != Ok(*holders) {
         faults.push(format!("{} identities hold, the counter says {holders}", holding.len()));
+    }
+    let posted = accounts.iter().filter(|account| !account.posted.is_zero()).count();
+    if i64::try_from(posted) != Ok(*balances) {
+        faults.push(format!("{posted} wallets have a balance, the counter says {balances}"));
     }
     faults
 }

@@ -10,6 +10,8 @@ pub struct Totals {
     pub pending: Amount,
     /// Identities that hold something, posted or pending.
     pub holders: i64,
+    /// Wallets with a posted balance.
+    pub balances: i64,
     /// The number of the next operation.
     pub next_operation: i64,
 }
@@ -76,6 +78,11 @@ impl Sheet {
     /// How many identities hold (posted or pending).
     pub fn holders(&self) -> i64 {
         self.totals.holders
+    }
+
+    /// How many wallets have a posted balance.
+    pub fn balances(&self) -> i64 {
+        self.totals.balances
     }
 
     pub fn next_operation(&self) -> i64 {
@@ -162,6 +169,9 @@ impl Sheet {
         for line in lines {
             let account = self.accounts.get_mut(&line.recipient).ok_or(SheetError::NotLoaded)?;
             account.pending = account.pending.checked_sub(line.amount).ok_or(SheetError::Negative)?;
+            if account.posted.is_zero() && !line.amount.is_zero() {
+                self.totals.balances = self.totals.balances.saturating_add(1);
+            }
             account.posted = account.posted.checked_add(line.amount).ok_or(SheetError::Overflow)?;
             self.changed.insert(line.recipient);
         }
@@ -269,6 +279,7 @@ mod tests {
             supply: Amount::ZERO,
             pending: Amount::ZERO,
             holders: 0,
+            balances: 0,
             next_operation: 1,
         };
         Sheet::open(AssetId::generate(), totals, Vec::new())
@@ -342,6 +353,11 @@ mod tests {
             sheet.changed_countries(),
             [(CountryCode::parse_alpha2("BE").unwrap(), 2)]
         );
+        assert_eq!(sheet.balances(), 0, "nothing is posted yet");
+        sheet.post_reserved(1).unwrap();
+        sheet.reserve(2, &[line(1, identity, 5), line(4, identity, 0)]).unwrap();
+        sheet.post_reserved(2).unwrap();
+        assert_eq!((sheet.holders(), sheet.balances()), (2, 3));
     }
 
     #[test]

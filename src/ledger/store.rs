@@ -224,6 +224,7 @@ pub(super) fn save_totals(tx: &mut Tx<'_>, sheet: &Sheet) -> Result<(), Error> {
         assets::supply.eq(totals.supply),
         assets::pending.eq(totals.pending),
         assets::holders.eq(totals.holders),
+        assets::balances.eq(totals.balances),
         assets::next_operation.eq(totals.next_operation),
     );
     on!(tx, c => diesel::update(assets::table.find(sheet.asset())).set(change).execute(c))?;
@@ -281,7 +282,7 @@ pub(super) fn assets_held_by(tx: &mut Tx<'_>, identities: &[IdentityId]) -> Resu
 }
 
 /// One asset's row as the ledger's invariants need it.
-pub(super) type AssetRow = (AssetId, String, Amount, Amount, i64, Option<Amount>, i64);
+pub(super) type AssetRow = (AssetId, String, Amount, Amount, i64, i64, Option<Amount>, i64);
 
 pub(super) fn all_assets(tx: &mut Tx<'_>) -> Result<Vec<AssetRow>, Error> {
     let query = assets::table
@@ -291,6 +292,7 @@ pub(super) fn all_assets(tx: &mut Tx<'_>) -> Result<Vec<AssetRow>, Error> {
             assets::supply,
             assets::pending,
             assets::holders,
+            assets::balances,
             assets::cap,
             assets::next_operation,
         ))

@@ -48,6 +48,7 @@ pub(super) fn load_for(
         supply: asset.supply,
         pending: asset.pending,
         holders: asset.holders,
+        balances: asset.balances,
         next_operation: asset.next_operation,
     };
     let sheet = Sheet::open(asset.id, totals, accounts);

@@ -236,6 +236,7 @@ impl<'r> Round<'r> {
             self.asset.supply = sheet.supply();
             self.asset.pending = sheet.pending();
             self.asset.holders = sheet.holders();
+            self.asset.balances = sheet.balances();
             self.asset.next_operation = sheet.next_operation();
             operation::enqueue(tx, &operations)?;
             ledger::save(tx, sheet, self.now)?;

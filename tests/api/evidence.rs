@@ -290,7 +290,7 @@ fn lift_guards(tx: &mut Tx<'_>) -> Result<(), Error> {
 }
 
 /// Each of these changes one stored fact behind the server's back, and what `moneyer check` says of it names it.
-const TAMPERING: [(&str, &str); 29] = [
+const TAMPERING: [(&str, &str); 30] = [
     (
         "UPDATE audit_events SET data = '{}' WHERE action = 'mint.accepted'",
         "was changed",
@@ -341,6 +341,10 @@ const TAMPERING: [(&str, &str); 29] = [
     (
         "UPDATE assets SET holders = holders + 1 WHERE symbol = 'ACME'",
         "5 identities hold, the counter says 6",
+    ),
+    (
+        "UPDATE assets SET balances = balances + 1 WHERE symbol = 'ACME'",
+        "5 wallets have a balance, the counter says 6",
     ),
     (
         "UPDATE holder_countries SET holders = holders + 1",

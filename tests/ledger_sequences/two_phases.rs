@@ -195,6 +195,7 @@ fn perform(
         supply,
         pending,
         holders,
+        balances,
         next_operation,
         ..
     } = asset::lock(tx, asset)?;
@@ -206,6 +207,7 @@ fn perform(
         supply,
         pending,
         holders,
+        balances,
         next_operation,
     };
     let mut sheet = Sheet::open(asset, totals, accounts);

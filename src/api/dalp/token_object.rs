@@ -196,7 +196,7 @@ pub struct ModuleName {
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
-    /// Holders, counted by identity: kept, never counted on the way.
+    /// Wallets with a balance: kept, never counted on the way.
     #[schema(example = 2)]
     balances_count: i64,
     /// Of the posted supply; null without a base currency, or without a price in it.
@@ -246,7 +246,7 @@ fn object(asset: &Asset, view: &AssetView) -> TokenObject {
         compliance_module_configs: modules(asset, view),
         user_permissions: None,
         stats: Stats {
-            balances_count: asset.holders,
+            balances_count: asset.balances,
             total_value_in_base_currency: view.base_currency.and_then(|currency| asset.value_in(currency)),
         },
     }
@@ -429,7 +429,8 @@ mod tests {
             cap: Amount::parse("1000000000000000000000000").ok(),
             collateral: crate::asset::Collateral::one_to_one(),
             lifecycle: Lifecycle::Active,
-            holders: 3,
+            holders: 2,
+            balances: 3,
             policy: Some("demo-equity".to_owned()),
             ..sample()
         }
