@@ -19,5 +19,19 @@ mod node;
 #[path = "support/proxy.rs"]
 mod proxy;
 
+#[path = "contracts/collections.rs"]
+mod collections;
+#[path = "contracts/control.rs"]
+mod control;
+#[path = "contracts/factory.rs"]
+mod factory;
 #[path = "contracts/network.rs"]
 mod network;
+#[path = "contracts/registry.rs"]
+mod registry;
+#[path = "contracts/stage.rs"]
+mod stage;
+#[path = "contracts/supply.rs"]
+mod supply;
+#[path = "contracts/transfers.rs"]
+mod transfers;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -61,7 +62,7 @@ pub struct Options {
     pub base_fee: Option<u128>,
     /// Gas in a block; without it anvil's own.
     pub block_gas: Option<u64>,
-    /// Keeps the chain, not the pool, over [`Node::stop`] and, up to the last second, over [`Node::kill`].
+    /// Keeps the chain, not the pool, over [`Node::stop`] and, up to its last save, over [`Node::kill`].
     pub kept: bool,
 }
 
@@ -117,11 +118,15 @@ impl Node {
 
     /// Ends the node as an operator does; it writes its state where it is kept.
     pub fn stop(&mut self) {
+        if self.options.kept {
+            // Its last save would get in the way of one that is going on.
+            self.wait_until_saved();
+        }
         self.signal("-TERM");
         self.wait_for_end();
     }
 
-    /// Ends the node as a power cut does.
+    /// Ends the node as a power cut does. What is not in the last whole save is lost: [`Node::wait_until_saved`].
     pub fn kill(&mut self) {
         self.signal("-KILL");
         self.wait_for_end();
@@ -129,24 +134,51 @@ impl Node {
 
     /// Waits until everything mined so far is on disk: the first save may have begun earlier, the second did not.
     pub fn wait_until_saved(&self) {
-        let saved = || {
-            std::fs::metadata(self.folder.path().join("state.json"))
+        let written = || {
+            std::fs::metadata(self.state_file())
                 .and_then(|file| file.modified())
                 .ok()
         };
         let until = Instant::now() + START_TIME_OUT;
         for _save in 0..2 {
-            let before = saved();
-            while saved() == before {
+            let before = written();
+            while written() == before || !self.is_saved() {
                 assert!(Instant::now() < until, "the node does not save its state");
                 std::thread::sleep(Duration::from_millis(20));
             }
+        }
+        std::fs::copy(self.state_file(), self.copy_file()).unwrap();
+    }
+
+    fn state_file(&self) -> PathBuf {
+        self.folder.path().join("state.json")
+    }
+
+    fn copy_file(&self) -> PathBuf {
+        self.folder.path().join("copy.json")
+    }
+
+    /// Whether the state is whole: anvil overwrites its file in place.
+    fn is_saved(&self) -> bool {
+        std::fs::read(self.state_file()).is_ok_and(|text| serde_json::from_slice::<IgnoredAny>(&text).is_ok())
+    }
+
+    /// An end in the middle of a save leaves half a file, which the node refuses to start with.
+    fn mend_state(&self) {
+        if !self.options.kept || self.is_saved() {
+            return;
+        }
+        if self.copy_file().exists() {
+            std::fs::copy(self.copy_file(), self.state_file()).unwrap();
+        } else {
+            let _never_written = std::fs::remove_file(self.state_file());
         }
     }
 
     /// Starts the node again at the same address: with its chain where that is kept, without its pool.
     pub fn start_again(&mut self) {
         assert!(self.guard.is_none(), "the node runs");
+        self.mend_state();
         let until = Instant::now() + START_TIME_OUT;
         while !self.spawn() {
             assert!(
@@ -214,7 +246,7 @@ impl Node {
         // `safe` and `finalized` follow the head by two and one blocks instead of by dozens.
         add("slots-in-an-epoch", "1".to_owned());
         if self.options.kept {
-            add("state", self.folder.path().join("state.json").display().to_string());
+            add("state", self.state_file().display().to_string());
             add("state-interval", "1".to_owned());
         }
         if let Some(fee) = self.options.base_fee {
