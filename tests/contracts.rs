@@ -18,6 +18,8 @@ mod evm;
 mod node;
 #[path = "support/proxy.rs"]
 mod proxy;
+#[path = "support/trex.rs"]
+mod trex;
 
 #[path = "contracts/collections.rs"]
 mod collections;
@@ -33,5 +35,7 @@ mod registry;
 mod stage;
 #[path = "contracts/supply.rs"]
 mod supply;
+#[path = "contracts/trex.rs"]
+mod t_rex;
 #[path = "contracts/transfers.rs"]
 mod transfers;

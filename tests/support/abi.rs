@@ -156,7 +156,7 @@ impl Abi {
             (None, Some("0x4e487b71")) => ("Panic", vec![Type::Uint]),
             (None, _) => return format!("unknown revert {data}"),
         };
-        let values = decode_all(&types, &from_hex(&data[10..]));
+        let values = decode_all(&types, &from_hex(data.get(10..).unwrap()));
         let texts: Vec<String> = values.iter().map(plain).collect();
         format!("{name}({})", texts.join(", "))
     }
@@ -201,7 +201,8 @@ fn plain(value: &Value) -> String {
 
 /// The first four bytes of a signature's hash.
 pub fn selector(signature: &str) -> String {
-    keccak256(signature.as_bytes()).to_string()[..10].to_owned()
+    let hash = keccak256(signature.as_bytes()).to_string();
+    hash.get(..10).unwrap().to_owned()
 }
 
 fn types_of(parameters: &Value) -> Vec<Type> {
@@ -280,6 +281,12 @@ fn encode_all(types: &[Type], values: &Value) -> Vec<u8> {
     }
     head.extend(tail);
     head
+}
+
+/// `abi.encode` of values of these types.
+pub fn encode_values(types: &[&str], values: &Value) -> Vec<u8> {
+    let types: Vec<Type> = types.iter().map(|kind| type_of(kind, &Value::Null)).collect();
+    encode_all(&types, values)
 }
 
 fn encode(kind: &Type, value: &Value) -> Vec<u8> {

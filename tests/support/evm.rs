@@ -22,7 +22,8 @@ static COUNTER: AtomicU64 = AtomicU64::new(1);
 pub fn somebody() -> String {
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let hash = keccak256(format!("somebody {number}").as_bytes()).to_string();
-    Address::parse(&format!("0x{}", &hash[26..])).unwrap().to_string()
+    let tail = hash.get(26..).unwrap();
+    Address::parse(&format!("0x{tail}")).unwrap().to_string()
 }
 
 pub fn many(count: usize) -> Vec<String> {

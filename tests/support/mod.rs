@@ -24,6 +24,7 @@ mod golden;
 pub mod node;
 pub mod proxy;
 mod server;
+pub mod trex;
 mod world;
 
 pub use client::{Answer, Call, findings_of, http};
