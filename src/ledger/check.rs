@@ -30,12 +30,26 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
 /// What the postings say.
 #[derive(Default)]
 struct Counted {
-    posted: HashMap<Address, Amount>,
-    pending: HashMap<Address, Amount>,
+    posted: HashMap<Address, Sides>,
+    pending: HashMap<Address, Sides>,
     unbalanced: Vec<i64>,
     overflow: bool,
     /// Postings of numbers that no operation has.
     strays: i64,
+}
+
+/// Sums of an account, apart: an operation with a lower number may have been posted later.
+#[derive(Clone, Copy, Default)]
+struct Sides {
+    credit: Amount,
+    debit: Amount,
+}
+
+impl Sides {
+    /// None when more was taken than given.
+    fn balance(self) -> Option<Amount> {
+        self.credit.checked_sub(self.debit)
+    }
 }
 
 fn recount(tx: &mut Tx<'_>, asset: &AssetRow) -> Result<Counted, Error> {
@@ -70,9 +84,14 @@ fn count_page(counted: &mut Counted, rows: &[PostingRow]) -> Result<(), Error> {
             Phase::Voided => continue,
         };
         if kind == "holder" {
-            let balance = balances.entry(*account).or_default();
-            match balance.checked_add(*amount) {
-                Some(total) => *balance = total,
+            let sides = balances.entry(*account).or_default();
+            let sum = if side == "debit" {
+                &mut sides.debit
+            } else {
+                &mut sides.credit
+            };
+            match sum.checked_add(*amount) {
+                Some(total) => *sum = total,
                 None => counted.overflow = true,
             }
         }
@@ -153,13 +172,30 @@ fn compare_countries(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<String>, Err
 }
 
 fn differs(account: &Account, counted: &Counted) -> Option<String> {
-    let posted = counted.posted.get(&account.wallet).copied().unwrap_or_default();
-    let pending = counted.pending.get(&account.wallet).copied().unwrap_or_default();
-    if account.posted == posted && account.pending == pending && account.frozen_amount <= account.posted {
+    let posted = counted
+        .posted
+        .get(&account.wallet)
+        .copied()
+        .unwrap_or_default()
+        .balance();
+    let pending = counted
+        .pending
+        .get(&account.wallet)
+        .copied()
+        .unwrap_or_default()
+        .balance();
+    let is_sound = posted == Some(account.posted) && pending == Some(account.pending);
+    if is_sound && account.frozen_amount <= account.posted {
         return None;
     }
+    let text = |sum: Option<Amount>| sum.map_or_else(|| "less than nothing".to_owned(), |sum| sum.to_string());
     Some(format!(
-        "account {}: balance {} posted, {} pending, {} frozen; its postings say {posted} and {pending}",
-        account.wallet, account.posted, account.pending, account.frozen_amount
+        "account {}: balance {} posted, {} pending, {} frozen; its postings say {} and {}",
+        account.wallet,
+        account.posted,
+        account.pending,
+        account.frozen_amount,
+        text(posted),
+        text(pending)
     ))
 }

@@ -4,6 +4,8 @@
 //! *frozen* is a part of posted. *Posting*: one line of an operation on one account. Every operation of an asset has one
 //! issuance line against its holder lines, so its debits equal its credits.
 //!
+//! What moved on a chain without us is posted at once, as *observed*: a debit of who had it, a credit of who has it.
+//!
 //! A mint is pending when it is accepted and posted (or voided) when it is final; with `Book` settlement both happen in
 //! one commit.
 //!
@@ -21,7 +23,7 @@ mod store;
 
 pub use check::verify;
 pub use model::{Account, HolderLine, Phase, Posting, Side};
-pub use sheet::{IssueLine, Sheet, SheetError, Totals};
+pub use sheet::{IssueLine, Movement, Party, Sheet, SheetError, Totals};
 
 use std::collections::HashMap;
 
@@ -41,6 +43,11 @@ pub fn accounts(
 
 pub fn account(tx: &mut Tx<'_>, asset: AssetId, wallet: Address) -> Result<Option<Account>, Error> {
     store::account(tx, asset, wallet)
+}
+
+/// Every account of an asset, also the empty ones.
+pub fn all_accounts(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<Account>, Error> {
+    store::all_accounts(tx, asset)
 }
 
 /// Accounts with a posted balance, the last changed first, how many there are, and the cursor of the next page.
@@ -109,7 +116,7 @@ pub fn holders_by_country(tx: &mut Tx<'_>, asset: AssetId) -> Result<HashMap<Cou
     store::country_counts(tx, asset)
 }
 
-/// The holder lines of an operation in their order.
+/// What an operation gave to whom, in the order of its lines.
 pub fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
     store::lines_of(tx, asset, operation)
 }

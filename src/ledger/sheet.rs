@@ -39,6 +39,8 @@ pub enum SheetError {
     Negative,
     #[error("an account of the operation was not loaded")]
     NotLoaded,
+    #[error("it moves from nobody to nobody")]
+    Nobody,
 }
 
 impl Sheet {
@@ -178,6 +180,73 @@ impl Sheet {
         Ok(())
     }
 
+    /// Posts what moved on the chain without us. Every account of both identities must be on the sheet. Either all of it
+    /// is on the sheet afterwards or, on an error, nothing: what the books cannot follow is drift, not a posting.
+    pub fn observe(&mut self, operation: i64, movement: &Movement) -> Result<(), SheetError> {
+        let Movement { from, to, amount } = *movement;
+        let supply = match (from, to) {
+            (None, None) => return Err(SheetError::Nobody),
+            (None, Some(_)) => self.totals.supply.checked_add(amount).ok_or(SheetError::Overflow)?,
+            (Some(_), None) => self.totals.supply.checked_sub(amount).ok_or(SheetError::Negative)?,
+            (Some(_), Some(_)) => self.totals.supply,
+        };
+        supply.checked_add(self.totals.pending).ok_or(SheetError::Overflow)?;
+        if let Some(from) = from {
+            self.take(&from, amount)?;
+        }
+        if let Some(to) = to {
+            self.give(&to, amount);
+        }
+        self.totals.supply = supply;
+        self.move_posting(operation, 0, Side::Debit, movement.from, amount);
+        self.move_posting(operation, 1, Side::Credit, movement.to, amount);
+        Ok(())
+    }
+
+    /// What is frozen does not move: our token's contract would have refused it.
+    fn take(&mut self, party: &Party, amount: Amount) -> Result<(), SheetError> {
+        let account = self.accounts.get_mut(&party.wallet).ok_or(SheetError::NotLoaded)?;
+        let left = account.posted.checked_sub(amount).ok_or(SheetError::Negative)?;
+        if left < account.frozen_amount {
+            return Err(SheetError::Negative);
+        }
+        account.posted = left;
+        let identity = account.identity;
+        self.changed.insert(party.wallet);
+        match identity {
+            Some(identity) => self.release(identity, party.country, amount),
+            None => Ok(()),
+        }
+    }
+
+    /// The supply bounds every balance, and it was seen to fit. A wallet that was registered since it began to hold counts
+    /// with all that it has.
+    fn give(&mut self, party: &Party, amount: Amount) {
+        let empty = || Account::empty(party.wallet, party.identity);
+        let account = self.accounts.entry(party.wallet).or_insert_with(empty);
+        let was_registered = account.identity.is_some();
+        account.identity = account.identity.or(party.identity);
+        account.posted = account.posted.checked_add(amount).unwrap_or(Amount::MAX);
+        let all = account.held().unwrap_or(Amount::MAX);
+        let identity = account.identity;
+        self.changed.insert(party.wallet);
+        if let Some(identity) = identity {
+            self.hold_for(identity, party.country, if was_registered { amount } else { all });
+        }
+    }
+
+    fn move_posting(&mut self, operation: i64, line: i32, side: Side, party: Option<Party>, amount: Amount) {
+        self.postings.push(Posting {
+            operation,
+            line,
+            kind: if party.is_some() { "holder" } else { "issuance" },
+            account: party.map_or(Address::ZERO, |party| party.wallet),
+            side,
+            amount,
+            phase: Phase::Posted,
+        });
+    }
+
     /// `countries` are those of the identities of the lines, as they are now.
     pub(super) fn void(
         &mut self,
@@ -205,11 +274,15 @@ impl Sheet {
         account.identity = account.identity.or(Some(line.identity));
         account.pending = account.pending.checked_add(line.amount).unwrap_or(Amount::MAX);
         self.changed.insert(line.recipient);
-        let held = self.held.entry(line.identity).or_default();
-        let is_new = held.is_zero() && !line.amount.is_zero();
-        *held = held.checked_add(line.amount).unwrap_or(Amount::MAX);
+        self.hold_for(line.identity, line.country, line.amount);
+    }
+
+    fn hold_for(&mut self, identity: IdentityId, country: Option<CountryCode>, amount: Amount) {
+        let held = self.held.entry(identity).or_default();
+        let is_new = held.is_zero() && !amount.is_zero();
+        *held = held.checked_add(amount).unwrap_or(Amount::MAX);
         if is_new {
-            self.count(line.country, 1);
+            self.count(country, 1);
         }
     }
 
@@ -268,6 +341,22 @@ pub struct IssueLine {
     pub identity: IdentityId,
     pub country: Option<CountryCode>,
     pub amount: Amount,
+}
+
+/// What moved on the chain: from nobody it was issued, to nobody it was destroyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Movement {
+    pub from: Option<Party>,
+    pub to: Option<Party>,
+    pub amount: Amount,
+}
+
+/// One end of a movement, as the identities are now. A wallet that is not registered has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Party {
+    pub wallet: Address,
+    pub identity: Option<IdentityId>,
+    pub country: Option<CountryCode>,
 }
 
 #[cfg(test)]
@@ -374,6 +463,169 @@ mod tests {
 
         assert_eq!(refused, Err(SheetError::Overflow));
         assert_eq!((sheet.pending(), sheet.postings().len()), (Amount::MAX, 2));
+    }
+
+    fn party(byte: u8, identity: Option<IdentityId>) -> Option<Party> {
+        Some(Party {
+            wallet: Address::from_bytes([byte; 20]),
+            identity,
+            country: CountryCode::parse_alpha2(if byte == 1 { "BE" } else { "FR" }).ok(),
+        })
+    }
+
+    fn movement(from: Option<Party>, to: Option<Party>, amount: u64) -> Movement {
+        Movement {
+            from,
+            to,
+            amount: Amount::from(amount),
+        }
+    }
+
+    /// Identity one holds 12 in the wallet 1.
+    fn held_sheet(one: IdentityId) -> Sheet {
+        let mut sheet = sheet();
+        sheet.reserve(1, &[line(1, one, 12)]).unwrap();
+        sheet.post_reserved(1).unwrap();
+        sheet
+    }
+
+    fn posted(sheet: &Sheet, byte: u8) -> Amount {
+        sheet
+            .accounts
+            .get(&Address::from_bytes([byte; 20]))
+            .map_or(Amount::ZERO, |account| account.posted)
+    }
+
+    #[test]
+    fn what_a_holder_moved_to_another_leaves_the_supply_and_makes_a_holder() {
+        let (one, two) = (IdentityId::generate(), IdentityId::generate());
+        let mut sheet = held_sheet(one);
+
+        sheet
+            .observe(2, &movement(party(1, Some(one)), party(2, Some(two)), 5))
+            .unwrap();
+
+        assert_eq!(
+            (posted(&sheet, 1), posted(&sheet, 2)),
+            (Amount::from(7), Amount::from(5))
+        );
+        assert_eq!((sheet.supply(), sheet.holders()), (Amount::from(12), 2));
+        assert_eq!(
+            (sheet.held_by(one), sheet.held_by(two)),
+            (Amount::from(7), Amount::from(5))
+        );
+        let [debit, credit] = &sheet.postings()[2..] else {
+            panic!("two postings: {:?}", sheet.postings())
+        };
+        assert_eq!(
+            (debit.side, credit.side, debit.amount),
+            (Side::Debit, Side::Credit, credit.amount)
+        );
+        assert_eq!((debit.kind, credit.kind), ("holder", "holder"));
+    }
+
+    #[test]
+    fn who_moved_everything_away_is_no_holder_any_more() {
+        let (one, two) = (IdentityId::generate(), IdentityId::generate());
+        let mut sheet = held_sheet(one);
+
+        sheet
+            .observe(2, &movement(party(1, Some(one)), party(2, Some(two)), 12))
+            .unwrap();
+
+        assert_eq!(sheet.holders(), 1);
+        let france = CountryCode::parse_alpha2("FR").unwrap();
+        assert_eq!(sheet.changed_countries(), [(france, 1)]);
+    }
+
+    #[test]
+    fn between_two_wallets_of_one_identity_no_counter_moves() {
+        let one = IdentityId::generate();
+        let mut sheet = held_sheet(one);
+
+        sheet
+            .observe(2, &movement(party(1, Some(one)), party(1, Some(one)), 12))
+            .unwrap();
+        sheet
+            .observe(3, &movement(party(1, Some(one)), party(3, Some(one)), 12))
+            .unwrap();
+
+        assert_eq!((sheet.holders(), sheet.held_by(one)), (1, Amount::from(12)));
+        assert_eq!((posted(&sheet, 1), posted(&sheet, 3)), (Amount::ZERO, Amount::from(12)));
+    }
+
+    #[test]
+    fn a_wallet_without_identity_holds_and_is_not_counted() {
+        let one = IdentityId::generate();
+        let mut sheet = held_sheet(one);
+
+        sheet
+            .observe(2, &movement(party(1, Some(one)), party(2, None), 5))
+            .unwrap();
+
+        assert_eq!((posted(&sheet, 2), sheet.holders()), (Amount::from(5), 1));
+    }
+
+    #[test]
+    fn a_wallet_that_is_registered_later_counts_with_all_that_it_has() {
+        let (one, two) = (IdentityId::generate(), IdentityId::generate());
+        let mut sheet = held_sheet(one);
+        sheet
+            .observe(2, &movement(party(1, Some(one)), party(2, None), 5))
+            .unwrap();
+
+        sheet
+            .observe(3, &movement(party(1, Some(one)), party(2, Some(two)), 1))
+            .unwrap();
+        assert_eq!((sheet.held_by(two), sheet.holders()), (Amount::from(6), 2));
+
+        sheet
+            .observe(4, &movement(party(2, Some(two)), party(1, Some(one)), 6))
+            .unwrap();
+        assert_eq!((sheet.held_by(two), sheet.holders()), (Amount::ZERO, 1));
+    }
+
+    #[test]
+    fn what_others_issued_or_destroyed_moves_the_supply() {
+        let one = IdentityId::generate();
+        let mut sheet = held_sheet(one);
+
+        sheet.observe(2, &movement(None, party(1, Some(one)), 3)).unwrap();
+        assert_eq!(sheet.supply(), Amount::from(15));
+        sheet.observe(3, &movement(party(1, Some(one)), None, 15)).unwrap();
+
+        assert_eq!((sheet.supply(), sheet.holders()), (Amount::ZERO, 0));
+        assert_eq!(sheet.postings()[2].kind, "issuance");
+        assert_eq!(sheet.postings()[5].account, Address::ZERO);
+    }
+
+    #[test]
+    fn what_the_books_cannot_follow_leaves_no_trace() {
+        let one = IdentityId::generate();
+        let mut sheet = held_sheet(one);
+        let before = format!("{sheet:?}");
+
+        let refused = [
+            sheet.observe(2, &movement(party(1, Some(one)), party(2, None), 13)),
+            sheet.observe(2, &movement(party(9, None), party(1, Some(one)), 1)),
+            sheet.observe(2, &movement(None, None, 1)),
+            sheet.observe(
+                2,
+                &Movement {
+                    amount: Amount::MAX,
+                    ..movement(None, party(2, None), 0)
+                },
+            ),
+        ];
+
+        let reasons = [
+            SheetError::Negative,
+            SheetError::NotLoaded,
+            SheetError::Nobody,
+            SheetError::Overflow,
+        ];
+        assert_eq!(refused, reasons.map(Err));
+        assert_eq!(format!("{sheet:?}"), before);
     }
 
     #[test]

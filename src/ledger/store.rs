@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
-use super::{Account, HolderLine, Phase, Posting, Sheet};
+use super::{Account, HolderLine, Phase, Posting, Sheet, Side};
 use crate::db::schema::{accounts, assets, holder_countries, identities, postings};
 use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key, id_key};
 use crate::error::Error;
@@ -172,6 +172,7 @@ pub(super) fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Resul
         .filter(postings::asset_id.eq(asset))
         .filter(postings::operation.eq(operation))
         .filter(postings::kind.eq("holder"))
+        .filter(postings::side.eq(Side::Credit.text()))
         .order(postings::line)
         .select((postings::line, postings::account, postings::amount, postings::state));
     let rows: Vec<LineRow> = on!(tx, c => query.load(c))?;
