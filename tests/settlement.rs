@@ -18,5 +18,7 @@ use support::node;
 mod crashes;
 #[path = "settlement/mints.rs"]
 mod mints;
+#[path = "settlement/observed.rs"]
+mod observed;
 #[path = "settlement/stage.rs"]
 mod stage;

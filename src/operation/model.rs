@@ -18,6 +18,11 @@ pub enum Plan {
         wallet: crate::types::Address,
         frozen: bool,
     },
+    /// Nothing: units moved on the chain without us. The transaction and the place of its log in the block.
+    Observed {
+        transaction: Hash32,
+        log_index: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +33,7 @@ pub enum OperationKind {
     Unpause,
     SetCap,
     FreezeAddress,
+    Observed,
 }
 
 impl OperationKind {
@@ -39,6 +45,7 @@ impl OperationKind {
             Self::Unpause => "unpause",
             Self::SetCap => "set-cap",
             Self::FreezeAddress => "freeze-address",
+            Self::Observed => "observed",
         }
     }
 
@@ -50,6 +57,7 @@ impl OperationKind {
             Self::Unpause,
             Self::SetCap,
             Self::FreezeAddress,
+            Self::Observed,
         ]
         .into_iter()
         .find(|kind| kind.text() == text)
@@ -66,6 +74,7 @@ impl Plan {
             Self::Unpause => OperationKind::Unpause,
             Self::SetCap { .. } => OperationKind::SetCap,
             Self::FreezeAddress { .. } => OperationKind::FreezeAddress,
+            Self::Observed { .. } => OperationKind::Observed,
         }
     }
 
@@ -88,6 +97,11 @@ impl Plan {
                 wallet: crate::types::Address::parse(text("wallet")?).map_err(Error::internal)?,
                 frozen: value.get("frozen").and_then(Value::as_bool).unwrap_or(true),
             },
+            OperationKind::Observed => Self::Observed {
+                transaction: Hash32::parse(text("transaction")?)
+                    .ok_or_else(|| Error::internal("a plan of kind observed has no transaction"))?,
+                log_index: text("logIndex")?.parse().map_err(Error::internal)?,
+            },
         })
     }
 
@@ -96,6 +110,9 @@ impl Plan {
             Self::Create | Self::Mint | Self::Pause | Self::Unpause => json!({}),
             Self::SetCap { cap } => json!({ "cap": cap }),
             Self::FreezeAddress { wallet, frozen } => json!({ "wallet": wallet, "frozen": frozen }),
+            Self::Observed { transaction, log_index } => {
+                json!({ "transaction": transaction, "logIndex": log_index.to_string() })
+            }
         }
     }
 }
@@ -287,6 +304,10 @@ mod tests {
             Plan::SetCap { cap: Amount::MAX },
             Plan::FreezeAddress { wallet, frozen: true },
             Plan::FreezeAddress { wallet, frozen: false },
+            Plan::Observed {
+                transaction: Hash32::ZERO,
+                log_index: 7,
+            },
         ] {
             let json = plan.to_json().to_string();
 
@@ -296,7 +317,11 @@ mod tests {
 
     #[test]
     fn a_plan_that_lacks_a_part_is_not_read() {
-        for kind in [OperationKind::SetCap, OperationKind::FreezeAddress] {
+        for kind in [
+            OperationKind::SetCap,
+            OperationKind::FreezeAddress,
+            OperationKind::Observed,
+        ] {
             assert!(Plan::read(kind, "{}").is_err());
         }
     }

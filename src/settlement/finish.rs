@@ -61,7 +61,8 @@ pub(super) fn succeed(
             | OperationKind::Pause
             | OperationKind::Unpause
             | OperationKind::SetCap
-            | OperationKind::FreezeAddress => "operation.succeeded",
+            | OperationKind::FreezeAddress
+            | OperationKind::Observed => "operation.succeeded",
         };
         event(
             operation,
@@ -99,7 +100,8 @@ pub(super) fn fail(
             | OperationKind::Pause
             | OperationKind::Unpause
             | OperationKind::SetCap
-            | OperationKind::FreezeAddress => "operation.failed",
+            | OperationKind::FreezeAddress
+            | OperationKind::Observed => "operation.failed",
         };
         let data = json!({
             "number": operation.sequence,

@@ -13,7 +13,9 @@
 mod driver;
 mod finish;
 mod model;
+mod observe;
 mod plan;
+mod reconcile;
 pub mod sender;
 mod store;
 
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 pub use driver::{Driver, Settings};
 pub use model::{ChainRecord, Contracts, Placement, SettledIn};
+pub use reconcile::{Reconciled, reconcile};
 
 use crate::asset::Settlement;
 use crate::chain::contracts::factory::Implementation;

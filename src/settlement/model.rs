@@ -39,6 +39,16 @@ pub struct Placement {
     pub first_block: Option<u64>,
 }
 
+/// The contract of an asset on a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub asset: AssetId,
+    pub address: Address,
+    pub first_block: u64,
+    /// It was there before us.
+    pub adopted: bool,
+}
+
 /// What the registry on the chain is to hold for a wallet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {

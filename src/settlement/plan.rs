@@ -106,7 +106,11 @@ fn is_urgent(asset: &Waiting) -> bool {
             Plan::read(operation.kind, &operation.plan),
             Ok(Plan::FreezeAddress { frozen: true, .. })
         ),
-        OperationKind::Create | OperationKind::Mint | OperationKind::Unpause | OperationKind::SetCap => false,
+        OperationKind::Create
+        | OperationKind::Mint
+        | OperationKind::Unpause
+        | OperationKind::SetCap
+        | OperationKind::Observed => false,
     })
 }
 

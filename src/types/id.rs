@@ -61,6 +61,11 @@ ids! {
     SanctionsListId,
 }
 
+impl UserId {
+    /// Who requested what nobody here requested: it happened on a chain and was observed there.
+    pub const NOBODY: Self = Self(Uuid::nil());
+}
+
 /// The public part of an API key: 8 base62 characters, enough to find its row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(String);

@@ -19,7 +19,7 @@ use crate::types::{Address, Amount, Dnum, OperationId, Timestamp};
 pub struct OperationObject {
     #[schema(value_type = String, example = "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
     id: OperationId,
-    /// `create`, `mint`, `pause`, `unpause`, `set-cap` or `freeze-address`.
+    /// `create`, `mint`, `pause`, `unpause`, `set-cap`, `freeze-address` or `observed`: units moved on the chain.
     #[schema(example = "mint")]
     kind: &'static str,
     /// `pending`, `submitted`, `mined`, `succeeded` or `failed`.

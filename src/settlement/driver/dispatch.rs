@@ -142,7 +142,8 @@ impl Session {
             | OperationKind::Pause
             | OperationKind::Unpause
             | OperationKind::SetCap
-            | OperationKind::FreezeAddress => GAS_OF_CHANGE,
+            | OperationKind::FreezeAddress
+            | OperationKind::Observed => GAS_OF_CHANGE,
         };
         let Some(nonce) = self.place(gas_limit) else {
             return Ok(false);
@@ -188,7 +189,7 @@ impl Session {
             Plan::Unpause => (token, token::unpause()),
             Plan::SetCap { cap } => (token, token::set_cap(cap)),
             Plan::FreezeAddress { wallet, frozen } => (token, token::set_address_frozen(wallet, switch(frozen))),
-            Plan::Mint => return Err(Error::internal("a mint is no change")),
+            Plan::Mint | Plan::Observed { .. } => return Err(Error::internal("it is no change of the contract")),
         })
     }
 

@@ -11,6 +11,7 @@ mod finalise;
 mod mints;
 mod preflight;
 mod setup;
+mod watch;
 
 pub(super) use setup::salt_of;
 
@@ -117,6 +118,7 @@ struct Session {
     head: Option<Block>,
     receipts: HashMap<Hash32, Receipt>,
     gas: GasBook,
+    watch: watch::Watch,
 }
 
 /// What an open intent is about, and how far its operations were told to be.
@@ -162,6 +164,7 @@ impl Session {
             head: None,
             receipts: HashMap::new(),
             gas: GasBook::default(),
+            watch: watch::Watch::from(now),
         }))
     }
 
@@ -188,10 +191,13 @@ impl Session {
             .filter_map(|(hash, receipt)| Some((*hash, receipt.clone()?)))
             .collect();
         let now = self.driver.now();
+        let finalized = view.finalized;
         self.gauge(&view);
         let actions = self.sender.step(Event::Observed { view, now });
         self.act(actions).await?;
-        self.dispatch().await
+        self.dispatch().await?;
+        self.watch(finalized).await;
+        Ok(())
     }
 
     /// Extends the lease; an error when it went to somebody else.

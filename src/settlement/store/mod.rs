@@ -3,6 +3,7 @@
 mod attempt;
 mod chain;
 mod intent;
+mod observed;
 mod registry;
 
 pub(super) use attempt::{raw_of, store_signed};
@@ -12,6 +13,7 @@ pub(super) use chain::{
 pub(super) use intent::{
     insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
 };
+pub(super) use observed::{are_books_at, is_changing, ours, set_observed, tokens};
 pub(super) use registry::{change_all, change_entries_of, changed_wallets, mirrored, put_entries, take_changes};
 
 /// Numbers of a chain fit the columns; what does not is a fault of ours or of the node.

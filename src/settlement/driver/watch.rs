@@ -1,0 +1,139 @@
+//! What happens on the chain without us, and whether the books still say what the chain says.
+
+use super::{Session, whole};
+use crate::chain::contracts::events;
+use crate::error::Error;
+use crate::settlement::sender::State;
+use crate::settlement::{observe, reconcile, store};
+use crate::types::{Address, Timestamp};
+
+/// Blocks whose logs are read at once.
+const BLOCKS_MAX: u64 = 2_000;
+/// Between two comparisons of books and chain.
+const RECONCILED_EVERY_SECONDS: i64 = 3_600;
+/// After a failure, and while the books are between two blocks.
+const TRIED_AGAIN_AFTER_SECONDS: i64 = 5;
+/// Differences that are logged one by one.
+const DRIFT_LOGGED_MAX: usize = 20;
+
+/// When the chain is watched next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watch {
+    observe_at: Timestamp,
+    reconcile_at: Timestamp,
+}
+
+impl Watch {
+    pub(super) fn from(now: Timestamp) -> Self {
+        Self {
+            observe_at: now,
+            reconcile_at: now,
+        }
+    }
+}
+
+impl Session {
+    /// Posts what moved by itself up to the final block, and compares books and chain at the start and every hour. A
+    /// failure stops nothing else: it is told and tried again.
+    pub(super) async fn watch(&mut self, finalized: u64) {
+        let now = self.driver.now();
+        if now < self.watch.observe_at {
+            return;
+        }
+        let result = match self.observe(finalized).await {
+            Ok(true) if now >= self.watch.reconcile_at => self.reconcile(now).await,
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            metrics::counter!("settlement_watch_failures_total").increment(1);
+            tracing::warn!(%error, "the chain was not watched and is again in a few seconds");
+            self.watch.observe_at = now.plus_seconds(TRIED_AGAIN_AFTER_SECONDS);
+        }
+    }
+
+    /// Whether everything up to the final block is read.
+    async fn observe(&mut self, finalized: u64) -> Result<bool, Error> {
+        let observed = self.chain.observed_block;
+        if observed >= finalized {
+            return Ok(observed == finalized);
+        }
+        let Some(until) = self.posted_until(finalized).filter(|until| *until > observed) else {
+            return Ok(false);
+        };
+        let chain_id = self.key.chain_id;
+        let from = observed.saturating_add(1);
+        let tokens = self
+            .driver
+            .db
+            .read(move |tx| store::tokens(tx, chain_id, until))
+            .await?;
+        let first = tokens.iter().map(|token| token.first_block).min();
+        // Before the first of our contracts there is nothing to read.
+        let start = first.map_or(until, |first| first.max(from));
+        let to = until.min(start.saturating_add(BLOCKS_MAX));
+        let addresses: Vec<Address> = tokens.iter().map(|token| token.address).collect();
+        let logs = match addresses.is_empty() || start > to {
+            true => Vec::new(),
+            false => self.driver.rpc.logs(&addresses, start, to).await?,
+        };
+        let (transfers, to) = observe::cut(events::decode_transfers(&logs), to);
+        let now = self.driver.now();
+        let drift = self
+            .write(move |tx| observe::post(tx, chain_id, (from, to), &tokens, &transfers, now))
+            .await?;
+        self.chain.observed_block = to;
+        if !drift.is_empty() {
+            self.watch.reconcile_at = now;
+            tell(&drift);
+        }
+        Ok(to == finalized)
+    }
+
+    /// The last block up to which everything of ours is posted; none while a receipt is missing, which may be in any.
+    fn posted_until(&self, finalized: u64) -> Option<u64> {
+        let mut until = finalized;
+        for intent in self.sender.intents() {
+            match intent.state {
+                State::Mined(mined) => until = until.min(mined.block.saturating_sub(1)),
+                State::Assigned | State::Signed | State::Sent if intent.passed.is_some() => return None,
+                State::Assigned
+                | State::Signed
+                | State::Sent
+                | State::Final { .. }
+                | State::Unknown
+                | State::Closed => {}
+            }
+        }
+        Some(until)
+    }
+
+    async fn reconcile(&mut self, now: Timestamp) -> Result<(), Error> {
+        let Some(found) = reconcile::reconcile(&self.driver.db, &self.driver.rpc).await? else {
+            self.watch.reconcile_at = now.plus_seconds(TRIED_AGAIN_AFTER_SECONDS);
+            return Ok(());
+        };
+        let drift = u64::try_from(found.drift.len()).unwrap_or(u64::MAX);
+        metrics::gauge!("settlement_drift").set(whole(drift));
+        tell(&found.drift);
+        tracing::info!(
+            block = found.block,
+            assets = found.assets,
+            drift,
+            "books and chain were compared"
+        );
+        self.watch.reconcile_at = now.plus_seconds(RECONCILED_EVERY_SECONDS);
+        Ok(())
+    }
+}
+
+fn tell(drift: &[String]) {
+    let count = u64::try_from(drift.len()).unwrap_or(u64::MAX);
+    metrics::counter!("settlement_alarms_total", "reason" => "drift").increment(count);
+    for what in drift.iter().take(DRIFT_LOGGED_MAX) {
+        tracing::error!("books and chain differ: {what}");
+    }
+    if drift.len() > DRIFT_LOGGED_MAX {
+        tracing::error!(count, "books and chain differ; `moneyer check` tells all of it");
+    }
+}
