@@ -211,6 +211,9 @@ impl Sheet {
             return Err(SheetError::Negative);
         }
         account.posted = left;
+        if left.is_zero() && !amount.is_zero() {
+            self.totals.balances = self.totals.balances.saturating_sub(1);
+        }
         let identity = account.identity;
         self.changed.insert(party.wallet);
         match identity {
@@ -226,6 +229,9 @@ impl Sheet {
         let account = self.accounts.entry(party.wallet).or_insert_with(empty);
         let was_registered = account.identity.is_some();
         account.identity = account.identity.or(party.identity);
+        if account.posted.is_zero() && !amount.is_zero() {
+            self.totals.balances = self.totals.balances.saturating_add(1);
+        }
         account.posted = account.posted.checked_add(amount).unwrap_or(Amount::MAX);
         let all = account.held().unwrap_or(Amount::MAX);
         let identity = account.identity;

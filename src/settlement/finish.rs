@@ -157,6 +157,7 @@ fn open(tx: &mut Tx<'_>, asset: &Asset, mints: &[i64]) -> Result<Books, Error> {
         supply: asset.supply,
         pending: asset.pending,
         holders: asset.holders,
+        balances: asset.balances,
         next_operation: asset.next_operation,
     };
     let sheet = Sheet::open(asset.id, totals, accounts);

@@ -211,6 +211,7 @@ fn open(tx: &mut Tx<'_>, asset: AssetId, transfers: &[&Transfer]) -> Result<Book
         supply: asset.supply,
         pending: asset.pending,
         holders: asset.holders,
+        balances: asset.balances,
         next_operation: asset.next_operation,
     };
     Ok(Books {
