@@ -67,6 +67,16 @@ fn describe() {
     describe_gauge!("db_connections_in_use", "Database connections in use");
     describe_counter!("job_failures_total", "Housekeeping jobs that failed, by name");
     describe_counter!("panics_total", "Requests that ended in a panic: always a defect");
+    describe_counter!(
+        "chain_rpc_requests_total",
+        "Questions to the chain's nodes by method and outcome: ok, refused, unsent, unanswered"
+    );
+    describe_histogram!("chain_rpc_seconds", "Time of one request to a node, by method");
+    describe_gauge!("chain_head", "The highest block that was seen");
+    describe_counter!(
+        "chain_endpoint_failures_total",
+        "Readings and offers that an endpoint failed, by its host"
+    );
     describe_settlement();
     describe_counter!(
         "chain_rpc_requests_total",
