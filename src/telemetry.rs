@@ -107,19 +107,55 @@ impl Stopwatch {
 
 fn describe_settlement() {
     use metrics::{describe_counter, describe_gauge};
-    describe_gauge!("settlement_waiting", "Operations that wait to be taken into a transaction");
+    describe_gauge!(
+        "settlement_waiting",
+        "Operations that wait to be taken into a transaction"
+    );
     describe_gauge!("settlement_in_flight", "Transactions that are not mined yet");
-    describe_gauge!("settlement_oldest_in_flight_seconds", "Age of the oldest transaction that is not mined");
-    describe_gauge!("settlement_signer_balance", "What the signer owns, in whole coins of the chain");
+    describe_gauge!(
+        "settlement_oldest_in_flight_seconds",
+        "Age of the oldest transaction that is not mined"
+    );
+    describe_gauge!(
+        "settlement_signer_balance",
+        "What the signer owns, in whole coins of the chain"
+    );
     describe_gauge!("settlement_head", "The highest block of the last look");
-    describe_gauge!("settlement_attention", "Transactions, or the sender itself, that need a person");
-    describe_gauge!("settlement_drift", "Differences between books and chain at a final block");
-    describe_counter!("settlement_operations_total", "Operations that ended on the chain, by result");
-    describe_counter!("settlement_refused_total", "Operations that the token refused before they were sent");
-    describe_counter!("settlement_bumps_total", "Further attempts: higher fees, or nothing instead of the work");
-    describe_counter!("settlement_fillers_total", "Nonces that were filled because nobody held them");
+    describe_gauge!(
+        "settlement_attention",
+        "Transactions, or the sender itself, that need a person"
+    );
+    describe_gauge!(
+        "settlement_drift",
+        "Differences between books and chain at a final block"
+    );
+    describe_counter!(
+        "settlement_operations_total",
+        "Operations that ended on the chain, by result"
+    );
+    describe_counter!(
+        "settlement_refused_total",
+        "Operations that the token refused before they were sent"
+    );
+    describe_counter!(
+        "settlement_bumps_total",
+        "Further attempts: higher fees, or nothing instead of the work"
+    );
+    describe_counter!(
+        "settlement_fillers_total",
+        "Nonces that were filled because nobody held them"
+    );
     describe_counter!("settlement_alarms_total", "Times that a person was called, by reason");
-    describe_counter!("settlement_no_room_total", "Looks at which nothing more could be sent, by reason");
-    describe_counter!("settlement_failures_total", "Looks that stopped short and began again from the database");
-    describe_counter!("settlement_signer_failures_total", "Transactions that the signer did not sign");
+    describe_counter!(
+        "settlement_no_room_total",
+        "Looks at which nothing more could be sent, by reason"
+    );
+    describe_counter!(
+        "settlement_failures_total",
+        "Looks that stopped short and began again from the database"
+    );
+    describe_counter!(
+        "settlement_signer_failures_total",
+        "Transactions that the signer did not sign"
+    );
 }
