@@ -2,19 +2,23 @@
 //! nobody asked for. `MONEYER_KILLS` is the number of kills, `MONEYER_SEED` repeats a run; the seed of each is printed.
 
 #![expect(
+    clippy::as_conversions,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that cannot be set up fails by panicking"
 )]
-#![allow(dead_code, reason = "the load bench, whose modules these are, measures too")]
 
+#[path = "../benches/load/ceiling.rs"]
+mod ceiling;
 #[path = "../benches/load/client.rs"]
 mod client;
 #[path = "../benches/load/journal.rs"]
 mod journal;
 #[path = "../benches/load/kill.rs"]
 mod kill;
+#[path = "../benches/load/mint.rs"]
+mod mint;
 #[path = "../benches/load/order.rs"]
 mod order;
 #[path = "../benches/load/place.rs"]
@@ -28,6 +32,7 @@ mod world;
 
 use std::fs;
 
+use clap::Parser;
 use diesel::RunQueryDsl as _;
 use kill::{Aftermath, KillArgs};
 use moneyer::on;
@@ -140,4 +145,40 @@ fn delete_operation(aftermath: &Aftermath, line: &str) {
         .write_blocking(|tx| Ok(on!(tx, c => diesel::sql_query(&statement).execute(c))?))
         .expect("a change");
     assert_eq!(deleted, 1, "{statement}");
+}
+
+#[derive(Parser)]
+struct Measure {
+    #[command(flatten)]
+    args: mint::MintArgs,
+}
+
+/// The bench that prints the figures is run by hand; here it runs for a second, so that it still can.
+fn measure(database: &str) {
+    let line = format!("bench --database {database} --recipients 3 --assets 2 --clients 4 --seconds 1 --pool 100");
+    let Measure { args } = Measure::parse_from(line.split(' '));
+
+    let report = mint::run(&args, setting("MONEYER_TEST_POSTGRES").as_deref()).expect("figures");
+
+    println!("{report}");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("a line of JSON");
+    assert_eq!(report["errors"], 0, "{report}");
+    for figure in [
+        "recipients_per_s",
+        "ceiling_recipients_per_s",
+        "server_cpu_us_per_request",
+        "rss_mb",
+    ] {
+        assert!(report[figure].as_f64().is_some_and(|figure| figure > 0.0), "{report}");
+    }
+}
+
+#[test]
+fn the_load_is_measured_without_errors_on_sqlite() {
+    measure("sqlite");
+}
+
+#[test]
+fn the_load_is_measured_without_errors_on_postgres() {
+    measure("postgres");
 }

@@ -100,24 +100,22 @@ impl Lane {
     }
 
     fn run(&self, db: &Db, assets: &[&Asset], stop: &AtomicBool, written: &AtomicU64) -> Outcome<()> {
-        let mut numbers = vec![1_i64; assets.len()];
         for round in 0.. {
             if stop.load(Ordering::SeqCst) {
                 break;
             }
-            let (group, place) = (&self.groups[round % self.groups.len()], round % assets.len());
-            let first = numbers[place];
+            let (group, asset) = (&self.groups[round % self.groups.len()], assets[round % assets.len()]);
             let now = Clock::System.now();
-            let lines = db.write_blocking(|tx| self.write(tx, assets[place], group, first, now))?;
-            numbers[place] += i64::try_from(group.requests.len())?;
+            let lines = db.write_blocking(|tx| self.write(tx, asset, group, now))?;
             written.fetch_add(u64::try_from(lines)?, Ordering::SeqCst);
         }
         Ok(())
     }
 
     /// One commit; the number of recipients.
-    fn write(&self, tx: &mut Tx<'_>, asset: &Asset, group: &Group, first: i64, now: Timestamp) -> Result<usize, Error> {
+    fn write(&self, tx: &mut Tx<'_>, asset: &Asset, group: &Group, now: Timestamp) -> Result<usize, Error> {
         let locked = asset::lock(tx, asset.id)?;
+        let first = locked.next_operation;
         let id = *asset.id.as_uuid();
         let operations: Vec<Uuid> = group
             .requests
