@@ -25,7 +25,7 @@ pub use model::{
     NewModule, Order, Price, Settlement,
 };
 pub use names::{AssetName, BasisPoints, Decimals, ParseError, Symbol, Token};
-pub use view::{AssetView, Denomination, Links};
+pub use view::{AssetView, Denomination, Fixtures, Known, Links};
 
 use serde_json::json;
 
@@ -167,7 +167,24 @@ pub fn view(
     at: Timestamp,
     base_currency: Option<Currency>,
 ) -> Result<AssetView, Error> {
-    view::view(tx, asset, at, base_currency)
+    let known = view::known(tx, asset, at)?;
+    view::view(tx, asset, known, at, base_currency)
+}
+
+/// What [`view`] shows of this revision of the asset, whenever it is asked.
+pub fn fixtures(tx: &mut Tx<'_>, asset: &Asset) -> Result<Fixtures, Error> {
+    view::fixtures(tx, asset)
+}
+
+/// As [`view`], for who has read most of it.
+pub fn view_with(
+    tx: &mut Tx<'_>,
+    asset: &Asset,
+    known: Known,
+    at: Timestamp,
+    base_currency: Option<Currency>,
+) -> Result<AssetView, Error> {
+    view::view(tx, asset, known, at, base_currency)
 }
 
 /// The modules as rules read them. An issue means that a module does not read any more with these definitions: then

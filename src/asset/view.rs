@@ -30,6 +30,25 @@ pub struct Links {
     pub creator: Address,
 }
 
+/// The part of a view that moves only with the asset's revision, or never.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fixtures {
+    pub links: Links,
+    pub denomination: Option<Denomination>,
+    pub modules: Vec<ConfiguredModule>,
+}
+
+/// What a commit knows already of an asset that it changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// Of the asset's revision.
+    pub fixtures: Fixtures,
+    /// All on the asset.
+    pub grants: Vec<(Role, Address)>,
+    /// As it is at the time of the view.
+    pub collateral: Collateral,
+}
+
 /// The asset that a bond is paid out in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denomination {
@@ -38,30 +57,54 @@ pub struct Denomination {
     pub decimals: Decimals,
 }
 
-/// A fixed small number of queries: four, two more with collateral, one more with a denomination asset.
-pub(super) fn view(
-    tx: &mut Tx<'_>,
-    asset: &Asset,
-    at: Timestamp,
-    base_currency: Option<Currency>,
-) -> Result<AssetView, Error> {
-    let collateral = match &asset.collateral {
-        Some(feature) => identity::collateral_of(tx, asset.identity, &feature.topic, at)?,
-        None => Collateral::None,
-    };
+/// Two queries, one more with a denomination asset.
+pub(super) fn fixtures(tx: &mut Tx<'_>, asset: &Asset) -> Result<Fixtures, Error> {
     let denomination = asset
         .denomination_asset
         .map(|address| denomination(tx, &address))
         .transpose()?;
+    Ok(Fixtures {
+        links: store::links_of(tx, asset.id)?,
+        denomination,
+        modules: store::modules_of(tx, asset.id)?,
+    })
+}
+
+/// Three queries, four with a denomination asset, three more with collateral.
+pub(super) fn known(tx: &mut Tx<'_>, asset: &Asset, at: Timestamp) -> Result<Known, Error> {
+    let collateral = match &asset.collateral {
+        Some(feature) => identity::collateral_of(tx, asset.identity, &feature.topic, at)?,
+        None => Collateral::None,
+    };
+    Ok(Known {
+        fixtures: fixtures(tx, asset)?,
+        grants: access::grants_of_asset(tx, asset.id)?,
+        collateral,
+    })
+}
+
+/// One query.
+pub(super) fn view(
+    tx: &mut Tx<'_>,
+    asset: &Asset,
+    known: Known,
+    at: Timestamp,
+    base_currency: Option<Currency>,
+) -> Result<AssetView, Error> {
+    let Fixtures {
+        links,
+        denomination,
+        modules,
+    } = known.fixtures;
     Ok(AssetView {
         at,
         base_currency,
-        links: store::links_of(tx, asset.id)?,
+        links,
         claims: identity::standing_claims(tx, asset.identity)?,
-        collateral,
+        collateral: known.collateral,
         denomination,
-        grants: access::grants_of_asset(tx, asset.id)?,
-        modules: store::modules_of(tx, asset.id)?,
+        grants: known.grants,
+        modules,
     })
 }
 

@@ -15,20 +15,23 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::rules::Reading;
-use super::{Judge, Request, Verdict, issue};
+use super::{Judge, Request, Target, Verdict, issue};
+use crate::asset;
 use crate::config;
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::operation::IdempotencyKey;
 use crate::policy::PolicySet;
 use crate::telemetry::Stopwatch;
-use crate::types::{AssetId, Currency, UserId};
+use crate::types::{Address, AssetId, Currency, UserId};
 
 /// What a caller is told whose lane ended before it was answered.
 const STOPPED: &str = "the server is stopping";
 /// Pairs of asset and caller; beyond it the least used cost a query.
 const MINTERS_MAX: u64 = 100_000;
 const MINTER_TTL: Duration = Duration::from_secs(60);
+/// Assets; beyond it the least used cost a query per request.
+const TARGETS_MAX: u64 = 100_000;
 
 /// What a caller is told when too many recipients wait in front of it.
 const FULL: &str = "the asset's queue is full";
@@ -50,6 +53,8 @@ struct Inner {
     waiting: AtomicUsize,
     /// Callers whose mint of an asset was accepted a moment ago: they had the role then. The lane asks again.
     minters: Cache<(AssetId, UserId), ()>,
+    /// By address. What is in here never changes, so nothing has to be taken out.
+    targets: Cache<Address, Target>,
     /// Where lanes run: not on the thread of the request that set one going, which may end before the lane does.
     runtime: Handle,
 }
@@ -99,9 +104,25 @@ impl Lanes {
                 .max_capacity(MINTERS_MAX)
                 .time_to_live(MINTER_TTL)
                 .build(),
+            targets: Cache::new(TARGETS_MAX),
             runtime: Handle::try_current().map_err(Error::internal)?,
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The asset at an address: one query when it is asked for first, then none. `NotFound` when there is none.
+    pub async fn target(&self, address: Address) -> Result<Target, Error> {
+        if let Some(known) = self.inner.targets.get(&address) {
+            return Ok(known);
+        }
+        let found = self.inner.db.read(move |tx| asset::find_by_address(tx, &address));
+        let asset = found.await?;
+        let target = Target {
+            asset: asset.id,
+            decimals: asset.decimals,
+        };
+        self.inner.targets.insert(address, target);
+        Ok(target)
     }
 
     /// Whether this caller's last mint of the asset, less than a minute ago, was accepted: then its role need not be asked

@@ -18,12 +18,12 @@ mod rules;
 
 pub use check::{CheckReport, check};
 pub use lane::Lanes;
-pub use model::{After, Issued, MintLine, Request, Stored, Verdict};
+pub use model::{After, Issued, MintLine, Request, Stored, Target, Verdict};
 pub use rules::{Judge, Reading};
 
 use round::Round;
 
-use crate::access::{self, Scope};
+use crate::access;
 use crate::asset;
 use crate::db::Tx;
 use crate::error::Error;
@@ -38,13 +38,12 @@ pub fn issue(tx: &mut Tx<'_>, judge: &Judge, asset: AssetId, requests: &[Request
     let asset = asset::lock(tx, asset)?;
     let mut round = Round::open(asset, requests, judge.now());
 
-    let wallets = round.wallets_of_callers();
-    round.check_roles(access::roles_in(tx, Scope::Asset(round.asset_id()), &wallets)?);
+    round.check_roles(access::grants_of_asset(tx, round.asset_id())?);
     let answers = operation::remembered(tx, &round.idempotency_keys(), round.now())?;
     round.replay(&answers);
     round.spend(tx)?;
 
     let facts = facts::load(tx, judge, &round)?;
     round.judge(facts)?;
-    round.write(tx, judge.base_currency())
+    round.write(tx, judge)
 }

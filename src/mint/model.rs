@@ -2,12 +2,19 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use crate::access::Role;
-use crate::asset::{Asset, AssetView};
+use crate::asset::{Asset, AssetView, Decimals};
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::operation::{Fingerprint, IdempotencyKey, Operation, Replay};
 use crate::types::{Address, Amount, AssetId};
 use crate::wallet::Proof;
+
+/// The asset of a mint, as far as it never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub asset: AssetId,
+    pub decimals: Decimals,
+}
 
 /// One recipient and what it is to receive, in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

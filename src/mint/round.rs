@@ -5,17 +5,18 @@ use std::sync::{Arc, OnceLock};
 
 use super::facts::Loaded;
 use super::model::{After, Issued, MintLine, Request, Stored, Verdict};
-use super::{events, rules};
+use super::{Judge, events, rules};
 use crate::access::{Held, Permission, Role};
 use crate::asset::{self, Asset};
 use crate::audit::{self, Event};
 use crate::compliance::Run;
 use crate::db::Tx;
 use crate::error::{Error, Finding};
+use crate::identity::Collateral;
 use crate::ledger::{self, IssueLine, Sheet};
 use crate::operation::{self, IdempotencyKey, NewOperation, Operation, Plan, Remembered, Replay};
 use crate::settlement;
-use crate::types::{Address, Amount, AssetId, Currency, Hash32, Timestamp};
+use crate::types::{Address, Amount, AssetId, Hash32, Timestamp};
 use crate::wallet::{self, Proof, Spend};
 
 pub(super) struct Round<'r> {
@@ -23,6 +24,8 @@ pub(super) struct Round<'r> {
     /// The one clock reading of the commit, under the asset's lock.
     now: Timestamp,
     entries: Vec<Entry<'r>>,
+    grants: Vec<(Role, Address)>,
+    backing: Collateral,
     sheet: Option<Sheet>,
     policy_hash: Option<Hash32>,
     events: Vec<Event>,
@@ -56,6 +59,8 @@ impl<'r> Round<'r> {
             asset,
             now,
             entries,
+            grants: Vec::new(),
+            backing: Collateral::None,
             sheet: None,
             policy_hash: None,
             events: Vec::new(),
@@ -84,21 +89,16 @@ impl<'r> Round<'r> {
         self.waiting().flat_map(|entry| entry.request.lines.iter())
     }
 
-    pub fn wallets_of_callers(&self) -> Vec<Address> {
-        let wallets: BTreeSet<Address> = self
-            .entries
-            .iter()
-            .map(|entry| entry.request.ctx.actor.wallet)
-            .collect();
-        wallets.into_iter().collect()
-    }
-
-    /// Turns away who lacks the role; each such refusal is an event of the asset.
-    pub fn check_roles(&mut self, mut roles: HashMap<Address, BTreeSet<Role>>) {
+    /// Turns away who lacks the role; each such refusal is an event of the asset. `grants` are all on the asset.
+    pub fn check_roles(&mut self, grants: Vec<(Role, Address)>) {
         let asset = self.asset.id;
+        let mut roles: HashMap<Address, BTreeSet<Role>> = HashMap::new();
+        for (role, wallet) in &grants {
+            roles.entry(*wallet).or_default().insert(*role);
+        }
         for entry in &mut self.entries {
             let ctx = &entry.request.ctx;
-            entry.roles = roles.entry(ctx.actor.wallet).or_default().clone();
+            entry.roles = roles.get(&ctx.actor.wallet).cloned().unwrap_or_default();
             let held = Held {
                 asset: entry.roles.clone(),
                 ..Held::default()
@@ -109,6 +109,7 @@ impl<'r> Round<'r> {
             self.events.push(events::forbidden(asset, ctx));
             entry.state = State::Refused(Permission::Mint.refusal());
         }
+        self.grants = grants;
     }
 
     pub fn idempotency_keys(&self) -> Vec<&'r IdempotencyKey> {
@@ -176,6 +177,7 @@ impl<'r> Round<'r> {
             backing,
         } = loaded;
         let mut run = Run::new(&rules, &facts);
+        self.backing = backing;
         self.policy_hash = Some(rules.policy_hash());
         for index in self.waiting_indexes() {
             let Some(entry) = self.entries.get_mut(index) else {
@@ -223,7 +225,7 @@ impl<'r> Round<'r> {
     }
 
     /// Writes everything that was decided and answers every request.
-    pub fn write(mut self, tx: &mut Tx<'_>, base_currency: Option<Currency>) -> Result<Vec<Verdict>, Error> {
+    pub fn write(mut self, tx: &mut Tx<'_>, judge: &Judge) -> Result<Vec<Verdict>, Error> {
         let operations: Vec<Operation> = self
             .entries
             .iter()
@@ -242,21 +244,23 @@ impl<'r> Round<'r> {
             ledger::save(tx, sheet, self.now)?;
         }
         audit::append(tx, self.now, std::mem::take(&mut self.events))?;
-        self.answer(tx, !operations.is_empty(), base_currency)
+        self.answer(tx, !operations.is_empty(), judge)
     }
 
-    fn answer(
-        self,
-        tx: &mut Tx<'_>,
-        any_accepted: bool,
-        base_currency: Option<Currency>,
-    ) -> Result<Vec<Verdict>, Error> {
+    fn answer(self, tx: &mut Tx<'_>, any_accepted: bool, judge: &Judge) -> Result<Vec<Verdict>, Error> {
         let after = match any_accepted {
-            true => Some(Arc::new(After {
-                view: asset::view(tx, &self.asset, self.now, base_currency)?,
-                asset: self.asset,
-                rendered: OnceLock::new(),
-            })),
+            true => {
+                let known = asset::Known {
+                    fixtures: judge.fixtures(tx, &self.asset)?,
+                    grants: self.grants,
+                    collateral: self.backing,
+                };
+                Some(Arc::new(After {
+                    view: asset::view_with(tx, &self.asset, known, self.now, judge.base_currency())?,
+                    asset: self.asset,
+                    rendered: OnceLock::new(),
+                }))
+            }
             false => None,
         };
         let mut answers = Vec::new();

@@ -1,9 +1,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::asset::{Asset, ConfiguredModule};
+use crate::asset::{self, Asset, ConfiguredModule, Fixtures};
 use crate::compliance::{Attached, Operation, RuleSet, Run};
-use crate::error::{Finding, Line, Refusal};
+use crate::db::Tx;
+use crate::error::{Error, Finding, Line, Refusal};
 use crate::identity::Collateral;
 use crate::ledger::Sheet;
 use crate::policy::{PolicySet, module};
@@ -21,6 +22,8 @@ pub struct Judge {
     base_currency: Option<Currency>,
     /// By asset; a rule set is good for one revision of its asset.
     built: Mutex<HashMap<AssetId, (i64, Arc<RuleSet>)>>,
+    /// By asset, and good for one revision too.
+    fixtures: Mutex<HashMap<AssetId, (i64, Fixtures)>>,
 }
 
 impl Judge {
@@ -30,6 +33,7 @@ impl Judge {
             clock,
             base_currency,
             built: Mutex::new(HashMap::new()),
+            fixtures: Mutex::new(HashMap::new()),
         }
     }
 
@@ -53,6 +57,23 @@ impl Judge {
             .get(&asset.id)
             .filter(|(revision, _)| *revision == asset.revision)
             .map(|(_, rules)| Arc::clone(rules))
+    }
+
+    /// What answers show of this revision of the asset; queries only when it was not asked for before.
+    pub(super) fn fixtures(&self, tx: &mut Tx<'_>, asset: &Asset) -> Result<Fixtures, Error> {
+        let known = self
+            .fixtures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&asset.id)
+            .cloned();
+        if let Some((_, fixtures)) = known.filter(|(revision, _)| *revision == asset.revision) {
+            return Ok(fixtures);
+        }
+        let fixtures = asset::fixtures(tx, asset)?;
+        let mut all = self.fixtures.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(asset.id, (asset.revision, fixtures.clone()));
+        Ok(fixtures)
     }
 
     /// Builds the rule set of this revision. A module that cannot be read refuses everybody: it was checked when it was

@@ -37,7 +37,7 @@ fn counted<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
 }
 
 /// More reading queries than this for one commit, and somebody asks per line, per request or twice.
-const READS_MAX: usize = 25;
+const READS_MAX: usize = 20;
 
 /// Requests of the issuer, judged with connections that count.
 struct Counter<'s> {

@@ -16,13 +16,13 @@ use super::operation::OperationObject;
 use super::prefer::Prefer;
 use super::settled;
 use super::token_object::{self, TokenObject};
-use super::{Body, Call, DalpError, asset_in_path};
+use super::{Body, Call, DalpError, address_in_path, asset_in_path};
 use crate::access::{self, Held, Permission, Scope};
-use crate::asset::Asset;
+use crate::asset::Decimals;
 use crate::error::Error;
 use crate::mint::{Issued, MintLine, Request, Stored, Verdict, check};
 use crate::operation::{self, Replay};
-use crate::types::Hash32;
+use crate::types::{AssetId, Hash32};
 
 /// A remembered success may turn out stale once; then the code is proven at full cost.
 const PROOFS_MAX: usize = 2;
@@ -61,9 +61,9 @@ pub struct MintCheckBody {
     amounts: Value,
 }
 
-fn lines_of(asset: &Asset, recipients: &Value, amounts: &Value, issues: &mut Issues) -> Vec<MintLine> {
+fn lines_of(decimals: Decimals, recipients: &Value, amounts: &Value, issues: &mut Issues) -> Vec<MintLine> {
     let recipients = recipients_of("recipients", recipients, issues);
-    let amounts = amounts_of("amounts", amounts, asset.decimals.get(), issues);
+    let amounts = amounts_of("amounts", amounts, decimals.get(), issues);
     if let (Some(recipients), Some(amounts)) = (&recipients, &amounts)
         && recipients.len() != amounts.len()
     {
@@ -92,24 +92,24 @@ fn lines_of(asset: &Asset, recipients: &Value, amounts: &Value, issues: &mut Iss
             headers(("Location" = String, description = "The operation")))))]
 #[post("/token/{contract}/mint")]
 pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Body) -> Result<HttpResponse, DalpError> {
-    let asset = asset_in_path(&call, &path).await?;
+    let target = call.app.lanes().target(address_in_path("contract", &path)?).await?;
     let parsed: MintBody = body.parse()?;
     let mut issues = Issues::default();
-    let lines = lines_of(&asset, &parsed.recipients, &parsed.amounts, &mut issues);
+    let lines = lines_of(target.decimals, &parsed.recipients, &parsed.amounts, &mut issues);
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
     let code = code.ok_or_else(|| Error::internal("a verification without an issue is there"))?;
     let idempotency = call.idempotency()?.map(|key| (key, body.fingerprint()));
 
     for attempt in 0..PROOFS_MAX {
-        let proof = prove(&call, &asset, &code, idempotency.as_ref(), attempt).await?;
+        let proof = prove(&call, target.asset, &code, idempotency.as_ref(), attempt).await?;
         let proof = match proof {
             Proven::Proof(proof) => proof,
             Proven::Replayed(replay) => return settled::again(&call, &replay, prefer).await,
         };
         let request = Request {
             ctx: call.ctx.clone(),
-            asset: asset.id,
+            asset: target.asset,
             lines: lines.clone(),
             proof,
             idempotency: idempotency.clone(),
@@ -136,21 +136,21 @@ enum Proven {
 /// codes and does not take a place in the lane.
 async fn prove(
     call: &Call,
-    asset: &Asset,
+    asset: AssetId,
     code: &Code,
     idempotency: Option<&(operation::IdempotencyKey, Hash32)>,
     attempt: usize,
 ) -> Result<Proven, DalpError> {
     let (app, ctx) = (&call.app, &call.ctx);
     if attempt == 0
-        && app.lanes().is_known_minter(asset.id, ctx.actor.user)
+        && app.lanes().is_known_minter(asset, ctx.actor.user)
         && let Some(proof) = app.verifier().remembered(ctx.actor, ctx.now, code.method, &code.code)
     {
         return Ok(Proven::Proof(proof));
     }
-    let (scope, key) = (Scope::Asset(asset.id), idempotency.cloned());
+    let (scope, key) = (Scope::Asset(asset), idempotency.cloned());
     let replay = call
-        .read_on(Some(asset.id), move |tx, ctx| {
+        .read_on(Some(asset), move |tx, ctx| {
             access::require(tx, ctx, Permission::Mint, scope)?;
             let Some((key, fingerprint)) = key else { return Ok(None) };
             let known = operation::remembered(tx, &[&key], ctx.now)?;
@@ -235,7 +235,7 @@ pub async fn mint_check(call: Call, path: web::Path<String>, body: Body) -> Resu
     let asset = asset_in_path(&call, &path).await?;
     let parsed: MintCheckBody = body.parse()?;
     let mut issues = Issues::default();
-    let lines = lines_of(&asset, &parsed.recipients, &parsed.amounts, &mut issues);
+    let lines = lines_of(asset.decimals, &parsed.recipients, &parsed.amounts, &mut issues);
     issues.finish()?;
     let lanes = call.app.lanes().clone();
     let asset_id = asset.id;
