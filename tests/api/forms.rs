@@ -367,13 +367,20 @@ async fn an_asset_is_named_by_its_address_in_any_good_spelling(server: &Server) 
 }
 
 /// The same address with one letter in the wrong case.
+/// An address in one case has no checksum (EIP-55): of the spellings that differ in one letter, one that has both cases.
 fn flip_one_letter(address: &str) -> String {
-    let place = address.rfind(|c: char| c.is_ascii_alphabetic()).unwrap();
-    let letter = address.as_bytes()[place] as char;
-    let flipped = if letter.is_ascii_uppercase() {
-        letter.to_ascii_lowercase()
-    } else {
-        letter.to_ascii_uppercase()
+    let places = address.char_indices().skip(2).filter(|(_, c)| c.is_ascii_alphabetic());
+    let flipped = places.map(|(place, letter)| {
+        let flipped = if letter.is_ascii_uppercase() {
+            letter.to_ascii_lowercase()
+        } else {
+            letter.to_ascii_uppercase()
+        };
+        format!("{}{flipped}{}", &address[..place], &address[place + 1..])
+    });
+    let has_both = |text: &String| {
+        let digits = &text[2..];
+        digits.contains(|c: char| c.is_ascii_uppercase()) && digits.contains(|c: char| c.is_ascii_lowercase())
     };
-    format!("{}{flipped}{}", &address[..place], &address[place + 1..])
+    flipped.into_iter().find(has_both).unwrap()
 }

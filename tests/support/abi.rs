@@ -184,8 +184,11 @@ impl Abi {
             .iter()
             .map(|(kind, indexed)| match (indexed, kind) {
                 (false, _) => plain(&data.next().unwrap()),
-                (true, Type::Text | Type::Bytes) => topics.next().unwrap().to_owned(),
-                (true, _) => plain(&decode(kind, &from_hex(topics.next().unwrap()), 0)),
+                (true, Type::Uint | Type::Address | Type::Bool | Type::FixedBytes(_)) => {
+                    plain(&decode(kind, &from_hex(topics.next().unwrap()), 0))
+                }
+                // What does not fit a topic is there as its hash.
+                (true, _) => topics.next().unwrap().to_owned(),
             })
             .collect();
         Some(format!("{}({})", event.name, texts.join(", ")))
