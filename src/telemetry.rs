@@ -78,16 +78,6 @@ fn describe() {
         "Readings and offers that an endpoint failed, by its host"
     );
     describe_settlement();
-    describe_counter!(
-        "chain_rpc_requests_total",
-        "Questions to the chain's nodes by method and outcome: ok, refused, unsent, unanswered"
-    );
-    describe_histogram!("chain_rpc_seconds", "Time of one request to a node, by method");
-    describe_gauge!("chain_head", "The highest block that was seen");
-    describe_counter!(
-        "chain_endpoint_failures_total",
-        "Readings and offers that an endpoint failed, by its host"
-    );
     describe_gauge!("policy_active", "1 while the loaded policy is the one in force, else 0");
 }
 

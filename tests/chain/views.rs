@@ -142,8 +142,10 @@ async fn a_view_of_a_node_that_moves_is_of_one_chain_or_none() {
     for _ in 0..30 {
         match rpc.view(&account(0), &[], &[3, 4, 5]).await {
             Ok(view) => {
-                assert_eq!(view.blocks.get(&view.head.number), Some(&view.head.hash));
                 // In the middle of a reorganisation the chain is shorter than what was asked for.
+                if view.head.number >= 3 {
+                    assert_eq!(view.blocks.get(&view.head.number), Some(&view.head.hash));
+                }
                 if view.head.number > 3 {
                     assert_eq!(view.blocks.get(&(view.head.number - 1)), Some(&view.head.parent));
                 }

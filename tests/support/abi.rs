@@ -209,10 +209,9 @@ pub fn selector(signature: &str) -> String {
 }
 
 fn types_of(parameters: &Value) -> Vec<Type> {
+    // `receive` and `fallback` have none.
+    let parameters = parameters.as_array().into_iter().flatten();
     parameters
-        .as_array()
-        .unwrap()
-        .iter()
         .map(|parameter| type_of(parameter["type"].as_str().unwrap(), parameter))
         .collect()
 }
@@ -243,7 +242,7 @@ fn signature_of(parameters: &Value) -> String {
             None => text.to_owned(),
         }
     };
-    let names: Vec<String> = parameters.as_array().unwrap().iter().map(name).collect();
+    let names: Vec<String> = parameters.as_array().into_iter().flatten().map(name).collect();
     format!("({})", names.join(","))
 }
 
