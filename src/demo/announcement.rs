@@ -135,7 +135,7 @@ impl Announcement {
 
     fn heading(&self) -> String {
         format!(
-            "The demo is ready. It settles in a local book (the default, and all that this version has): nothing here is\n\
+            "The demo is ready. It settles in a local book (the default, and all that the demo has): nothing here is\n\
              on a chain, and nothing has a value.\n\n\
              API      {}\n\
              try it   {}/docs/\n\

@@ -47,7 +47,7 @@ pub struct DemoArgs {
     /// The demo's own folder: its database, unless --database names one, and its keys.
     #[arg(long, default_value = "./data/demo")]
     data: PathBuf,
-    /// Where units exist: book (the default, and all that this version has) or evm.
+    /// Where units exist: book (the default, and all that the demo has) or evm.
     #[arg(long, value_parser = Settlement::parse)]
     settlement: Option<Settlement>,
     /// The EVM node's program; settlement in the book needs none.
@@ -95,7 +95,7 @@ fn refuse_evm(settlement: Option<Settlement>) -> Result<(), Failure> {
     match settlement {
         None | Some(Settlement::Book) => Ok(()),
         Some(Settlement::Evm) => Err(Failure::usage(
-            "this version cannot settle on a chain: leave --settlement evm out and the demo settles in its book",
+            "the demo does not settle on a chain: leave --settlement evm out and it settles in its book; a server with chain.rpc and a signer does",
         )),
     }
 }

@@ -1,11 +1,12 @@
 //! Mints from the request to the final block.
 
+use moneyer::chain::contracts::{returned, token};
 use moneyer::operation::Status;
-use moneyer::types::{Amount, OperationId};
+use moneyer::types::{Address, Amount, OperationId};
 use serde_json::json;
 
 use crate::stage::Stage;
-use crate::support::{Database, Server};
+use crate::support::{Database, PIN, Server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_of_a_hundred_is_on_the_chain_when_the_answer_says_so() {
@@ -66,5 +67,34 @@ async fn a_mint_that_is_not_awaited_is_accepted_and_told_by_its_operation() {
     assert_eq!(done["status"], "succeeded");
     assert_eq!(done["transactionHashes"].as_array().unwrap().len(), 1);
     assert!(done["confirmations"].as_u64().unwrap() >= 1, "{done}");
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_asset_has_its_address_at_once_and_its_contract_when_its_operation_is_final() {
+    let stage = Stage::start(Database::Sqlite).await;
+    stage.asset("FIRST").await;
+    let creator = stage.server.world.creator.clone();
+    let body = json!({
+        "type": "deposit", "name": "On the chain", "symbol": "CHAIN", "decimals": 6, "countryCode": "056",
+        "basePrice": "1.00", "basePriceCurrencyCode": "EUR", "settlement": "evm",
+        "walletVerification": { "secretVerificationCode": PIN },
+    });
+
+    let answer = stage.server.post(&creator, "/api/token/create", &body).await;
+
+    assert_eq!(answer.status, 202, "{:?}", answer.body);
+    let id = OperationId::parse(answer.header("x-operation-id").unwrap()).unwrap();
+    assert_eq!(answer.header("location").unwrap(), format!("/api/operations/{id}"));
+    let asset = answer.body.clone();
+    assert_eq!(
+        (&asset["settlement"], &asset["pausable"]["paused"]),
+        (&json!("evm"), &json!(true))
+    );
+    assert_eq!(stage.ended(id).await.status, Status::Succeeded);
+    let token = Address::parse(asset["id"].as_str().unwrap()).unwrap();
+    let name = stage.ask(token, token::name()).await;
+    assert_eq!(returned::text(&name).unwrap(), "On the chain");
+    assert_eq!(returned::flag(&stage.ask(token, token::paused()).await), Some(true));
     stage.finish().await;
 }

@@ -1,5 +1,6 @@
 //! `POST /api/token/create` (dalp.md 1.5 and A9).
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post};
 use serde::Deserialize;
 use serde_json::{Number, Value};
@@ -8,7 +9,7 @@ use validator::Validate;
 
 use super::amount::amount_of;
 use super::body::Issues;
-use super::mutate::{Terms, WalletVerification};
+use super::mutate::{Answer, Terms, WalletVerification};
 use super::time::time_of;
 use super::token_object::{TokenObject, token_answer};
 use super::{Body, Call, DalpError};
@@ -349,7 +350,10 @@ fn modules(pairs: Vec<ModulePair>, issues: &mut Issues) -> Vec<NewModule> {
 /// It is paused, and its creator holds `admin` and `governance` on it and nothing else.
 #[utoipa::path(tag = "Token", operation_id = "tokenCreate",
     request_body = CreateTokenBody,
-    responses((status = 200, description = "The new asset", body = TokenObject)))]
+    responses((status = 200, description = "The new asset", body = TokenObject),
+        (status = 202, description = "The new asset, whose contract is on its way to the chain", body = TokenObject,
+            headers(("X-Operation-Id" = String, description = "The operation that creates it"),
+                ("Location" = String, description = "The operation")))))]
 #[post("/token/create")]
 pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let parsed: CreateTokenBody = body.parse()?;
@@ -363,8 +367,18 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let (wanted, rules) = (new.clone(), std::sync::Arc::clone(&policies));
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| servicing::may_create(tx, ctx, &rules, &wanted);
     call.mutate(&body, Terms { code, asset: None }, allowed, move |tx, ctx| {
-        let (created, _) = servicing::create(tx, ctx, &policies, new.clone())?;
-        token_answer(tx, ctx, &created, base_currency)
+        let (created, operation) = servicing::create(tx, ctx, &policies, new.clone())?;
+        let answer = token_answer(tx, ctx, &created, base_currency)?;
+        Ok(match operation {
+            None => answer,
+            // Its address is fixed; its contract stands when the operation is final.
+            Some(id) => Answer {
+                status: StatusCode::ACCEPTED,
+                ..answer
+                    .header("X-Operation-Id", id)
+                    .header("Location", format!("/api/operations/{id}"))
+            },
+        })
     })
     .await
 }
