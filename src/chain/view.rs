@@ -38,7 +38,10 @@ impl Rpc {
             let reading = Reading::new(self, head, sender, hashes, blocks);
             let answers = self.ask_checked(node, reading.questions(), patience).await?;
             if self.hash_at(node, head.number, patience).await? == Some(head.hash) {
-                return reading.understand(node, answers);
+                let view = reading.understand(node, answers)?;
+                if reading.is_of_one_chain(&view) {
+                    return Ok(view);
+                }
             }
         }
         Err(Failure::Moved { endpoint: node.name() })
@@ -72,6 +75,18 @@ impl<'r> Reading<'r> {
             hashes,
             blocks: below.collect(),
         }
+    }
+
+    /// A node in the middle of a reorganisation may lack a block below the head that it names before and after.
+    fn is_of_one_chain(&self, view: &View) -> bool {
+        let stands = |number: u64, hash: Hash32| view.blocks.get(&number).is_none_or(|found| *found == hash);
+        self.blocks.iter().all(|number| view.blocks.contains_key(number))
+            && stands(self.head.number, self.head.hash)
+            && self
+                .head
+                .number
+                .checked_sub(1)
+                .is_none_or(|below| stands(below, self.head.parent))
     }
 
     /// Three of fixed place, then the finalized block where it is a rule, then the receipts, then the blocks.
