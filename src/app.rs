@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::access::{KeyKind, RateLimit, Vault};
+use crate::access::{Door, KeyKind, RateLimit, Vault};
 use crate::config::{Config, Mode};
 use crate::ctx::{Actor, Ctx};
 use crate::db::{Db, Settings};
@@ -53,7 +53,7 @@ struct Inner {
     vault: Arc<Vault>,
     key_kind: KeyKind,
     verifier: Verifier,
-    rate: RateLimit,
+    door: Door,
     policy: Arc<PolicySet>,
     lanes: Lanes,
     clock: Arc<Clock>,
@@ -68,12 +68,21 @@ impl App {
             connections_max: config.database.connections_max,
             wait: config.database.wait,
         })?;
+        let key_kind = match config.mode {
+            Mode::Development => KeyKind::Test,
+            Mode::Production => KeyKind::Live,
+        };
         let vault = Arc::new(Vault::new(&config.secrets.pepper, &config.secrets.data_key));
         let policy = Arc::new(policy);
         let clock = Arc::new(clock);
         let reading = Arc::clone(&clock);
         let inner = Inner {
-            rate: RateLimit::per_minute(config.rate_api_key),
+            door: Door::new(
+                db.clone(),
+                Arc::clone(&vault),
+                key_kind,
+                RateLimit::per_minute(config.rate_api_key),
+            )?,
             verifier: Verifier::new(Arc::clone(&vault))?,
             lanes: Lanes::new(
                 db.clone(),
@@ -84,10 +93,7 @@ impl App {
             )?,
             db,
             vault,
-            key_kind: match config.mode {
-                Mode::Development => KeyKind::Test,
-                Mode::Production => KeyKind::Live,
-            },
+            key_kind,
             policy,
             clock,
             body_bytes_max: config.server.body_bytes_max,
@@ -113,8 +119,8 @@ impl App {
         &self.inner.verifier
     }
 
-    pub fn rate(&self) -> &RateLimit {
-        &self.inner.rate
+    pub fn door(&self) -> &Door {
+        &self.inner.door
     }
 
     pub fn policy(&self) -> &Arc<PolicySet> {

@@ -32,6 +32,7 @@ impl KeyKind {
 /// An API key in clear: `mny_live_` or `mny_test_`, an id of 8 characters, 32 secret ones, and the CRC-32 of all before
 /// it as 6 base62 characters, so that a mistyped or made-up key costs no query. Known only to its owner; cannot be printed.
 pub struct ApiKey {
+    kind: KeyKind,
     id: KeyId,
     start: String,
     text: SecretString,
@@ -60,10 +61,15 @@ impl ApiKey {
         }
         let id = KeyId::parse(rest.get(..KeyId::LENGTH)?).ok()?;
         Some(Self {
+            kind,
             start: format!("{}{id}", kind.prefix()),
             id,
             text: SecretString::from(text),
         })
+    }
+
+    pub fn kind(&self) -> KeyKind {
+        self.kind
     }
 
     pub fn id(&self) -> &KeyId {

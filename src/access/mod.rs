@@ -11,6 +11,7 @@
 //! Limits: names have 1 to 100 characters, keys live 1 to 365 days or for ever; last use is exact to a minute.
 //! Source: `dalp.md` A1, A8, A14, A15 and sections 1.7, 4 and 9.
 
+mod door;
 mod key;
 mod model;
 mod permission;
@@ -26,6 +27,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
 
+pub use door::Door;
 pub use key::{ApiKey, KeyKind};
 pub use model::{Authenticated, By, Grant, Holder, IssuedKey, KeyChange, NewKey, NewUser, StoredKey, User};
 pub use permission::{Givers, Permission, roles};
@@ -170,15 +172,6 @@ pub fn create_key(tx: &mut Tx<'_>, vault: &Vault, by: impl Into<By>, new: NewKey
     let data = json!({ "key": stored.id.as_str(), "user": owner.id, "expiresAt": stored.expires_at });
     record(tx, &by, &owner.wallet, "api_key.created", data)?;
     Ok(IssuedKey { stored, key })
-}
-
-/// Whose key this is; one query, and none for text that is not a key of ours.
-///
-/// Errors: `Unauthenticated` for an unknown, wrong, disabled or expired key, without saying which.
-pub fn authenticate(tx: &mut Tx<'_>, vault: &Vault, token: &str, now: Timestamp) -> Result<Authenticated, Error> {
-    let key = ApiKey::parse(token).ok_or(Error::Unauthenticated)?;
-    let candidate = store::candidate(tx, key.id())?.ok_or(Error::Unauthenticated)?;
-    rules::admit(candidate, key.hash(vault), now)
 }
 
 /// Whether [`note_use`] would write: asked first, so that most requests cost no transaction.

@@ -98,6 +98,7 @@ pub(super) fn expiry(now: Timestamp, expires_at: Option<Timestamp>) -> Result<()
 }
 
 /// What is stored of a key, next to what was found with it.
+#[derive(Clone)]
 pub(super) struct Candidate {
     pub hash: Hash32,
     pub enabled: bool,

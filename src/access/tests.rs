@@ -18,6 +18,11 @@ struct Fixture {
     _folder: tempfile::TempDir,
 }
 
+fn vault() -> Vault {
+    let key = |byte| SecretBox::new(Box::new([byte; 32]));
+    Vault::new(&key(1), &key(2))
+}
+
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -29,10 +34,9 @@ impl Fixture {
         };
         let db = Db::connect(&settings).unwrap();
         db.migrate(false).unwrap();
-        let key = |byte| SecretBox::new(Box::new([byte; 32]));
         Self {
             db,
-            vault: Vault::new(&key(1), &key(2)),
+            vault: vault(),
             _folder: folder,
         }
     }
@@ -67,8 +71,17 @@ impl Fixture {
             .unwrap()
     }
 
+    fn door(&self, kind: KeyKind) -> Door {
+        let vault = std::sync::Arc::new(vault());
+        Door::new(self.db.clone(), vault, kind, RateLimit::per_minute(None)).unwrap()
+    }
+
     fn authenticate(&self, token: &str, now: Timestamp) -> Result<Authenticated, Error> {
-        self.db.read_blocking(|tx| authenticate(tx, &self.vault, token, now))
+        let key = ApiKey::parse(token).ok_or(Error::Unauthenticated)?;
+        let ids = [key.id().clone()];
+        let mut known = self.db.read_blocking(|tx| store::candidates(tx, &ids))?;
+        let candidate = known.remove(key.id()).ok_or(Error::Unauthenticated)?;
+        rules::admit(candidate, key.hash(&self.vault), now)
     }
 
     fn actions(&self) -> Vec<String> {
@@ -183,6 +196,58 @@ fn a_key_opens_until_it_is_disabled_and_again_once_enabled() {
     assert!(system.authenticate(issued.key.reveal(), NOW).is_ok());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_who_come_at_once_are_each_told_who_they_are() {
+    let system = Fixture::new();
+    let users: Vec<User> = (1..=20).map(|byte| system.user(byte)).collect();
+    let keys: Vec<IssuedKey> = users.iter().map(|user| system.key(user, None)).collect();
+    let foreign = ApiKey::generate(KeyKind::Test).unwrap();
+    let door = system.door(KeyKind::Test);
+
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        for (user, key) in users.iter().zip(&keys) {
+            let (door, actor, token) = (door.clone(), user.actor(), key.key.reveal().to_owned());
+            calls.spawn(async move { assert_eq!(door.admit(&token, NOW).await.unwrap().actor, actor) });
+        }
+        let (door, token) = (door.clone(), foreign.reveal().to_owned());
+        calls.spawn(async move { assert!(matches!(door.admit(&token, NOW).await, Err(Error::Unauthenticated))) });
+    }
+
+    assert_eq!(calls.join_all().await.len(), 210);
+}
+
+#[tokio::test]
+async fn a_key_that_was_just_admitted_and_is_disabled_is_refused_by_the_next_call() {
+    let system = Fixture::new();
+    let user = system.user(1);
+    let issued = system.key(&user, None);
+    let door = system.door(KeyKind::Test);
+    let disabled = KeyChange {
+        enabled: Some(false),
+        name: None,
+    };
+
+    assert!(door.admit(issued.key.reveal(), NOW).await.is_ok());
+    system
+        .write(|tx| update_key(tx, &ctx(&user), user.id, &issued.stored.id, &disabled))
+        .unwrap();
+
+    let refused = door.admit(issued.key.reveal(), NOW).await;
+    assert!(matches!(refused, Err(Error::Unauthenticated)));
+}
+
+#[tokio::test]
+async fn a_live_server_opens_to_no_test_key() {
+    let system = Fixture::new();
+    let user = system.user(1);
+    let issued = system.key(&user, None);
+
+    assert!(system.door(KeyKind::Test).admit(issued.key.reveal(), NOW).await.is_ok());
+    let refused = system.door(KeyKind::Live).admit(issued.key.reveal(), NOW).await;
+    assert!(matches!(refused, Err(Error::Unauthenticated)));
+}
+
 #[test]
 fn a_deleted_an_expired_and_an_unknown_key_open_nothing() {
     let system = Fixture::new();
@@ -206,15 +271,14 @@ fn the_right_id_with_another_secret_opens_nothing() {
     let system = Fixture::new();
     let user = system.user(1);
     let issued = system.key(&user, None);
-    let other_vault = Fixture::new().vault;
     let other_pepper = Vault::new(&SecretBox::new(Box::new([9; 32])), &SecretBox::new(Box::new([2; 32])));
 
-    let same = system
-        .db
-        .read_blocking(|tx| authenticate(tx, &other_vault, issued.key.reveal(), NOW));
-    let other = system
-        .db
-        .read_blocking(|tx| authenticate(tx, &other_pepper, issued.key.reveal(), NOW));
+    let same = system.authenticate(issued.key.reveal(), NOW);
+    let other = Fixture {
+        vault: other_pepper,
+        ..system
+    };
+    let other = other.authenticate(issued.key.reveal(), NOW);
 
     assert!(same.is_ok());
     assert!(matches!(other, Err(Error::Unauthenticated)));

@@ -32,15 +32,15 @@ pub fn recipients(tx: &mut Tx<'_>, wallets: &[Address], now: Timestamp) -> Resul
 }
 
 /// Keeps these recipients' countries as they are until the commit, and corrects those that changed since they were read:
-/// who becomes a holder is counted in a country, and `register` moves the counts of holders only. One query on
-/// PostgreSQL, none for nobody and none on SQLite.
+/// who becomes a holder is counted in a country, and `register` moves the counts of holders only. One query, none for
+/// nobody.
 pub fn keep_countries<'r>(tx: &mut Tx<'_>, recipients: impl Iterator<Item = &'r mut Recipient>) -> Result<(), Error> {
     let mut kept: Vec<&mut Recipient> = recipients.collect();
     if kept.is_empty() {
         return Ok(());
     }
     let identities: Vec<IdentityId> = kept.iter().map(|recipient| recipient.identity).collect();
-    let countries: HashMap<_, _> = store::keep_countries(tx, &identities)?.into_iter().collect();
+    let countries: HashMap<_, _> = store::countries_of(tx, &identities)?.into_iter().collect();
     for recipient in &mut kept {
         if let Some(country) = countries.get(&recipient.identity) {
             recipient.country = *country;

@@ -28,7 +28,11 @@ type KeyRow = (
     Option<Timestamp>,
     Timestamp,
 );
-type CandidateRow = ((Hash32, bool, Option<Timestamp>, Option<Timestamp>), UserId, Address);
+type CandidateRow = (
+    (String, Hash32, bool, Option<Timestamp>, Option<Timestamp>),
+    UserId,
+    Address,
+);
 
 /// Everything of a key but its hash.
 const KEY: (
@@ -161,13 +165,15 @@ pub(super) fn insert_key(tx: &mut Tx<'_>, key: &StoredKey, hash: Hash32) -> Resu
     Ok(())
 }
 
-/// The key with its owner, in one query.
-pub(super) fn candidate(tx: &mut Tx<'_>, id: &KeyId) -> Result<Option<Candidate>, Error> {
+/// The keys with their owners, in one query.
+pub(super) fn candidates(tx: &mut Tx<'_>, ids: &[KeyId]) -> Result<HashMap<KeyId, Candidate>, Error> {
+    let texts: Vec<&str> = ids.iter().map(KeyId::as_str).collect();
     let query = api_keys::table
         .inner_join(users::table.on(users::id.eq(api_keys::user_id)))
-        .filter(api_keys::id.eq(id.as_str()))
+        .filter(api_keys::id.eq_any(texts))
         .select((
             (
+                api_keys::id,
                 api_keys::secret_hash,
                 api_keys::enabled,
                 api_keys::expires_at,
@@ -176,19 +182,24 @@ pub(super) fn candidate(tx: &mut Tx<'_>, id: &KeyId) -> Result<Option<Candidate>
             users::id,
             users::wallet,
         ));
-    let row: Option<CandidateRow> = on!(tx, c => query.first(c).optional())?;
-    Ok(
-        row.map(|((hash, enabled, expires_at, last_used_at), user, wallet)| Candidate {
-            hash,
-            enabled,
-            expires_at,
-            authenticated: Authenticated {
-                actor: Actor { user, wallet },
-                key_id: id.clone(),
-                last_used_at,
-            },
-        }),
-    )
+    let rows: Vec<CandidateRow> = on!(tx, c => query.load(c))?;
+    let candidates = rows
+        .into_iter()
+        .map(|((id, hash, enabled, expires_at, last_used_at), user, wallet)| {
+            let key_id = KeyId::parse(&id).map_err(Error::internal)?;
+            let candidate = Candidate {
+                hash,
+                enabled,
+                expires_at,
+                authenticated: Authenticated {
+                    actor: Actor { user, wallet },
+                    key_id: key_id.clone(),
+                    last_used_at,
+                },
+            };
+            Ok((key_id, candidate))
+        });
+    candidates.collect()
 }
 
 pub(super) fn key_of(tx: &mut Tx<'_>, owner: UserId, id: &KeyId) -> Result<Option<StoredKey>, Error> {

@@ -65,12 +65,7 @@ impl FromRequest for Call {
 
 async fn authenticate(app: &App, token: SecretString, request_id: RequestId) -> Result<Ctx, Error> {
     let now = app.now();
-    let vault = std::sync::Arc::clone(app.vault());
-    let known = app
-        .db()
-        .read(move |tx| access::authenticate(tx, &vault, token.expose_secret(), now))
-        .await?;
-    app.rate().count(&known.key_id)?;
+    let known = app.door().admit(token.expose_secret(), now).await?;
     if access::is_use_worth_noting(&known, now) {
         let db = app.db().clone();
         let key_id = known.key_id.clone();

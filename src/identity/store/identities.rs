@@ -115,25 +115,6 @@ pub(in super::super) fn lock_many(tx: &mut Tx<'_>, ids: &[IdentityId]) -> Result
     Ok(())
 }
 
-/// Keeps the countries of these identities as they are until the commit, and tells them. Only what waited for another
-/// transaction can differ from what was read before; with one writer at a time nothing waits, and nothing is told.
-pub(in super::super) fn keep_countries(
-    tx: &mut Tx<'_>,
-    ids: &[IdentityId],
-) -> Result<Vec<(IdentityId, Option<CountryCode>)>, Error> {
-    let query = identities::table
-        .filter(identities::id.eq_any(ids))
-        .order(identities::id)
-        .select((identities::id, identities::country));
-    let rows: Vec<(IdentityId, Option<i16>)> = match tx {
-        Tx::Pg(c) => query.for_share().load(*c)?,
-        Tx::Sqlite(_) => Vec::new(),
-    };
-    rows.into_iter()
-        .map(|(id, country)| Ok((id, country_of(country)?)))
-        .collect()
-}
-
 /// The countries of these identities, which stay as they are until the commit.
 pub(in super::super) fn countries_of(
     tx: &mut Tx<'_>,

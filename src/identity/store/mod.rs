@@ -9,8 +9,7 @@ pub(super) use claims::{
     supersede, topic_facts,
 };
 pub(super) use identities::{
-    NewIdentity, countries_of, insert_identities, insert_key, keep_countries, lock_many, note_changes, register_many,
-    remove_key,
+    NewIdentity, countries_of, insert_identities, insert_key, lock_many, note_changes, register_many, remove_key,
 };
 pub(super) use identities::{by_addresses, by_wallets, count, has_key, list, recipients};
 pub(super) use registry::{Existing, delete_topic, insert_topics, is_topic_used, topic, topics, update_topic};
