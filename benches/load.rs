@@ -1,7 +1,7 @@
 //! The load bench: the real server in its own process, driven over HTTP. Each sub-command prints one line of JSON.
 //!
 //! `bin/bench mint …` measures; `bin/bench kill …` kills the server again and again and compares what it acknowledged
-//! with what it has.
+//! with what it has; `bin/bench settle …` measures settlement on a node.
 
 #![expect(
     clippy::as_conversions,
@@ -19,6 +19,13 @@ mod journal;
 mod kill;
 #[path = "load/mint.rs"]
 mod mint;
+#[path = "../tests/support/node.rs"]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the harness of the tests: what it cannot arrange it does not go on without"
+)]
+mod node;
 #[path = "load/order.rs"]
 mod order;
 #[path = "load/place.rs"]
@@ -27,6 +34,8 @@ mod place;
 mod reconcile;
 #[path = "load/server.rs"]
 mod server;
+#[path = "load/settle.rs"]
+mod settle;
 #[path = "load/world.rs"]
 mod world;
 
@@ -61,6 +70,8 @@ enum Command {
     Mint(mint::MintArgs),
     /// SIGKILL at random moments under load; exit code 1 when anything was lost or doubled.
     Kill(kill::KillArgs),
+    /// Mints that come all at once, until they are final on a node; exit code 1 when one is lost, doubled or split.
+    Settle(settle::SettleArgs),
 }
 
 fn main() -> ExitCode {
@@ -69,6 +80,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Mint(args) => mint::run(args, maintenance).map(|line| (line, true)),
         Command::Kill(args) => kill_report(args, maintenance),
+        Command::Settle(args) => settle_report(args, maintenance),
     };
     match outcome {
         Ok((line, is_sound)) => {
@@ -85,5 +97,10 @@ fn main() -> ExitCode {
 /// The line, and whether the run is sound.
 fn kill_report(args: &kill::KillArgs, maintenance: Option<&str>) -> Outcome<(String, bool)> {
     let report = kill::run(args, maintenance)?.judge(args)?;
+    Ok((serde_json::to_string(&report)?, report.is_sound()))
+}
+
+fn settle_report(args: &settle::SettleArgs, maintenance: Option<&str>) -> Outcome<(String, bool)> {
+    let report = settle::run(args, maintenance)?;
     Ok((serde_json::to_string(&report)?, report.is_sound()))
 }

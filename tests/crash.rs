@@ -20,12 +20,14 @@ mod kill;
 #[path = "../benches/load/mint.rs"]
 mod mint;
 #[path = "../benches/load/order.rs"]
+#[expect(dead_code, reason = "the bench of settlement uses more of it")]
 mod order;
 #[path = "../benches/load/place.rs"]
 mod place;
 #[path = "../benches/load/reconcile.rs"]
 mod reconcile;
 #[path = "../benches/load/server.rs"]
+#[expect(dead_code, reason = "the bench of settlement uses more of it")]
 mod server;
 #[path = "../benches/load/world.rs"]
 mod world;

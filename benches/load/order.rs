@@ -98,8 +98,31 @@ impl OrderBook {
         Drawn { order, picks, asset }
     }
 
+    /// An order on the first asset for the recipients of a portion of the book: portion 0 is the first `lines` of them.
+    pub fn portion(&self, number: usize, lines: usize) -> Drawn {
+        let picks: Vec<usize> = (number * lines..(number + 1) * lines).collect();
+        let order = Order {
+            request_id: format!("load-portion-{number}"),
+            idempotency_key: None,
+            asset: self.assets[0].0,
+            lines: picks
+                .iter()
+                .map(|pick| Line {
+                    recipient: self.recipients[*pick].0,
+                    amount: Amount::from(u64::try_from(*pick).unwrap_or_default() + 1),
+                })
+                .collect(),
+        };
+        Drawn { order, picks, asset: 0 }
+    }
+
     /// The order as an HTTP request of the client's issuer. Overwrites `out`; `body` is room to work in.
     pub fn write(&self, client: usize, drawn: &Drawn, body: &mut Vec<u8>, out: &mut Vec<u8>) {
+        self.write_with(client, drawn, "", body, out);
+    }
+
+    /// The same with further header lines.
+    pub fn write_with(&self, client: usize, drawn: &Drawn, headers: &str, body: &mut Vec<u8>, out: &mut Vec<u8>) {
         let (key, verification) = &self.issuers[client % self.issuers.len()];
         body.clear();
         body.extend_from_slice(b"{\"recipients\":[");
@@ -121,7 +144,7 @@ impl OrderBook {
         let idempotency = idempotency.map_or_else(String::new, |key| format!("Idempotency-Key: {key}\r\n"));
         let head = format!(
             "POST /api/token/{asset}/mint HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\nX-Request-Id: {}\r\n{idempotency}{key}\r\n",
+             Content-Length: {}\r\nX-Request-Id: {}\r\n{idempotency}{headers}{key}\r\n",
             body.len(),
             order.request_id,
         );

@@ -27,6 +27,8 @@ pub struct Launch {
     log: PathBuf,
     pub address: SocketAddr,
     metrics: SocketAddr,
+    /// Settings beside those that every run has.
+    settings: Vec<(&'static str, String)>,
 }
 
 pub struct Server {
@@ -57,7 +59,21 @@ impl Launch {
             log: place.folder().join("server.log"),
             address: free_address()?,
             metrics: free_address()?,
+            settings: Vec::new(),
         })
+    }
+
+    /// Settles on the chain of this node, looking at it as often as a local one allows.
+    #[must_use]
+    pub fn on_chain(mut self, id: u64, url: &str, key: &str) -> Self {
+        self.settings.extend([
+            ("MONEYER_CHAIN__ID", id.to_string()),
+            ("MONEYER_CHAIN__RPC", url.to_owned()),
+            ("MONEYER_CHAIN__SIGNER_KEY", key.to_owned()),
+            ("MONEYER_CHAIN__FINALITY", "1".to_owned()),
+            ("MONEYER_CHAIN__POLL_MS", "100".to_owned()),
+        ]);
+        self
     }
 
     /// Starts the process; it may not answer yet.
@@ -99,7 +115,8 @@ impl Launch {
             .env("MONEYER_POLICIES__DIR", world::policies())
             .env("MONEYER_SECRETS__PEPPER", HEXLOWER.encode(&world::PEPPER))
             .env("MONEYER_SECRETS__DATA_KEY", HEXLOWER.encode(&world::DATA_KEY))
-            .env("MONEYER_LOG__FORMAT", "json");
+            .env("MONEYER_LOG__FORMAT", "json")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
 }

@@ -65,6 +65,11 @@ pub fn policies() -> PathBuf {
 /// Brings an empty database to the state in which every request of the load is allowed.
 pub fn create(db: &Db, size: Size) -> Outcome<World> {
     db.migrate(false)?;
+    create_with(db, size, Settlement::Book)
+}
+
+/// The same on a database that has its schema, with assets that settle this way.
+pub fn create_with(db: &Db, size: Size, settlement: Settlement) -> Outcome<World> {
     let policies = policy::load(&policies()).map_err(|errors| format!("{errors:?}"))?;
     let vault = Arc::new(Vault::new(
         &SecretBox::new(Box::new(PEPPER)),
@@ -78,7 +83,7 @@ pub fn create(db: &Db, size: Size) -> Outcome<World> {
     let issuers = create_issuers(db, &vault, size.issuers)?;
     let mut assets = Vec::new();
     for number in 0..size.assets + size.spare_assets {
-        assets.push(db.write_blocking(|tx| create_asset(tx, &officer, &policies, number, &issuers))?);
+        assets.push(db.write_blocking(|tx| create_asset(tx, &officer, &policies, (number, settlement), &issuers))?);
     }
     Ok(World {
         spare_assets: assets.split_off(size.assets),
@@ -171,10 +176,15 @@ fn create_asset(
     tx: &mut Tx<'_>,
     officer: &Ctx,
     policies: &PolicySet,
-    number: usize,
+    (number, settlement): (usize, Settlement),
     issuers: &[Issuer],
 ) -> Result<Asset, Error> {
-    let (asset, _) = servicing::create(tx, officer, policies, equity(number).map_err(Error::internal)?)?;
+    let (asset, _) = servicing::create(
+        tx,
+        officer,
+        policies,
+        equity(number, settlement).map_err(Error::internal)?,
+    )?;
     let mut grants: Vec<_> = issuers
         .iter()
         .map(|issuer| (issuer.user.wallet, Role::SupplyManagement))
@@ -185,7 +195,7 @@ fn create_asset(
     Ok(asset)
 }
 
-fn equity(number: usize) -> Outcome<NewAsset> {
+fn equity(number: usize, settlement: Settlement) -> Outcome<NewAsset> {
     Ok(NewAsset {
         kind: AssetKind::Equity,
         name: AssetName::parse(&format!("Load {number}"))?,
@@ -203,7 +213,7 @@ fn equity(number: usize) -> Outcome<NewAsset> {
         denomination_asset: None,
         maturity: None,
         management_fee: None,
-        settlement: Settlement::Book,
+        settlement,
         policy: Some(POLICY.to_owned()),
         cap: Some(Amount::parse(CAP)?),
         collateral: None,

@@ -139,6 +139,11 @@ pub fn join(tx: &mut Tx<'_>, chain_id: u64, sender: Address, genesis: Hash32, no
     store::insert_chain(tx, &chain, now)
 }
 
+/// Whether the registry on the chain has been told everything, and every transaction that was sent is final.
+pub fn is_idle(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    store::is_idle(tx)
+}
+
 /// The transactions of an operation, the newest last.
 pub fn transactions_of(tx: &mut Tx<'_>, operation: &Operation) -> Result<Vec<SettledIn>, Error> {
     let found = store::transactions_of(tx, operation.asset, &[operation.sequence])?;

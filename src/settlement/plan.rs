@@ -36,6 +36,8 @@ pub(super) struct Choice {
     /// Mints that may share a transaction, the asset that waits longest first.
     pub mints: Vec<(AssetId, Vec<Operation>)>,
     pub held: Vec<Held>,
+    /// A transaction was filled and leaves mints behind that may go now, too.
+    pub leaves_more: bool,
 }
 
 /// Operations that are not sent yet, and why.
@@ -90,6 +92,7 @@ pub(super) fn choose(waiting: &[Waiting], gas: &GasBook, gas_usable: u64) -> Cho
                 let together = fitting(&mints, gas.per_line(&asset.placement), gas_usable);
                 let is_full = together.len() < mints.len();
                 // Under load the next transaction is filled while the last one is on its way; alone a mint goes at once.
+                choice.leaves_more |= is_full;
                 if is_full || !asset.mint_on_its_way {
                     choice.mints.push((asset.asset.id, together));
                 }
@@ -217,6 +220,8 @@ mod tests {
 
         assert!(with(2_000).is_empty());
         assert_eq!(with(1_000), [1]);
+        assert!(choose(std::slice::from_ref(&asset), &gas, 1_000).leaves_more);
+        assert!(!choose(std::slice::from_ref(&asset), &gas, 2_000).leaves_more);
     }
 
     #[test]

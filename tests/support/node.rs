@@ -30,6 +30,8 @@ pub const ACCOUNTS: [&str; 3] = [
     "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC",
 ];
 pub const CHAIN_ID: u64 = 31_337;
+/// Gas that the node lets one transaction have (EIP-7825).
+pub const TRANSACTION_GAS_MAX: u64 = 16_777_216;
 
 /// A node answers within a third of a second; a busy machine may take longer.
 const START_TIME_OUT: Duration = Duration::from_secs(20);

@@ -349,4 +349,37 @@ mod tests {
         assert_eq!(required_roles(&["supplyManagement"]), json!("supplyManagement"));
         assert_eq!(required_roles(&["a", "b"]), json!({ "any": ["a", "b"] }));
     }
+
+    /// The answers that no request can bring about at will.
+    #[test]
+    fn what_went_wrong_behind_the_server_has_its_reviewed_body() {
+        let reverted = Error::Reverted {
+            reason: "line 3: the recipient is not verified".to_owned(),
+            operation: "0192".to_owned(),
+        };
+        let body = |error: Error| DalpError::from(error).body();
+
+        assert_eq!(
+            body(Error::Unavailable("the database is away")),
+            json!({ "defined": true, "code": "SERVICE_UNAVAILABLE", "status": 503,
+                "message": "Temporarily unavailable: the database is away. Nothing was done; try again" })
+        );
+        assert_eq!(
+            body(Error::OutcomeUnknown("the server is stopping")),
+            json!({ "defined": true, "code": "SERVICE_UNAVAILABLE", "status": 503,
+                "message": "It is not known whether this was done: the server is stopping. Look at GET /api/operations, or \
+                    repeat the request with the same Idempotency-Key",
+                "data": { "outcome": "unknown" } })
+        );
+        assert_eq!(
+            body(Error::Internal("a secret".to_owned())),
+            json!({ "defined": true, "code": "INTERNAL_SERVER_ERROR", "status": 500, "message": "Internal server error" })
+        );
+        assert_eq!(
+            body(reverted),
+            json!({ "defined": true, "code": "TRANSACTION_REVERTED", "status": 422,
+                "message": "The chain refused: line 3: the recipient is not verified",
+                "data": { "operationId": "0192" } })
+        );
+    }
 }

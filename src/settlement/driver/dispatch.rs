@@ -32,10 +32,22 @@ const GAS_OF_REGISTRY: u64 = 60_000;
 const GAS_OF_ENTRY: u64 = 95_000;
 
 impl Session {
+    /// Takes what may go now. One that was filled leaves others behind: they need no further look at the chain.
     pub(super) async fn dispatch(&mut self) -> Result<(), Error> {
         if !self.chain.ready {
             return self.set_up().await;
         }
+        loop {
+            let before = self.sender.in_flight();
+            let leaves_more = self.dispatch_once().await?;
+            if !leaves_more || self.sender.in_flight() <= before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One transaction per change and per asset with mints; true when a full one left mints behind.
+    async fn dispatch_once(&mut self) -> Result<bool, Error> {
         let waiting = self.backlog().await?;
         let queued: usize = waiting.iter().map(|asset| asset.operations.len()).sum();
         metrics::gauge!("settlement_waiting").set(f64::from(u32::try_from(queued).unwrap_or(u32::MAX)));
@@ -43,21 +55,21 @@ impl Session {
         self.hold(&waiting, choice.held).await?;
         for change in choice.changes {
             if !self.send_change(&waiting, &change).await? {
-                return Ok(());
+                return Ok(false);
             }
         }
         if !self.send_registrations().await? {
-            return Ok(());
+            return Ok(false);
         }
         let known: HashMap<AssetId, &Waiting> = waiting.iter().map(|asset| (asset.asset.id, asset)).collect();
         for (asset, operations) in choice.mints {
             if let Some(waiting) = known.get(&asset)
                 && !self.send_mints(waiting, operations).await?
             {
-                return Ok(());
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(choice.leaves_more)
     }
 
     /// What one transaction may spend, with a margin for what estimates miss.

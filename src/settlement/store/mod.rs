@@ -14,7 +14,9 @@ pub(super) use intent::{
     insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
 };
 pub(super) use observed::{are_books_at, is_changing, ours, set_observed, tokens};
-pub(super) use registry::{change_all, change_entries_of, changed_wallets, mirrored, put_entries, take_changes};
+pub(super) use registry::{
+    change_all, change_entries_of, changed_wallets, is_idle, mirrored, put_entries, take_changes,
+};
 
 /// Numbers of a chain fit the columns; what does not is a fault of ours or of the node.
 fn column(number: u64) -> Result<i64, crate::error::Error> {

@@ -19,6 +19,16 @@ pub(in super::super) fn changed_wallets(tx: &mut Tx<'_>, limit: i64) -> Result<V
     Ok(on!(tx, c => query.load(c))?)
 }
 
+/// Whether no change waits and every transaction is final.
+pub(in super::super) fn is_idle(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    let waiting: i64 = on!(tx, c => registry_changes::table.count().get_result(c))?;
+    let open = chain_intents::table
+        .filter(chain_intents::state.ne_all(["final", "closed"]))
+        .count();
+    let open: i64 = on!(tx, c => open.get_result(c))?;
+    Ok(waiting == 0 && open == 0)
+}
+
 /// Locks the changes of these wallets and takes them off the list: what is registered is read after this.
 pub(in super::super) fn take_changes(tx: &mut Tx<'_>, wallets: &[Address]) -> Result<(), Error> {
     let rows = registry_changes::table.filter(registry_changes::wallet.eq_any(wallets));
