@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use super::sql;
 use crate::types::{
-    Address, Amount, AssetId, ClaimId, Hash32, IdentityId, OperationId, SanctionsListId, Timestamp, UserId,
+    Address, Amount, AssetId, ClaimId, EnvironmentId, Hash32, IdentityId, OperationId, ProjectId, SanctionsListId,
+    Timestamp, UserId,
 };
 
 /// Makes a type usable as a bind value and as a result of a column of the given SQL type, plain or nullable.
@@ -75,6 +76,8 @@ column! {
     ClaimId => sql::Id,
     OperationId => sql::Id,
     SanctionsListId => sql::Id,
+    ProjectId => sql::Id,
+    EnvironmentId => sql::Id,
 }
 
 /// PostgreSQL counts time from 2000-01-01T00:00:00Z.
@@ -207,7 +210,16 @@ macro_rules! id_columns {
     )+ };
 }
 
-id_columns!(AssetId, UserId, IdentityId, ClaimId, OperationId, SanctionsListId);
+id_columns!(
+    AssetId,
+    UserId,
+    IdentityId,
+    ClaimId,
+    OperationId,
+    SanctionsListId,
+    ProjectId,
+    EnvironmentId,
+);
 
 macro_rules! byte_columns {
     ($($type:ident),+ $(,)?) => { $(

@@ -54,6 +54,31 @@ const UNIQUE: &[(&str, &str, &str)] = &[
         "idempotency_keys.user_id",
         "The idempotency key is in use",
     ),
+    (
+        "projects_name_unique",
+        "projects.name",
+        "A project with this name exists",
+    ),
+    (
+        "environments_name_unique",
+        "environments.project_id",
+        "The project has an environment with this name",
+    ),
+    (
+        "environment_keys_active_unique",
+        "environment_keys.environment_id",
+        "The environment has an active key of this kind: rotate it",
+    ),
+    (
+        "environment_keys_pk",
+        "environment_keys.id",
+        "The key id is taken, try again",
+    ),
+    (
+        "rate_limit_keys_pk",
+        "rate_limit_keys.id",
+        "The key id is taken, try again",
+    ),
 ];
 
 impl From<DieselError> for Error {

@@ -519,6 +519,107 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    projects (id) {
+        id -> Id,
+        name -> Text,
+        created_by -> Nullable<Id>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    environments (id) {
+        id -> Id,
+        project_id -> Id,
+        name -> Text,
+        chain -> Text,
+        test -> Bool,
+        tier -> Text,
+        mints_per_minute -> Nullable<BigInt>,
+        mints_burst -> Nullable<BigInt>,
+        owner_id -> Id,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    environment_keys (id) {
+        id -> Text,
+        environment_id -> Id,
+        kind -> Text,
+        start -> Text,
+        key_hash -> Binary,
+        state -> Text,
+        accepted_until -> Nullable<Instant>,
+        created_by -> Nullable<Id>,
+        created_at -> Instant,
+        ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    publishable_usage (key_id, day) {
+        key_id -> Text,
+        day -> Integer,
+        requests -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    rate_plans (name) {
+        name -> Text,
+        requests -> BigInt,
+        window_seconds -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    rate_limit_keys (id) {
+        id -> Text,
+        plan -> Text,
+        start -> Text,
+        key_hash -> Binary,
+        active -> Bool,
+        created_by -> Nullable<Id>,
+        created_at -> Instant,
+        ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    quotas (subject, kind) {
+        subject -> Text,
+        kind -> Text,
+        level -> BigInt,
+        at_micros -> BigInt,
+        taken -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     api_keys,
@@ -553,4 +654,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     intent_operations,
     registry_changes,
     registry_entries,
+    projects,
+    environments,
+    environment_keys,
+    publishable_usage,
+    rate_plans,
+    rate_limit_keys,
+    quotas,
 );

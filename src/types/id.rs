@@ -59,6 +59,8 @@ ids! {
     ClaimId,
     OperationId,
     SanctionsListId,
+    ProjectId,
+    EnvironmentId,
 }
 
 impl UserId {

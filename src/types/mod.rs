@@ -21,7 +21,10 @@ pub use country::{CountryCode, CountryError};
 pub use currency::{Currency, CurrencyError};
 pub use dnum::{Dnum, DnumError};
 pub use hash::{Hash32, keccak256, personal_message_hash, sha256};
-pub use id::{AssetId, ClaimId, IdError, IdentityId, KeyId, OperationId, RequestId, SanctionsListId, UserId};
+pub use id::{
+    AssetId, ClaimId, EnvironmentId, IdError, IdentityId, KeyId, OperationId, ProjectId, RequestId, SanctionsListId,
+    UserId,
+};
 pub use isin::{Isin, IsinError};
 pub use timestamp::{Timestamp, TimestampError};
 pub use topic::{TopicName, TopicNameError};
