@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::access::{Door, KeyKind, RateLimit, Vault};
+use crate::access::{Door, Gate, KeyKind, RateLimit, Vault};
 use crate::config::{Config, Mode};
 use crate::ctx::{Actor, Ctx};
 use crate::db::{Db, Settings};
@@ -54,10 +54,12 @@ struct Inner {
     key_kind: KeyKind,
     verifier: Verifier,
     door: Door,
+    gate: Gate,
     policy: Arc<PolicySet>,
     lanes: Lanes,
     clock: Arc<Clock>,
     body_bytes_max: usize,
+    proxies: usize,
     base_currency: Option<Currency>,
 }
 
@@ -83,6 +85,8 @@ impl App {
                 key_kind,
                 RateLimit::per_minute(config.rate_api_key),
             )?,
+            gate: Gate::new(&config.minting, config.chain.as_ref().map(|chain| chain.id)),
+            proxies: config.server.proxies,
             verifier: Verifier::new(Arc::clone(&vault))?,
             lanes: Lanes::new(
                 db.clone(),
@@ -121,6 +125,16 @@ impl App {
 
     pub fn door(&self) -> &Door {
         &self.inner.door
+    }
+
+    /// Of the minting API.
+    pub fn gate(&self) -> &Gate {
+        &self.inner.gate
+    }
+
+    /// Proxies of ours between a caller and this server.
+    pub fn proxies(&self) -> usize {
+        self.inner.proxies
     }
 
     pub fn policy(&self) -> &Arc<PolicySet> {

@@ -38,12 +38,18 @@ mod idempotency;
 mod identity;
 #[path = "api/language.rs"]
 mod language;
+#[path = "api/minting_shell.rs"]
+mod minting_shell;
 #[path = "api/operations.rs"]
 mod operations;
 #[path = "api/order.rs"]
 mod order;
 #[path = "api/people.rs"]
 mod people;
+#[path = "api/projects.rs"]
+mod projects;
+#[path = "api/quotas.rs"]
+mod quotas;
 #[path = "api/rules.rs"]
 mod rules;
 #[path = "api/servicing.rs"]

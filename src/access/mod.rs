@@ -12,9 +12,13 @@
 //! Source: `dalp.md` A1, A8, A14, A15 and sections 1.7, 4 and 9.
 
 mod door;
+pub mod environment;
+mod gate;
 mod key;
 mod model;
 mod permission;
+pub mod plan;
+pub mod quota;
 mod rate;
 mod role;
 mod rules;
@@ -28,6 +32,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::json;
 
 pub use door::Door;
+pub use gate::Gate;
 pub use key::{ApiKey, KeyKind};
 pub use model::{Authenticated, By, Grant, Holder, IssuedKey, KeyChange, NewKey, NewUser, StoredKey, User};
 pub use permission::{Givers, Permission, roles};

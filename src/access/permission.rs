@@ -89,6 +89,9 @@ permissions! {
     RevokeClaim, "claimRevoke": asset [], system [ClaimIssuer];
     ManageClaimTopics, "topicManage": asset [], system [ClaimPolicyManager];
     ManageTrustedIssuers, "trustedIssuerManage": asset [], system [ClaimPolicyManager];
+    /// Projects, environments, their keys and tiers, and the plans of readers.
+    ManageProjects, "projectManage": asset [], system [SystemManager];
+    ReadProjects, "projectRead": asset [], system [SystemManager, TokenManager];
 }
 
 impl Permission {

@@ -71,7 +71,7 @@ pub(super) fn key_name(name: &str) -> Result<(), Error> {
     text("name", name, StoredKey::NAME_LENGTH_MAX)
 }
 
-fn text(path: &str, text: &str, length_max: usize) -> Result<(), Error> {
+pub(super) fn text(path: &str, text: &str, length_max: usize) -> Result<(), Error> {
     let length = text.chars().count();
     if text.trim().is_empty() || length > length_max || text.chars().any(char::is_control) {
         let message = format!("must have 1 to {length_max} characters, not only spaces and no control characters");

@@ -20,6 +20,12 @@ impl Stream {
         Self::System(byte % SYSTEM_SHARDS)
     }
 
+    /// The shard of what has an id and no address.
+    pub fn of_id(id: &uuid::Uuid) -> Self {
+        let byte = id.as_bytes().iter().fold(0, |sum: u8, byte| sum ^ byte);
+        Self::System(byte % SYSTEM_SHARDS)
+    }
+
     pub fn name(&self) -> String {
         match self {
             Self::Asset(asset) => format!("asset:{asset}"),

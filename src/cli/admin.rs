@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::environment::{self, EnvironmentCommand, PlanCommand, ProjectCommand};
 use super::keystore::{self, KeystoreCommand};
 use super::{Failure, open, settings};
 use crate::access::{self, By, KeyKind, NewKey, NewUser};
@@ -37,6 +38,15 @@ pub(super) enum Admin {
     Policy(PolicyCommand),
     #[command(subcommand)]
     Keystore(KeystoreCommand),
+    /// What is built on the minting API.
+    #[command(subcommand)]
+    Project(ProjectCommand),
+    /// The environments of projects, and their keys.
+    #[command(subcommand)]
+    Environment(EnvironmentCommand),
+    /// Plans of readers, and their rate-limit keys.
+    #[command(subcommand)]
+    RatePlan(PlanCommand),
 }
 
 #[derive(Subcommand)]
@@ -117,6 +127,9 @@ pub(super) async fn run(command: Admin, sources: &Sources) -> Result<(), Failure
             import(&app, now, &file, name, as_of, shrink).await
         }
         Admin::Policy(command) => policy(&app, now, command).await,
+        Admin::Project(command) => environment::project(&app, now, command).await,
+        Admin::Environment(command) => environment::run(&app, now, command).await,
+        Admin::RatePlan(command) => environment::plan(&app, now, command).await,
     }
 }
 

@@ -5,9 +5,11 @@
 //! that holds it (`section.key_file`, `MONEYER_SECTION__KEY_FILE`). Secrets are kept in types that do not print.
 
 mod chain;
+mod minting;
 mod reader;
 
 pub use chain::{Chain, Endpoint, Finality, KeySource};
+pub use minting::{Minting, TestMarker};
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -57,6 +59,7 @@ pub struct Config {
     pub chain: Option<Chain>,
     /// Requests of one API key per minute; none is no limit.
     pub rate_api_key: Option<NonZeroU32>,
+    pub minting: Minting,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,8 @@ pub struct Server {
     pub body_bytes_max: usize,
     /// How long a graceful stop waits for requests in progress.
     pub stop: Duration,
+    /// Proxies of ours before this server: each has added the address of its caller to `X-Forwarded-For`.
+    pub proxies: usize,
 }
 
 #[derive(Debug)]
@@ -230,14 +235,16 @@ impl Config {
         let place = self.database.place();
         format!(
             "mode = {:?}\nserver.listen = {}\nserver.workers = {}\nserver.body_bytes_max = {}\nserver.stop_seconds = {}\n\
+             server.proxies = {}\n\
              metrics.listen = {}\ndatabase.url = {place}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
              secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {:?}\nlog.filter = {}\n\
-             lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n{}",
+             lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n{}{}",
             self.mode,
             self.server.listen,
             self.server.workers,
             self.server.body_bytes_max,
             self.server.stop.as_secs(),
+            self.server.proxies,
             self.metrics_listen,
             self.database.connections_max,
             self.database.wait.as_secs(),
@@ -247,6 +254,7 @@ impl Config {
             self.lanes.waiting_max,
             self.lanes.commit_max,
             self.rate_api_key.map_or(0, NonZeroU32::get),
+            self.minting.describe(),
             self.chain.as_ref().map(Chain::describe).unwrap_or_default(),
         )
     }

@@ -36,13 +36,16 @@ impl Reader {
         } else {
             Mode::Production
         };
+        let chain = self.chain(mode);
         Config {
+            minting: self.minting(mode, chain.as_ref()),
             mode,
             server: Server {
                 listen,
                 workers: self.size("server.workers", 2, 1..=256),
                 body_bytes_max: self.size("server.body_bytes_max", 1_048_576, 1_024..=67_108_864),
                 stop: self.seconds("server.stop_seconds", 30, 0..=600),
+                proxies: self.size("server.proxies", 0, 0..=16),
             },
             metrics_listen: self.parsed("metrics.listen", "127.0.0.1:9464", "an address and port"),
             database: self.database(mode),
@@ -65,7 +68,7 @@ impl Reader {
                 waiting_max: self.size("lanes.waiting_max", 50_000, 100..=1_000_000),
                 commit_max: self.size("lanes.commit_max", 5_000, 100..=20_000),
             },
-            chain: self.chain(mode),
+            chain,
             rate_api_key: NonZeroU32::new(self.number("rate.api_key", 0, 0..=1_000_000)),
         }
     }

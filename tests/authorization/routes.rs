@@ -161,5 +161,22 @@ pub fn table() -> Vec<Route> {
         row("POST", "/api/system/trusted-issuers", InSystem(ManageTrustedIssuers), |stage| body(json!({ "issuerAddress": stage.identity, "claimTopicIds": ["collateral"] }))),
         row("PUT", "/api/system/trusted-issuers/{issuerAddress}", InSystem(ManageTrustedIssuers), |_| body(json!({ "claimTopicIds": ["collateral"] }))),
         row("DELETE", "/api/system/trusted-issuers/{issuerAddress}", InSystem(ManageTrustedIssuers), only_code),
+
+        // projects, environments and keys of the minting API
+        row("POST", "/api/projects", InSystem(ManageProjects), |_| body(json!({ "name": "Another game" }))),
+        row("GET", "/api/projects", InSystem(ReadProjects), nothing),
+        row("POST", "/api/projects/{projectId}/environments", InSystem(ManageProjects), |_| body(json!({ "name": "production" }))),
+        row("GET", "/api/projects/{projectId}/environments", InSystem(ReadProjects), nothing),
+        row("PUT", "/api/environments/{environmentId}", InSystem(ManageProjects), |_| body(json!({ "tier": "partner" }))),
+        row("POST", "/api/environments/{environmentId}/keys", InSystem(ManageProjects), |_| body(json!({ "kind": "publishable" }))),
+        row("GET", "/api/environments/{environmentId}/keys", InSystem(ReadProjects), nothing),
+        row("POST", "/api/environments/{environmentId}/keys/{keyId}/rotate", InSystem(ManageProjects), only_code),
+        row("DELETE", "/api/environments/{environmentId}/keys/{keyId}", InSystem(ManageProjects), only_code),
+        row("GET", "/api/environments/{environmentId}/usage", InSystem(ReadProjects), nothing),
+        row("GET", "/api/rate-plans", InSystem(ReadProjects), nothing),
+        row("PUT", "/api/rate-plans/{planName}", InSystem(ManageProjects), |_| body(json!({ "requests": 10, "windowSeconds": 60 }))),
+        row("GET", "/api/rate-plans/{planName}/keys", InSystem(ReadProjects), nothing),
+        row("POST", "/api/rate-plans/{planName}/keys", InSystem(ManageProjects), only_code),
+        row("DELETE", "/api/rate-plans/{planName}/keys/{keyId}", InSystem(ManageProjects), only_code),
     ]
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use moneyer::access::environment::{self, KeyPurpose, NewEnvironment, Tier};
+use moneyer::access::plan::{self, PlanName};
 use moneyer::access::{self, By, Held, KeyChange, KeyKind, NewKey, NewUser, Permission, Role, Scope};
 use moneyer::asset::{AssetKind, Collateral};
+use moneyer::config::TestMarker;
 use moneyer::db::Tx;
 use moneyer::error::Error;
 use moneyer::identity;
@@ -45,11 +48,20 @@ pub struct Stage {
     pub operation: String,
     /// The identity that is trusted.
     pub trusted: Address,
+    /// Of the minting API: a project, its environment and that one's secret key, a plan and its key.
+    pub minting: Minting,
     /// A wallet that nobody has.
     pub unknown: Address,
     pub callers: Vec<Caller>,
     /// What is sent instead of a key that opens something, and what is wrong with it.
     pub closed_keys: Vec<(&'static str, Option<String>)>,
+}
+
+pub struct Minting {
+    project: String,
+    environment: String,
+    environment_key: String,
+    plan_key: String,
 }
 
 impl Stage {
@@ -74,6 +86,7 @@ impl Stage {
         let everywhere_else: Vec<_> = Role::ASSET.iter().map(|role| (elsewhere.wallet, *role)).collect();
         server.grant(Scope::Asset(deposit), &everywhere_else).await;
         let (key, closed_keys) = keys(server, &bystander).await;
+        let minting = minting(server, &bystander).await;
         server.advance(2 * DAY_SECONDS);
         Self {
             asset,
@@ -81,6 +94,7 @@ impl Stage {
             key,
             operation,
             trusted,
+            minting,
             unknown: address(950),
             callers: callers(server, elsewhere),
             bystander,
@@ -90,7 +104,15 @@ impl Stage {
 
     /// The path with a value for each parameter.
     pub fn fill(&self, path: &str) -> String {
+        let key = match path.contains("{planName}") {
+            true => &self.minting.plan_key,
+            false => &self.minting.environment_key,
+        };
         path.replace("{contract}", &self.asset.to_string())
+            .replace("{projectId}", &self.minting.project)
+            .replace("{environmentId}", &self.minting.environment)
+            .replace("{planName}", PLAN)
+            .replace("{keyId}", key)
             .replace("{tokenAddress}", &self.asset.to_string())
             .replace("{id}", &self.operation)
             .replace("{userId}", &self.bystander.user.to_string())
@@ -247,6 +269,37 @@ async fn minted_once(server: &Server, asset: &Address, bystander: &Person) -> St
         })
         .await;
     operation.expect("a mint names its operation")
+}
+
+const PLAN: &str = "partners";
+
+async fn minting(server: &Server, owner: &Person) -> Minting {
+    let (vault, owner) = (server.app.vault().clone(), owner.user);
+    server
+        .write(&server.world.admin, move |tx, ctx| {
+            let project = environment::create_project(tx, ctx, "Game")?;
+            let new = NewEnvironment {
+                project: project.id,
+                name: "sandbox".to_owned(),
+                chain: "book".to_owned(),
+                test: true,
+                tier: Tier::Standard,
+                owner,
+            };
+            let environment = environment::create(tx, ctx, new)?.id;
+            let (marker, secret) = (TestMarker::BeforeHyphen, KeyPurpose::Secret);
+            let key = environment::create_key(tx, &vault, marker, ctx, environment, secret)?;
+            let name = PlanName::parse(PLAN)?;
+            plan::put(tx, ctx, &name, 10, 60)?;
+            let plan_key = plan::create_key(tx, &vault, ctx, &name)?;
+            Ok(Minting {
+                project: project.id.to_string(),
+                environment: environment.to_string(),
+                environment_key: key.stored.id.to_string(),
+                plan_key: plan_key.stored.id.to_string(),
+            })
+        })
+        .await
 }
 
 /// A key of the bystander that stays, and all that opens nothing.

@@ -16,6 +16,7 @@ mod body;
 mod call;
 mod claim;
 mod claim_topic;
+mod environment_key;
 mod error;
 mod error_examples;
 mod forms;
@@ -25,6 +26,8 @@ mod mutate;
 mod operation;
 mod page;
 mod prefer;
+mod project;
+mod rate_plan;
 mod settled;
 mod time;
 mod token_compliance;
@@ -65,7 +68,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(audit::list)
         .configure(token_routes)
         .configure(people_routes)
-        .configure(identity_routes);
+        .configure(identity_routes)
+        .configure(project_routes);
     config.service(api);
 }
 
@@ -138,6 +142,26 @@ fn identity_routes(config: &mut ServiceConfig<'_>) {
         .service(trusted_issuer::create)
         .service(trusted_issuer::update)
         .service(trusted_issuer::delete);
+}
+
+/// Projects, environments, and the keys of the minting API.
+fn project_routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(project::create_project)
+        .service(project::list_projects)
+        .service(project::create_environment)
+        .service(project::list_environments)
+        .service(project::update_environment)
+        .service(environment_key::create)
+        .service(environment_key::list)
+        .service(environment_key::rotate)
+        .service(environment_key::revoke)
+        .service(environment_key::usage)
+        .service(rate_plan::list)
+        .service(rate_plan::put_plan)
+        .service(rate_plan::list_keys)
+        .service(rate_plan::create_key)
+        .service(rate_plan::revoke_key);
 }
 
 /// The asset that the path names: 400 for what is no address, 404 for what is no asset.

@@ -1,0 +1,31 @@
+use super::environment::UsageBuffer;
+use super::quota::{ClientRates, Rate};
+use crate::config::Minting;
+
+/// What a process keeps for the callers of the minting API: its settings, who asked how often without a key, and the usage
+/// of publishable keys that is not written yet.
+pub struct Gate {
+    pub settings: Minting,
+    /// EIP-155; none where everything settles in the book.
+    pub chain_id: Option<u64>,
+    pub clients: ClientRates,
+    pub usage: UsageBuffer,
+}
+
+impl Gate {
+    pub fn new(settings: &Minting, chain_id: Option<u64>) -> Self {
+        let requests = i64::from(settings.anonymous_requests.get());
+        Self {
+            clients: ClientRates::new(requests, settings.anonymous_window),
+            usage: UsageBuffer::default(),
+            settings: settings.clone(),
+            chain_id,
+        }
+    }
+
+    /// Tokens, or stacks, whose metadata an environment may refresh.
+    pub fn refresh_rate(&self) -> Rate {
+        let refreshes = i64::from(self.settings.refreshes_per_minute);
+        Rate::per_minute(refreshes, refreshes)
+    }
+}
