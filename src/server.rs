@@ -12,9 +12,10 @@ use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::api::dalp::{self, DalpError};
+use crate::api::dalp;
+use crate::api::dialect::Dialect;
 use crate::api::health::Stopping;
-use crate::api::{edge, health, openapi};
+use crate::api::{edge, health, immutable, openapi};
 use crate::app::App;
 
 /// Between `/readyz` saying no and the listener closing, so that a balancer notices first. A stop that may not wait gives
@@ -45,7 +46,9 @@ struct RouteTable(Vec<(ResourceDef, Vec<String>)>);
 impl RouteTable {
     fn of(document: &OpenApi) -> Self {
         let mut table: Vec<(String, Vec<String>)> = Vec::new();
-        for (method, path) in openapi::route_list(document) {
+        let others = immutable::ROUTES.iter();
+        let others = others.map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
+        for (method, path) in openapi::route_list(document).into_iter().chain(others) {
             match table.iter_mut().find(|(known, _)| *known == path) {
                 Some((_, methods)) => methods.push(method),
                 None => table.push((path, vec![method])),
@@ -65,15 +68,14 @@ impl RouteTable {
     }
 }
 
-async fn unmatched(request: HttpRequest, table: web::Data<RouteTable>) -> Result<HttpResponse, DalpError> {
+async fn unmatched(request: HttpRequest, table: web::Data<RouteTable>) -> Result<HttpResponse, actix_web::Error> {
+    let dialect = Dialect::of(request.path());
     let methods = table.methods(request.path());
     let head_of_get = request.method() == actix_web::http::Method::HEAD && methods.iter().any(|m| m == "GET");
     if methods.is_empty() || head_of_get {
-        return Err(DalpError::RouteUnknown);
+        return Err(dialect.route_unknown());
     }
-    Err(DalpError::MethodUnknown {
-        allow: methods.join(", "),
-    })
+    Err(dialect.method_unknown(methods.join(", ")))
 }
 
 #[get("/openapi.json")]
@@ -85,6 +87,7 @@ struct DocumentText(String);
 
 /// A running server. Dropping it does not stop it.
 pub struct Running {
+    app: web::Data<App>,
     handle: ServerHandle,
     stopping: web::Data<Stopping>,
     notice: Duration,
@@ -96,6 +99,7 @@ impl Running {
         self.stopping.begin();
         tokio::time::sleep(self.notice).await;
         self.handle.stop(true).await;
+        immutable::finish(&self.app).await;
     }
 }
 
@@ -115,6 +119,7 @@ pub fn start(
     let document = document();
     let text = openapi::render(&document).map_err(std::io::Error::other)?;
     let app = web::Data::new(app);
+    let running = app.clone();
     let stopping = web::Data::new(Stopping::default());
     let table = web::Data::new(RouteTable::of(&document));
     let text = web::Data::new(DocumentText(text));
@@ -137,6 +142,7 @@ pub fn start(
             .app_data(table)
             .app_data(text)
             .service(openapi_json)
+            .configure(immutable::routes)
             .service(web::redirect("/docs", "/docs/"))
             .service(ui)
             .default_service(web::to(unmatched))
@@ -154,6 +160,7 @@ pub fn start(
     .run();
     Ok((
         Running {
+            app: running,
             handle: server.handle(),
             stopping,
             notice: NOTICE.min(shape.stop),

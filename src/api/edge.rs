@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -10,7 +10,7 @@ use actix_web::{Error, HttpMessage as _};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
-use super::dalp::DalpError;
+use super::dialect::Dialect;
 use crate::telemetry::Stopwatch;
 use crate::types::RequestId;
 
@@ -20,28 +20,31 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn edge<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let watch = Stopwatch::start();
     let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let request_id = given
         .and_then(|text| RequestId::parse(text).ok())
         .unwrap_or_else(RequestId::generate);
     let method = request.method().clone();
-    let span = tracing::info_span!("request", request_id = %request_id, method = %method, path = request.path());
+    let dialect = Dialect::of(request.path());
+    let span = tracing::info_span!("request", request_id = %request_id, method = %method, path = request.path(),
+        trace_id = dialect.trace_id(&request_id));
     request.extensions_mut().insert(request_id.clone());
 
-    let outcome = AssertUnwindSafe(next.call(request).instrument(span))
-        .catch_unwind()
-        .await;
+    let answering = async {
+        match dialect.preflight(&request) {
+            Some(answer) => Ok(request.into_response(answer).map_into_right_body()),
+            None => next.call(request).await.map(ServiceResponse::map_into_left_body),
+        }
+    };
+    let outcome = AssertUnwindSafe(answering.instrument(span)).catch_unwind().await;
     let Ok(answered) = outcome else {
         metrics::counter!("panics_total").increment(1);
         tracing::error!(%request_id, "a request panicked: this is a defect, please report it with the log before this line");
-        return Err(DalpError::Panicked {
-            request_id: request_id.to_string(),
-        }
-        .into());
+        return Err(dialect.panicked(&request_id));
     };
-    let mut response = answered?;
+    let mut response = dialect.dress(answered?, &request_id);
     if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -3,7 +3,10 @@
 //! A handler extracts, parses, calls and renders. A dialect never names another dialect and never names a store.
 
 pub mod dalp;
+pub mod dialect;
 pub mod edge;
 mod examples;
 pub mod health;
+pub mod immutable;
+mod json;
 pub mod openapi;

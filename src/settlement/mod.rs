@@ -104,6 +104,12 @@ pub fn place(tx: &mut Tx<'_>, site: &Site, asset: AssetId) -> Result<Placement, 
     Ok(placement)
 }
 
+/// The account that sends our transactions on the chain: who must be allowed to mint. None before it was set up.
+pub fn sender_of(tx: &mut Tx<'_>, chain_id: u64) -> Result<Option<Address>, Error> {
+    let chain = store::chain(tx)?.filter(|chain| chain.chain_id == chain_id);
+    Ok(chain.map(|chain| chain.sender))
+}
+
 /// Notes which chain this deployment settles on. `Conflict` when the database belongs to another chain, to another state
 /// of a chain with this number, or to another key.
 pub fn join(tx: &mut Tx<'_>, chain_id: u64, sender: Address, genesis: Hash32, now: Timestamp) -> Result<(), Error> {

@@ -3,7 +3,6 @@
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
-use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -12,6 +11,7 @@ use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use super::DalpError;
 use crate::access::Vault;
+use crate::api::json::{self, Unread};
 use crate::app::App;
 use crate::audit::canonical_json;
 use crate::error::{Error, Issue};
@@ -27,17 +27,16 @@ pub struct Body {
 
 #[derive(Clone, Copy)]
 enum Fault {
-    TooLarge { max: usize },
+    Unread(Unread),
     MediaType,
-    EndedEarly,
 }
 
 impl From<Fault> for DalpError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::TooLarge { max } => Self::BodyTooLarge { max },
+            Fault::Unread(Unread::TooLarge { max }) => Self::BodyTooLarge { max },
             Fault::MediaType => Self::MediaType,
-            Fault::EndedEarly => Error::invalid("", "the body ended early").into(),
+            Fault::Unread(Unread::EndedEarly) => Error::invalid("", "the body ended early").into(),
         }
     }
 }
@@ -53,10 +52,10 @@ impl FromRequest for Body {
         let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
         let payload = payload.take();
         Box::pin(async move {
-            Ok(match read(payload, max).await {
-                Err(fault) => Self {
+            Ok(match json::read(payload, max).await {
+                Err(unread) => Self {
                     bytes: Vec::new(),
-                    fault: Some(fault),
+                    fault: Some(Fault::Unread(unread)),
                 },
                 Ok(bytes) if !bytes.is_empty() && !is_json => Self {
                     bytes,
@@ -66,18 +65,6 @@ impl FromRequest for Body {
             })
         })
     }
-}
-
-async fn read(mut payload: Payload, max: usize) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Fault::EndedEarly)?;
-        if bytes.len().saturating_add(chunk.len()) > max {
-            return Err(Fault::TooLarge { max });
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
 }
 
 fn is_json(value: &header::HeaderValue) -> bool {
@@ -96,11 +83,7 @@ impl Body {
     }
 
     fn parse_json<T: DeserializeOwned + Validate>(&self) -> Result<T, Error> {
-        refuse_nul(&self.bytes)?;
-        let text: &[u8] = if self.bytes.is_empty() { b"{}" } else { &self.bytes };
-        let mut reader = serde_json::Deserializer::from_slice(text);
-        let value: T = serde_path_to_error::deserialize(&mut reader).map_err(issue_of)?;
-        reader.end().map_err(|error| Error::invalid("", sentence(&error)))?;
+        let value: T = json::parse(&self.bytes)?;
         value
             .validate()
             .map_err(|errors| Error::Invalid(issues_of("", &errors)))?;
@@ -136,64 +119,12 @@ impl Body {
     }
 }
 
-/// A NUL is text for JSON and not for PostgreSQL.
-fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
-    const ESCAPED: &[u8] = b"\\u0000";
-    if bytes.contains(&0) || bytes.windows(ESCAPED.len()).any(|window| window == ESCAPED) {
-        return Err(Error::invalid("", "the body must not contain the character NUL"));
-    }
-    Ok(())
-}
-
 /// A secret from a body: a wrong type is refused without repeating what was sent.
 pub fn secret_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
     match <Value as serde::Deserialize>::deserialize(deserializer)? {
         Value::String(text) => Ok(SecretString::from(text)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             Err(serde::de::Error::custom("must be a string"))
-        }
-    }
-}
-
-/// serde speaks of a field that is missing from within the object that lacks it.
-const MISSING_FIELD: &str = "missing field `";
-
-fn issue_of(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
-    let path = error.path().to_string().replace('[', ".").replace(']', "");
-    let path = if path == "." || path == "?" { "" } else { path.as_str() };
-    let message = sentence(error.inner());
-    let missing = message.strip_prefix(MISSING_FIELD);
-    let issue = match (
-        error.inner().classify(),
-        missing.and_then(|rest| rest.strip_suffix('`')),
-    ) {
-        (serde_json::error::Category::Data, Some(field)) if path.is_empty() => Issue::new(field, "required", &message),
-        (serde_json::error::Category::Data, Some(field)) => {
-            Issue::new(&format!("{path}.{field}"), "required", &message)
-        }
-        (serde_json::error::Category::Data, None) => Issue::new(path, "type", message),
-        (
-            serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof,
-            _,
-        ) => Issue::new(path, "syntax", message),
-    };
-    Error::Invalid(vec![issue])
-}
-
-/// What serde says without the value that it refuses, which may be a code in the wrong place.
-fn sentence(error: &serde_json::Error) -> String {
-    match error.classify() {
-        serde_json::error::Category::Data => {
-            let text = error.to_string();
-            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
-            match text.rsplit_once(", expected ") {
-                Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),
-                Some((_, expected)) => format!("expected {expected}"),
-                None => text.to_owned(),
-            }
-        }
-        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
-            format!("the body is not JSON: {error}")
         }
     }
 }

@@ -1,0 +1,91 @@
+//! Which dialect answers a path: its envelope is for everything below that path, also where no route is.
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::{Error, HttpResponse};
+
+use super::dalp::DalpError;
+use super::immutable::{self, ImmutableError};
+use crate::types::RequestId;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// The asset API, and all that is nobody else's.
+    Dalp,
+    /// Immutable's minting API, below `/v1`.
+    Immutable,
+}
+
+impl Dialect {
+    pub fn of(path: &str) -> Self {
+        match path.strip_prefix("/v1") {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => Self::Immutable,
+            Some(_) | None => Self::Dalp,
+        }
+    }
+
+    pub fn route_unknown(self) -> Error {
+        match self {
+            Self::Dalp => DalpError::RouteUnknown.into(),
+            Self::Immutable => ImmutableError::RouteUnknown.into(),
+        }
+    }
+
+    pub fn method_unknown(self, allow: String) -> Error {
+        match self {
+            Self::Dalp => DalpError::MethodUnknown { allow }.into(),
+            Self::Immutable => ImmutableError::MethodUnknown { allow }.into(),
+        }
+    }
+
+    pub fn panicked(self, request_id: &RequestId) -> Error {
+        let request_id = request_id.to_string();
+        match self {
+            Self::Dalp => DalpError::Panicked { request_id }.into(),
+            Self::Immutable => ImmutableError::Panicked { request_id }.into(),
+        }
+    }
+
+    /// A second name of the request, where the dialect has one.
+    pub fn trace_id(self, request_id: &RequestId) -> Option<String> {
+        match self {
+            Self::Dalp => None,
+            Self::Immutable => Some(immutable::trace_id_of(request_id.as_str())),
+        }
+    }
+
+    /// What a browser is told before it asks; none where no dialect serves browsers of other places.
+    pub fn preflight(self, request: &ServiceRequest) -> Option<HttpResponse> {
+        match self {
+            Self::Dalp => None,
+            Self::Immutable => immutable::preflight(request),
+        }
+    }
+
+    /// What every answer of the dialect has besides.
+    pub fn dress<B: MessageBody>(
+        self,
+        response: ServiceResponse<EitherBody<B>>,
+        request_id: &RequestId,
+    ) -> ServiceResponse<EitherBody<B>> {
+        match self {
+            Self::Dalp => response,
+            Self::Immutable => immutable::dress(response, request_id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_belongs_to_one_dialect() {
+        for path in ["/v1", "/v1/", "/v1/chains", "/v1/nonsense"] {
+            assert_eq!(Dialect::of(path), Dialect::Immutable, "{path}");
+        }
+        for path in ["/", "/api/token", "/v10/chains", "/v", "/livez"] {
+            assert_eq!(Dialect::of(path), Dialect::Dalp, "{path}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Who is calling: with a secret key, or to read.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::ImmutableError;
+use super::quota::{ReadStanding, Shortage, What};
+use crate::access::environment::{self, Day};
+use crate::access::plan;
+use crate::access::quota::{self, Account, Rate, Taken};
+use crate::app::App;
+use crate::ctx::Ctx;
+use crate::error::Error;
+use crate::types::{RequestId, Timestamp};
+
+const SECRET_KEY: &str = "x-immutable-api-key";
+const PUBLISHABLE_KEY: &str = "x-immutable-publishable-key";
+const RATE_LIMIT_KEY: &str = "x-api-key";
+const FORWARDED_FOR: &str = "x-forwarded-for";
+/// How long the usage of publishable keys is gathered before it is written.
+const USAGE_GATHERED: Duration = Duration::from_secs(5);
+
+/// Somebody who reads. As a handler's first argument it makes the rate the first check.
+pub struct Reader {
+    pub app: App,
+}
+
+/// Somebody with a secret key. As a handler's first argument it makes 401 the first check (403 for a wrong rate-limit key).
+pub struct Caller {
+    pub app: App,
+    pub known: environment::Caller,
+    pub ctx: Ctx,
+}
+
+impl FromRequest for Reader {
+    type Error = ImmutableError;
+    type Future = LocalBoxFuture<'static, Result<Self, ImmutableError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let visit = Visit::of(request);
+        let request = request.clone();
+        Box::pin(async move {
+            let visit = visit?;
+            let reader = visit.rate_limit_key().await?;
+            let standing = visit.count_read(reader).await?;
+            request.extensions_mut().insert(standing);
+            Ok(Self { app: visit.app })
+        })
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = ImmutableError;
+    type Future = LocalBoxFuture<'static, Result<Self, ImmutableError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let visit = Visit::of(request);
+        Box::pin(async move {
+            let visit = visit?;
+            visit.rate_limit_key().await?;
+            let known = match visit.secret_key().await {
+                Ok(known) => known,
+                Err(Error::Unauthenticated) => {
+                    // Guesses are counted as what they are: requests of a client without a key.
+                    visit.count_client()?;
+                    return Err(Error::Unauthenticated.into());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let ctx = Ctx {
+                actor: known.actor,
+                request_id: visit.request_id.clone(),
+                now: visit.now,
+            };
+            Ok(Self {
+                app: visit.app,
+                known,
+                ctx,
+            })
+        })
+    }
+}
+
+/// A request that has come in: its keys as they were sent, and where it comes from.
+struct Visit {
+    app: App,
+    now: Timestamp,
+    request_id: RequestId,
+    client: IpAddr,
+    secret: Option<SecretString>,
+    rate_limit: Option<SecretString>,
+}
+
+impl Visit {
+    fn of(request: &HttpRequest) -> Result<Self, Error> {
+        let app = request.app_data::<web::Data<App>>();
+        let app = app.ok_or_else(|| Error::internal("the application is not configured"))?;
+        let app = App::clone(app);
+        let now = app.now();
+        let header = |name: &str| {
+            let value = request.headers().get(name)?;
+            Some(SecretString::from(value.to_str().unwrap_or("").to_owned()))
+        };
+        if let Some(key) = header(PUBLISHABLE_KEY) {
+            count_publishable(&app, &key, now);
+        }
+        let request_id = request.extensions().get::<RequestId>().cloned();
+        Ok(Self {
+            now,
+            request_id: request_id.unwrap_or_else(RequestId::generate),
+            client: client_of(request, app.proxies()),
+            secret: header(SECRET_KEY),
+            rate_limit: header(RATE_LIMIT_KEY),
+            app,
+        })
+    }
+
+    /// Who reads with a rate-limit key; none without one. Asked at each request: a key that was revoked opens nothing.
+    async fn rate_limit_key(&self) -> Result<Option<plan::Reader>, ImmutableError> {
+        let Some(token) = self.rate_limit.clone() else {
+            return Ok(None);
+        };
+        let vault = Arc::clone(self.app.vault());
+        let reader = self
+            .app
+            .db()
+            .read(move |tx| plan::reader(tx, &vault, token.expose_secret()));
+        let reader = reader.await?;
+        reader.map(Some).ok_or(ImmutableError::ReaderUnknown)
+    }
+
+    async fn secret_key(&self) -> Result<environment::Caller, Error> {
+        let token = self.secret.clone().ok_or(Error::Unauthenticated)?;
+        let (vault, now) = (Arc::clone(self.app.vault()), self.now);
+        let known = self
+            .app
+            .db()
+            .read(move |tx| environment::authenticate(tx, &vault, token.expose_secret(), now));
+        known.await
+    }
+
+    async fn count_read(&self, reader: Option<plan::Reader>) -> Result<ReadStanding, ImmutableError> {
+        let Some(reader) = reader else {
+            return self.count_client();
+        };
+        let (rate, now) = (reader.rate, self.now);
+        let account = Account::new(&reader.key, "read", rate);
+        let taken = self
+            .app
+            .db()
+            .write(move |tx| quota::take(tx, &account, rate, 1, now))
+            .await?;
+        standing_of(rate, taken)
+    }
+
+    fn count_client(&self) -> Result<ReadStanding, ImmutableError> {
+        let clients = &self.app.gate().clients;
+        standing_of(clients.rate(), clients.count(self.client, self.now))
+    }
+}
+
+fn standing_of(rate: Rate, taken: Taken) -> Result<ReadStanding, ImmutableError> {
+    match taken {
+        Taken::Granted(standing) => Ok(ReadStanding { rate, standing }),
+        Taken::Refused { standing, wait_micros } => {
+            let shortage = Shortage::new(What::Reads(rate), standing, wait_micros);
+            Err(ImmutableError::Exhausted(shortage))
+        }
+    }
+}
+
+/// Counts; the first one in a while sees to it that all are written.
+fn count_publishable(app: &App, key: &SecretString, now: Timestamp) {
+    let hash = environment::hash(app.vault(), key.expose_secret());
+    if app.gate().usage.note(hash, Day::of(now)) {
+        let app = app.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(USAGE_GATHERED).await;
+            super::finish(&app).await;
+        });
+    }
+}
+
+/// The address that asks. Proxies of ours add the address of whoever asked them to the end of the header; what stands
+/// before that was written by the client and says nothing.
+fn client_of(request: &HttpRequest, proxies: usize) -> IpAddr {
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    let Some(from_the_end) = proxies.checked_sub(1) else {
+        return peer;
+    };
+    let forwarded = request.headers().get_all(FORWARDED_FOR);
+    let entries: Vec<&str> = forwarded
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    let entry = entries.iter().rev().nth(from_the_end);
+    entry.and_then(|entry| entry.trim().parse().ok()).unwrap_or(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_client_is_whom_the_outermost_proxy_of_ours_saw() {
+        let request = TestRequest::get()
+            .peer_addr("10.0.0.1:1".parse().unwrap())
+            .append_header((FORWARDED_FOR, "198.51.100.9, 192.0.2.1"))
+            .append_header((FORWARDED_FOR, "10.0.0.2"))
+            .to_http_request();
+        let client = |proxies| client_of(&request, proxies).to_string();
+
+        assert_eq!(client(0), "10.0.0.1");
+        assert_eq!(client(1), "10.0.0.2");
+        assert_eq!(client(2), "192.0.2.1");
+        assert_eq!(client(9), "10.0.0.1");
+    }
+
+    #[test]
+    fn what_is_no_address_counts_for_the_peer() {
+        let request = TestRequest::get()
+            .peer_addr("10.0.0.1:1".parse().unwrap())
+            .append_header((FORWARDED_FOR, "unknown"))
+            .to_http_request();
+
+        assert_eq!(client_of(&request, 1).to_string(), "10.0.0.1");
+    }
+}

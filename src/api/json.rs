@@ -1,0 +1,90 @@
+//! JSON as every dialect takes it: a body read within its bound, and what is wrong with it told by path, without repeating
+//! what was sent.
+
+use actix_web::dev::Payload;
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Issue};
+
+/// Why a body is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    TooLarge { max: usize },
+    EndedEarly,
+}
+
+/// The bytes of a body of at most `max`.
+pub async fn read(mut payload: Payload, max: usize) -> Result<Vec<u8>, Unread> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Unread::EndedEarly)?;
+        if bytes.len().saturating_add(chunk.len()) > max {
+            return Err(Unread::TooLarge { max });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// The typed body; no body is an empty object. Unknown fields are dropped.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    refuse_nul(bytes)?;
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value: T = serde_path_to_error::deserialize(&mut reader).map_err(issue_of)?;
+    reader.end().map_err(|error| Error::invalid("", sentence(&error)))?;
+    Ok(value)
+}
+
+/// A NUL is text for JSON and not for PostgreSQL.
+fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
+    const ESCAPED: &[u8] = b"\\u0000";
+    if bytes.contains(&0) || bytes.windows(ESCAPED.len()).any(|window| window == ESCAPED) {
+        return Err(Error::invalid("", "the body must not contain the character NUL"));
+    }
+    Ok(())
+}
+
+/// serde speaks of a field that is missing from within the object that lacks it.
+const MISSING_FIELD: &str = "missing field `";
+
+fn issue_of(error: serde_path_to_error::Error<serde_json::Error>) -> Error {
+    let path = error.path().to_string().replace('[', ".").replace(']', "");
+    let path = if path == "." || path == "?" { "" } else { path.as_str() };
+    let message = sentence(error.inner());
+    let missing = message.strip_prefix(MISSING_FIELD);
+    let issue = match (
+        error.inner().classify(),
+        missing.and_then(|rest| rest.strip_suffix('`')),
+    ) {
+        (serde_json::error::Category::Data, Some(field)) if path.is_empty() => Issue::new(field, "required", &message),
+        (serde_json::error::Category::Data, Some(field)) => {
+            Issue::new(&format!("{path}.{field}"), "required", &message)
+        }
+        (serde_json::error::Category::Data, None) => Issue::new(path, "type", message),
+        (
+            serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof,
+            _,
+        ) => Issue::new(path, "syntax", message),
+    };
+    Error::Invalid(vec![issue])
+}
+
+/// What serde says without the value that it refuses, which may be a code in the wrong place.
+fn sentence(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => {
+            let text = error.to_string();
+            let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
+            match text.rsplit_once(", expected ") {
+                Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),
+                Some((_, expected)) => format!("expected {expected}"),
+                None => text.to_owned(),
+            }
+        }
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            format!("the body is not JSON: {error}")
+        }
+    }
+}
