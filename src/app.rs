@@ -61,6 +61,16 @@ struct Inner {
     body_bytes_max: usize,
     proxies: usize,
     base_currency: Option<Currency>,
+    chain: Option<ChainName>,
+}
+
+/// The chain that this process is told to settle on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainName {
+    /// EIP-155.
+    pub id: u64,
+    /// What people call it.
+    pub name: String,
 }
 
 impl App {
@@ -102,6 +112,10 @@ impl App {
             clock,
             body_bytes_max: config.server.body_bytes_max,
             base_currency: config.base_currency,
+            chain: config.chain.as_ref().map(|chain| ChainName {
+                id: chain.id,
+                name: chain.name.clone(),
+            }),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -160,6 +174,10 @@ impl App {
 
     pub fn base_currency(&self) -> Option<Currency> {
         self.inner.base_currency
+    }
+
+    pub fn chain(&self) -> Option<&ChainName> {
+        self.inner.chain.as_ref()
     }
 
     /// The context of a request that arrives now.

@@ -17,7 +17,6 @@ use crate::policy::PolicySet;
 use crate::server::{self, Shape};
 use crate::settlement::sender::Policy;
 use crate::settlement::{self, Driver};
-use crate::types::{Address, RequestId};
 use crate::{compliance, identity, job, operation, policy, telemetry};
 
 /// The background work.
@@ -102,9 +101,12 @@ pub(crate) fn work(app: &App, cancel: CancellationToken) {
 ///
 /// A node that serves another chain, or a state of it that this database does not know, stops the start: what we sent
 /// there would be lost. A node that is away does not: operations are accepted and wait.
+///
+/// `owner` names this process in the sender's lease. Whoever comes back under the same name goes on at once.
 pub(crate) async fn settle(
     app: &App,
     config: &Config,
+    owner: String,
     cancel: CancellationToken,
 ) -> Result<Option<JoinHandle<()>>, Failure> {
     let Some(chain) = &config.chain else { return Ok(None) };
@@ -112,19 +114,6 @@ pub(crate) async fn settle(
     let signer = Signer::open(&chain.signer)
         .await
         .map_err(|failure| Failure::usage(failure.to_string()))?;
-    match rpc.verify_chain_id().await {
-        Ok(()) => join_chain(app, &rpc, signer.address()).await?,
-        Err(chain::Failure::WrongChain {
-            endpoint,
-            expected,
-            found,
-        }) => {
-            return Err(Failure::usage(format!(
-                "{endpoint} serves chain {found}, not {expected}: see chain.id and chain.rpc"
-            )));
-        }
-        Err(failure) => tracing::warn!(%failure, "the chain is away: operations are accepted and wait for it"),
-    }
     let gas_per_transaction_max = chain.gas_per_transaction_max;
     let policy = match chain.is_local() {
         true => Policy::local(chain.fee_max, chain.in_flight_max, gas_per_transaction_max),
@@ -141,8 +130,21 @@ pub(crate) async fn settle(
             poll: chain.poll,
         },
         now: Arc::new(move || clock.now()),
-        owner: RequestId::generate().to_string(),
+        owner,
     };
+    match driver.rpc.verify_chain_id().await {
+        Ok(()) => join_chain(&driver).await?,
+        Err(chain::Failure::WrongChain {
+            endpoint,
+            expected,
+            found,
+        }) => {
+            return Err(Failure::usage(format!(
+                "{endpoint} serves chain {found}, not {expected}: see chain.id and chain.rpc"
+            )));
+        }
+        Err(failure) => tracing::warn!(%failure, "the chain is away: operations are accepted and wait for it"),
+    }
     tracing::info!(chain = chain.id, name = %chain.name, "settling on this chain");
     Ok(Some(tokio::spawn(driver.run(cancel))))
 }
@@ -156,18 +158,13 @@ pub(crate) async fn settled(settling: Option<JoinHandle<()>>) {
     }
 }
 
-async fn join_chain(app: &App, rpc: &Rpc, sender: Address) -> Result<(), Failure> {
-    let genesis = rpc.block(0).await.map_err(Error::from)?;
-    let genesis = genesis.ok_or_else(|| Failure::usage("the node has no block 0"))?;
-    let (chain_id, now) = (rpc.chain_id(), app.now());
-    let joined = app
-        .db()
-        .write(move |tx| settlement::join(tx, chain_id, sender, genesis.hash, now))
-        .await;
-    joined.map_err(|error| match error {
-        Error::Conflict(problem) => Failure::usage(problem),
-        other => other.into(),
-    })
+async fn join_chain(driver: &Driver) -> Result<(), Failure> {
+    match driver.join().await {
+        Err(Error::Conflict(problem)) => Err(Failure::usage(problem)),
+        // It went away again: the driver joins when it is back.
+        Ok(()) | Err(Error::Unavailable(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Brings schema, topics and policy into the state that serving needs.

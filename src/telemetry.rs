@@ -13,6 +13,18 @@ use crate::config::{Log, LogFormat};
 /// Bounds of the latency histograms, in seconds: from a read in memory to a request that waited for a lock.
 const LATENCY_BOUNDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
 
+/// What an alarm is set on.
+const RARE: [&str; 8] = [
+    "settlement_bumps_total",
+    "settlement_reorgs_total",
+    "settlement_fillers_total",
+    "settlement_refused_total",
+    "settlement_failures_total",
+    "settlement_watch_failures_total",
+    "settlement_signer_failures_total",
+    "panics_total",
+];
+
 /// Starts logging to standard output: one JSON object per line, or text for a terminal.
 pub fn start_logs(log: &Log) -> Result<(), String> {
     let filter = EnvFilter::try_new(&log.filter).map_err(|error| format!("log.filter: {error}"))?;
@@ -41,6 +53,10 @@ pub fn start_metrics() -> Result<PrometheusHandle, String> {
         .map_err(|error| error.to_string())?;
     let handle = builder.install_recorder().map_err(|error| error.to_string())?;
     describe();
+    // A counter that is there from the start can be watched: one that appears with its first event hides it.
+    for name in RARE {
+        metrics::counter!(name).increment(0);
+    }
     Ok(handle)
 }
 
@@ -112,6 +128,10 @@ fn describe_settlement() {
     );
     describe_gauge!("settlement_head", "The highest block of the last look");
     describe_gauge!(
+        "settlement_degraded",
+        "1 while something keeps operations from becoming final: /readyz says what"
+    );
+    describe_gauge!(
         "settlement_attention",
         "Transactions, or the sender itself, that need a person"
     );
@@ -132,6 +152,10 @@ fn describe_settlement() {
         "Further attempts: higher fees, or nothing instead of the work"
     );
     describe_counter!(
+        "settlement_reorgs_total",
+        "Looks at which blocks with transactions of ours had left the chain"
+    );
+    describe_counter!(
         "settlement_fillers_total",
         "Nonces that were filled because nobody held them"
     );
@@ -143,6 +167,10 @@ fn describe_settlement() {
     describe_counter!(
         "settlement_failures_total",
         "Looks that stopped short and began again from the database"
+    );
+    describe_counter!(
+        "settlement_watch_failures_total",
+        "Times that transfers of others were not read, or books and chain not compared"
     );
     describe_counter!(
         "settlement_signer_failures_total",

@@ -16,6 +16,8 @@ use support::node;
 
 #[path = "settlement/crashes.rs"]
 mod crashes;
+#[path = "settlement/health.rs"]
+mod health;
 #[path = "settlement/mints.rs"]
 mod mints;
 #[path = "settlement/observed.rs"]

@@ -4,6 +4,7 @@ use super::{Failure, ServeArgs};
 use crate::config::Sources;
 use crate::start::{self, bind, open, prepare, run, settings, stop_signal};
 use crate::telemetry;
+use crate::types::RequestId;
 
 pub(super) async fn serve(args: ServeArgs, mut sources: Sources) -> Result<(), Failure> {
     sources
@@ -23,7 +24,7 @@ pub(super) async fn serve(args: ServeArgs, mut sources: Sources) -> Result<(), F
         true => None,
         false => {
             start::work(&app, cancel.clone());
-            start::settle(&app, &config, cancel.clone()).await?
+            start::settle(&app, &config, RequestId::generate().to_string(), cancel.clone()).await?
         }
     };
     run(app, &config, listener, metrics, cancel).await?;
@@ -37,7 +38,7 @@ pub(super) async fn work(sources: &Sources) -> Result<(), Failure> {
     let app = open(&config)?;
     let cancel = CancellationToken::new();
     start::work(&app, cancel.clone());
-    let settling = start::settle(&app, &config, cancel.clone()).await?;
+    let settling = start::settle(&app, &config, RequestId::generate().to_string(), cancel.clone()).await?;
     tracing::info!("working in the background; SIGTERM stops");
     stop_signal().await?;
     cancel.cancel();

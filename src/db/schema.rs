@@ -412,6 +412,8 @@ diesel::table! {
         head_block -> Nullable<BigInt>,
         observed_block -> BigInt,
         created_at -> Instant,
+        looked_at -> Nullable<Instant>,
+        trouble -> Nullable<Text>,
     }
 }
 

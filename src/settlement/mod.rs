@@ -12,6 +12,7 @@
 
 mod driver;
 mod finish;
+mod health;
 mod model;
 mod observe;
 mod plan;
@@ -22,7 +23,8 @@ mod store;
 use std::time::Duration;
 
 pub use driver::{Driver, Settings};
-pub use model::{ChainRecord, Contracts, Placement, SettledIn};
+pub use health::{Health, health};
+pub use model::{ChainRecord, Contracts, Look, Placement, SettledIn};
 pub use reconcile::{Reconciled, reconcile};
 
 use crate::asset::Settlement;
@@ -141,6 +143,7 @@ pub fn join(tx: &mut Tx<'_>, chain_id: u64, sender: Address, genesis: Hash32, no
         contracts: None,
         ready: false,
         observed_block: 0,
+        look: Look::default(),
     };
     store::insert_chain(tx, &chain, now)
 }
@@ -154,6 +157,11 @@ pub fn is_idle(tx: &mut Tx<'_>) -> Result<bool, Error> {
 pub fn transactions_of(tx: &mut Tx<'_>, operation: &Operation) -> Result<Vec<SettledIn>, Error> {
     let found = store::transactions_of(tx, operation.asset, &[operation.sequence])?;
     Ok(found.into_iter().map(|(_, settled)| settled).collect())
+}
+
+/// The chain of this deployment (CAIP-2); none before it met one.
+pub fn chain_name(tx: &mut Tx<'_>) -> Result<Option<String>, Error> {
+    Ok(store::chain(tx)?.map(|chain| format!("eip155:{}", chain.chain_id)))
 }
 
 /// The highest block that was seen on the chain of this deployment.

@@ -1,4 +1,4 @@
-use crate::types::{Address, AssetId, CountryCode, Hash32};
+use crate::types::{Address, AssetId, CountryCode, Hash32, Timestamp};
 
 /// The chain of this deployment, as the database knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,16 @@ pub struct ChainRecord {
     pub ready: bool,
     /// Final Transfer logs were read up to here.
     pub observed_block: u64,
+    pub look: Look,
+}
+
+/// What the process that sends saw at its last look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// None before the first look.
+    pub at: Option<Timestamp>,
+    /// What keeps operations from becoming final, for people; none when all is well.
+    pub trouble: Option<String>,
 }
 
 /// Where our contracts are on a chain.

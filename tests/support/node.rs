@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use moneyer::app::Clock;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -86,6 +87,8 @@ pub struct Node {
     address: SocketAddr,
     guard: Option<Child>,
     process: u32,
+    /// Seconds since 1970.
+    began: i64,
 }
 
 impl Node {
@@ -99,6 +102,7 @@ impl Node {
                 address: free_address(),
                 guard: None,
                 process: 0,
+                began: Clock::System.now().seconds(),
             };
             if node.spawn() {
                 return node;
@@ -231,7 +235,9 @@ impl Node {
             if self.guard.as_mut().unwrap().try_wait().unwrap().is_some() {
                 break;
             }
-            if self.try_rpc("eth_chainId", json!([])).is_ok() {
+            // Its clock begins with the chain.
+            let now = json!([Clock::System.now().seconds()]);
+            if self.try_rpc("anvil_setTime", now).is_ok() {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -250,6 +256,8 @@ impl Node {
         if self.options.kept {
             add("state", self.state_file().display().to_string());
             add("state-interval", "1".to_owned());
+            // A start makes block 0 anew and keeps the one of the state beside it: they must be the same one.
+            add("timestamp", self.began.to_string());
         }
         if let Some(fee) = self.options.base_fee {
             add("base-fee", fee.to_string());

@@ -122,9 +122,11 @@ impl Session {
             Err(error) => {
                 metrics::counter!("settlement_signer_failures_total").increment(1);
                 tracing::error!(nonce, %error, "the signer did not sign; it is asked again");
+                self.signer_fails = true;
                 return Ok(None);
             }
         };
+        self.signer_fails = false;
         let hash = signed.hash;
         if attempt > 0 {
             metrics::counter!("settlement_bumps_total").increment(1);

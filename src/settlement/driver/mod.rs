@@ -10,6 +10,7 @@ mod dispatch;
 mod finalise;
 mod mints;
 mod preflight;
+mod report;
 mod setup;
 mod watch;
 
@@ -21,11 +22,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::model::{ChainRecord, SenderKey};
+use super::model::{ChainRecord, Look, SenderKey};
 use super::plan::GasBook;
 use super::sender::{Event, Intent, Policy, Sender};
-use super::store;
-use crate::chain::{Block, Receipt, Rpc, Signer};
+use super::{join, store};
+use crate::chain::{Block, Failure, Receipt, Rpc, Signer};
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::job::{self, Lease};
@@ -93,6 +94,27 @@ impl Driver {
         }
     }
 
+    /// Takes note of the chain, or finds that it is another one than this database knows: `Conflict`. A node that was
+    /// wiped is another chain with the same number, and what we sent there would be lost.
+    pub async fn join(&self) -> Result<(), Error> {
+        let genesis = self.genesis().await?;
+        self.join_at(genesis).await
+    }
+
+    async fn genesis(&self) -> Result<Hash32, Failure> {
+        self.rpc.verify_chain_id().await?;
+        let block = self.rpc.block(0).await?;
+        let genesis = block.ok_or_else(|| Failure::Settings("the node has no block 0".to_owned()))?;
+        Ok(genesis.hash)
+    }
+
+    async fn join_at(&self, genesis: Hash32) -> Result<(), Error> {
+        let (key, now) = (self.key(), self.now());
+        self.db
+            .write(move |tx| join(tx, key.chain_id, key.sender, genesis, now))
+            .await
+    }
+
     fn now(&self) -> Timestamp {
         (self.now)()
     }
@@ -119,6 +141,13 @@ struct Session {
     receipts: HashMap<Hash32, Receipt>,
     gas: GasBook,
     watch: watch::Watch,
+    /// The node was seen to serve the chain that the database knows.
+    is_met: bool,
+    /// What a node said last when it failed.
+    ailing: Option<String>,
+    signer_fails: bool,
+    /// What the database says about all this.
+    told: Look,
 }
 
 /// What an open intent is about, and how far its operations were told to be.
@@ -133,6 +162,9 @@ struct About {
 impl Session {
     /// Takes the lease and loads what there is; none while another process has it.
     async fn open(driver: Driver) -> Result<Option<Self>, Error> {
+        if driver.db.read(store::chain).await?.is_none() {
+            driver.join().await?;
+        }
         let (key, now, owner) = (driver.key(), driver.now(), driver.owner.clone());
         let policy = driver.settings.policy;
         let loaded = driver
@@ -158,6 +190,7 @@ impl Session {
             key,
             lease,
             lease_since: now,
+            told: chain.look.clone(),
             chain,
             sender,
             about,
@@ -165,6 +198,9 @@ impl Session {
             receipts: HashMap::new(),
             gas: GasBook::default(),
             watch: watch::Watch::from(now),
+            is_met: false,
+            ailing: None,
+            signer_fails: false,
         }))
     }
 
@@ -176,15 +212,27 @@ impl Session {
         }
     }
 
-    /// One look and what follows from it.
+    /// One look, what follows from it, and how it went.
     async fn tick(&mut self) -> Result<(), Error> {
+        let done = self.look().await;
+        let trouble = match &done {
+            Ok(()) => self.trouble(),
+            Err(error) => Some(self.ailing.take().unwrap_or_else(|| error.to_string())),
+        };
+        let told = self.tell(trouble).await;
+        done.and(told)
+    }
+
+    async fn look(&mut self) -> Result<(), Error> {
         self.keep_lease().await?;
+        self.meet().await?;
         let wanted = self.sender.wanted();
         let view = self
             .driver
             .rpc
             .view(&self.key.sender, &wanted.receipts, &wanted.blocks)
-            .await?;
+            .await;
+        let view = view.map_err(|failure| self.ail(failure))?;
         self.head = Some(view.head);
         let receipts = view.receipts.iter();
         self.receipts = receipts
@@ -193,10 +241,22 @@ impl Session {
         let now = self.driver.now();
         let finalized = view.finalized;
         self.gauge(&view);
+        let before = self.in_blocks();
         let actions = self.sender.step(Event::Observed { view, now });
+        self.count_reorg(&before);
         self.act(actions).await?;
         self.dispatch().await?;
         self.watch(finalized).await;
+        Ok(())
+    }
+
+    /// Before anything is sent: every session begins with a node that may have been wiped since the last one.
+    async fn meet(&mut self) -> Result<(), Error> {
+        if !self.is_met {
+            let genesis = self.driver.genesis().await.map_err(|failure| self.ail(failure))?;
+            self.driver.join_at(genesis).await?;
+            self.is_met = true;
+        }
         Ok(())
     }
 
@@ -231,27 +291,6 @@ impl Session {
         };
         self.driver.db.write(guarded).await
     }
-
-    fn gauge(&self, view: &crate::chain::View) {
-        let wei: f64 = view.balance.to_string().parse().unwrap_or(0.0);
-        metrics::gauge!("settlement_signer_balance").set(wei / 1e18);
-        metrics::gauge!("settlement_head").set(whole(view.head.number));
-        metrics::gauge!("settlement_in_flight").set(whole(u64::try_from(self.sender.in_flight()).unwrap_or(u64::MAX)));
-        let now = self.driver.now().seconds();
-        let oldest = self.sender.intents().filter_map(|intent| {
-            let first = intent.attempts.first()?.sent?.first.at;
-            matches!(intent.state, super::sender::State::Sent).then_some(now.saturating_sub(first.seconds()))
-        });
-        let oldest = u64::try_from(oldest.max().unwrap_or(0)).unwrap_or(0);
-        metrics::gauge!("settlement_oldest_in_flight_seconds").set(whole(oldest));
-        let alarms = u64::try_from(self.sender.alarms().count()).unwrap_or(u64::MAX);
-        metrics::gauge!("settlement_attention").set(whole(alarms));
-    }
-}
-
-/// A number for a dashboard: beyond 2^53 nobody counts.
-fn whole(number: u64) -> f64 {
-    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 fn lease_name(key: &SenderKey) -> String {

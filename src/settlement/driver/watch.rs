@@ -1,6 +1,7 @@
 //! What happens on the chain without us, and whether the books still say what the chain says.
 
-use super::{Session, whole};
+use super::Session;
+use super::report::whole;
 use crate::chain::contracts::events;
 use crate::error::Error;
 use crate::settlement::sender::State;
@@ -21,6 +22,8 @@ const DRIFT_LOGGED_MAX: usize = 20;
 pub(super) struct Watch {
     observe_at: Timestamp,
     reconcile_at: Timestamp,
+    /// Differences between books and chain at the last comparison.
+    pub drift: u64,
 }
 
 impl Watch {
@@ -28,6 +31,7 @@ impl Watch {
         Self {
             observe_at: now,
             reconcile_at: now,
+            drift: 0,
         }
     }
 }
@@ -114,6 +118,7 @@ impl Session {
             return Ok(());
         };
         let drift = u64::try_from(found.drift.len()).unwrap_or(u64::MAX);
+        self.watch.drift = drift;
         metrics::gauge!("settlement_drift").set(whole(drift));
         tell(&found.drift);
         tracing::info!(

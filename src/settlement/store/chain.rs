@@ -5,7 +5,7 @@ use crate::db::Tx;
 use crate::db::schema::{chain_assets, chains};
 use crate::error::Error;
 use crate::on;
-use crate::settlement::model::{ChainRecord, Contracts, Placement};
+use crate::settlement::model::{ChainRecord, Contracts, Look, Placement};
 use crate::types::{Address, AssetId, Hash32, Timestamp};
 
 type ChainRow = (
@@ -18,10 +18,12 @@ type ChainRow = (
     Option<i64>,
     i64,
     Timestamp,
+    Option<Timestamp>,
+    Option<String>,
 );
 
 fn record(row: ChainRow) -> Result<ChainRecord, Error> {
-    let (chain_id, sender, genesis, factory, registry, ready, _, observed_block, _) = row;
+    let (chain_id, sender, genesis, factory, registry, ready, _, observed_block, _, looked_at, trouble) = row;
     let contracts = factory
         .zip(registry)
         .map(|(factory, registry)| Contracts { factory, registry });
@@ -32,6 +34,7 @@ fn record(row: ChainRow) -> Result<ChainRecord, Error> {
         contracts,
         ready,
         observed_block: number(observed_block)?,
+        look: Look { at: looked_at, trouble },
     })
 }
 
@@ -67,6 +70,16 @@ pub(in super::super) fn set_contracts(tx: &mut Tx<'_>, chain: u64, contracts: Co
 pub(in super::super) fn set_ready(tx: &mut Tx<'_>, chain: u64, ready: bool) -> Result<(), Error> {
     let row = chains::table.find(column(chain)?);
     on!(tx, c => diesel::update(row).set(chains::ready.eq(ready)).execute(c))?;
+    Ok(())
+}
+
+pub(in super::super) fn set_look(tx: &mut Tx<'_>, chain: u64, look: &Look) -> Result<(), Error> {
+    let row = chains::table.find(column(chain)?);
+    let change = (
+        chains::looked_at.eq(look.at),
+        chains::trouble.eq(look.trouble.as_deref()),
+    );
+    on!(tx, c => diesel::update(row).set(change).execute(c))?;
     Ok(())
 }
 

@@ -1,0 +1,2 @@
+ALTER TABLE chains DROP COLUMN trouble;
+ALTER TABLE chains DROP COLUMN looked_at;
