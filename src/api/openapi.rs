@@ -104,7 +104,9 @@ pub fn base() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "Issues units of tokenized assets, only to recipients who may hold them, only on the word of somebody who \
-             may issue them. Amounts are base units; a dnum in an answer is a string of compact JSON, `[\"1000\",18]`.",
+             may issue them. Amounts are base units; a dnum in an answer is a string of compact JSON, `[\"1000\",18]`. An \
+             asset exists in Moneyer's own book, or on the EVM chain that `/readyz` names; nothing on a local node has a \
+             value.",
         ))
         .license(Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build()))
         .build();

@@ -28,6 +28,8 @@ pub struct OperationReport {
     pub lines: Vec<HolderLine>,
     /// The transactions that carry or carried it, the newest last; none where it settles in the books.
     pub transactions: Vec<SettledIn>,
+    /// CAIP-2; none where it settles in the books.
+    pub chain: Option<String>,
     /// The highest block that was seen on its chain.
     pub head: Option<u64>,
 }
@@ -44,27 +46,37 @@ pub fn operation(tx: &mut Tx<'_>, ctx: &Ctx, id: OperationId) -> Result<Operatio
         Settlement::Book => (Vec::new(), None),
         Settlement::Evm => (settlement::transactions_of(tx, &operation)?, settlement::head(tx)?),
     };
+    let chain = chain_of(tx, asset.settlement)?;
     Ok(OperationReport {
         operation,
         asset: asset.address,
         decimals: asset.decimals.get(),
         lines,
         transactions,
+        chain,
         head,
     })
 }
 
+fn chain_of(tx: &mut Tx<'_>, settlement: Settlement) -> Result<Option<String>, Error> {
+    match settlement {
+        Settlement::Book => Ok(None),
+        Settlement::Evm => settlement::chain_name(tx),
+    }
+}
+
 /// What the caller requested, newest first, without the lines of each.
 pub fn own_operations(tx: &mut Tx<'_>, ctx: &Ctx, page: &Page) -> Result<Vec<OperationReport>, Error> {
-    let mut known: HashMap<AssetId, (Address, u8)> = HashMap::new();
+    let mut known: HashMap<AssetId, (Address, u8, Option<String>)> = HashMap::new();
     let operations = operation::list(tx, Of::Requester(ctx.actor.user), page)?;
     let mut reports = Vec::with_capacity(operations.len());
     for operation in operations {
-        let (asset, decimals) = match known.get(&operation.asset) {
-            Some(found) => *found,
+        let (asset, decimals, chain) = match known.get(&operation.asset) {
+            Some(found) => found.clone(),
             None => {
                 let asset = asset::find(tx, operation.asset)?;
-                *known.entry(asset.id).or_insert((asset.address, asset.decimals.get()))
+                let found = (asset.address, asset.decimals.get(), chain_of(tx, asset.settlement)?);
+                known.entry(asset.id).or_insert(found).clone()
             }
         };
         reports.push(OperationReport {
@@ -73,6 +85,7 @@ pub fn own_operations(tx: &mut Tx<'_>, ctx: &Ctx, page: &Page) -> Result<Vec<Ope
             decimals,
             lines: Vec::new(),
             transactions: Vec::new(),
+            chain,
             head: None,
         });
     }

@@ -87,9 +87,12 @@ fn lines_of(decimals: Decimals, recipients: &Value, amounts: &Value, issues: &mu
     request_body = MintBody,
     responses(
         (status = 200, description = "Minted: the asset with its new supply", body = TokenObject,
-            headers(("X-Operation-Id" = String, description = "The operation of this mint"))),
+            headers(("X-Operation-Id" = String, description = "The operation of this mint"),
+                ("X-Transaction-Hash" = String, description = "The transaction that carries it, when it settles on a chain"))),
         (status = 202, description = "Accepted and not final yet: the operation", body = OperationObject,
-            headers(("Location" = String, description = "The operation")))))]
+            headers(("Location" = String, description = "The operation"),
+                ("X-Operation-Id" = String, description = "The operation of this mint"),
+                ("X-Transaction-Hash" = String, description = "The newest transaction that carries it, once there is one")))))]
 #[post("/token/{contract}/mint")]
 pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Body) -> Result<HttpResponse, DalpError> {
     let target = call.app.lanes().target(address_in_path("contract", &path)?).await?;

@@ -39,6 +39,9 @@ pub struct OperationObject {
     #[schema(value_type = String, example = "[\"1000\",18]")]
     total: Dnum,
     lines: Vec<LineObject>,
+    /// The chain it settles on (CAIP-2), null when it settles in the book. `/readyz` says what people call the chain; a
+    /// local node's has no value.
+    chain: Option<String>,
     /// Every form in which it was sent, the newest last; at most one of them is ever mined.
     #[schema(example = json!([]))]
     transaction_hashes: Vec<String>,
@@ -98,6 +101,7 @@ impl From<OperationReport> for OperationObject {
             decimals,
             lines,
             transactions,
+            chain,
             head,
         } = report;
         let block = transactions.iter().rev().find_map(|transaction| transaction.block);
@@ -121,6 +125,7 @@ impl From<OperationReport> for OperationObject {
             request_id,
             total: Dnum::new(total, decimals),
             lines: lines.into_iter().map(|line| line_of(line, decimals)).collect(),
+            chain,
             transaction_hashes: transactions
                 .iter()
                 .map(|transaction| transaction.hash.to_string())
