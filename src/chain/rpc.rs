@@ -10,7 +10,7 @@ use super::model::{Block, Log, Receipt, Sent};
 use super::node::{ANSWER_BYTES_MAX, Answer, Node, Question, Silence, credentials, read_credentials};
 use super::offer::{self, Verdict};
 use super::wire;
-use crate::config::{Chain, Finality};
+use crate::config::{Chain, Finality, Saved};
 use crate::types::{Address, Hash32, keccak256};
 
 /// While another endpoint can be asked, one gets this long: a dead endpoint costs less than two seconds.
@@ -26,6 +26,8 @@ const LOG_BLOCKS_MAX: u64 = 1_000;
 pub struct Rpc {
     pub(super) chain_id: u64,
     pub(super) finality: Finality,
+    /// Above it nothing is final, where somebody watches what the node has on disk.
+    pub(super) saved: Option<Saved>,
     pub(super) fees: FeePolicy,
     nodes: Vec<Node>,
     /// Who answered last is asked first.
@@ -52,6 +54,7 @@ impl Rpc {
         Ok(Self {
             chain_id: chain.id,
             finality: chain.finality,
+            saved: chain.saved.clone(),
             fees: FeePolicy {
                 max: chain.fee_max,
                 priority_min: chain.priority_min,

@@ -122,6 +122,11 @@ impl<'r> Reading<'r> {
             Finality::Tag => self.finalized_by_tag(node, next()?)?,
             Finality::Depth(depth) => self.head.number.saturating_sub(depth),
         };
+        let finalized = self
+            .rpc
+            .saved
+            .as_ref()
+            .map_or(finalized, |saved| finalized.min(saved.block()));
         let mut receipts = HashMap::new();
         for hash in self.hashes {
             let value = next()?.map_err(|refusal| node.refused(&refusal))?;

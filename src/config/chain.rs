@@ -1,6 +1,8 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -37,6 +39,22 @@ pub struct Chain {
     /// How long the endpoints may all be behind a block that we saw before we believe that it is gone.
     pub lag_patience: Duration,
     pub signer: KeySource,
+    /// Where somebody watches what the node has on disk: nothing above that is final. No setting: only the demo does.
+    pub saved: Option<Saved>,
+}
+
+/// The highest block that a node would have again after a power cut; shared with who watches it.
+#[derive(Clone, Debug, Default)]
+pub struct Saved(Arc<AtomicU64>);
+
+impl Saved {
+    pub fn set(&self, block: u64) {
+        self.0.store(block, Ordering::SeqCst);
+    }
+
+    pub fn block(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 /// When a block counts as final.
@@ -127,6 +145,7 @@ impl Chain {
             timeout: Duration::from_millis(10_000),
             lag_patience: Duration::from_secs(30),
             signer,
+            saved: None,
         }
     }
 

@@ -8,7 +8,7 @@ mod chain;
 mod minting;
 mod reader;
 
-pub use chain::{Chain, Endpoint, Finality, KeySource};
+pub use chain::{Chain, Endpoint, Finality, KeySource, Saved};
 pub use minting::{Minting, TestMarker};
 
 use std::net::SocketAddr;
@@ -97,6 +97,10 @@ pub struct Log {
     pub format: LogFormat,
     /// A tracing filter such as `info,moneyer=debug`.
     pub filter: String,
+}
+
+impl Log {
+    pub const FILTER_DEFAULT: &str = "info";
 }
 
 #[derive(Debug)]

@@ -98,7 +98,9 @@ impl Reader {
         };
         Log {
             format,
-            filter: self.text("log.filter").unwrap_or_else(|| "info".to_owned()),
+            filter: self
+                .text("log.filter")
+                .unwrap_or_else(|| Log::FILTER_DEFAULT.to_owned()),
         }
     }
 
