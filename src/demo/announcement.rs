@@ -1,5 +1,4 @@
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,8 +6,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::cast::Name;
+use super::exchange;
 use super::folder::{self, Folder};
-use super::manifest::{Manifest, Person, World};
+use super::ground::{self, Ground};
+use super::manifest::{ChainEntry, Manifest, Person, World};
+use super::node::{self, Node};
 use super::secrets::Secrets;
 use crate::asset::{Asset, Settlement};
 use crate::error::Error;
@@ -22,8 +24,6 @@ const THOUSAND_UNITS: &str = "1000000000000000000000";
 /// How often the server is asked whether it is ready, and for how long.
 const PAUSE: Duration = Duration::from_millis(50);
 const ATTEMPTS_MAX: u32 = 600;
-/// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is told once the server is ready: the manifest for programs, a few lines for people.
 pub(super) struct Announcement {
@@ -32,6 +32,10 @@ pub(super) struct Announcement {
     metrics_url: String,
     manifest: PathBuf,
     mint_100: PathBuf,
+    settlement: Settlement,
+    chain: Option<ChainEntry>,
+    /// Why there is no chain although one was wanted.
+    why_book: Option<String>,
     world: World,
 }
 
@@ -41,6 +45,7 @@ impl Announcement {
         metrics: &TcpListener,
         folder: &Folder,
         secrets: Secrets,
+        (ground, node): (Ground, Option<&Node>),
     ) -> Result<Self, Failure> {
         let address = reachable(listener)?;
         Ok(Self {
@@ -49,6 +54,16 @@ impl Announcement {
             metrics_url: format!("http://{}/metrics", reachable(metrics)?),
             manifest: folder.manifest().to_path_buf(),
             mint_100: folder.mint_100(),
+            settlement: ground.settlement(),
+            chain: node.map(|node| ChainEntry {
+                name: ground::CHAIN_NAME,
+                id: format!("eip155:{}", node::CHAIN_ID),
+                rpc_url: node.url(),
+            }),
+            why_book: match ground {
+                Ground::Book { why } => why,
+                Ground::Chain { .. } => None,
+            },
             world: secrets.world.ok_or_else(|| Error::internal("the demo has no world"))?,
         })
     }
@@ -72,7 +87,8 @@ impl Announcement {
         let manifest = Manifest {
             base_url: &self.base_url,
             metrics_url: &self.metrics_url,
-            settlement: Settlement::Book.as_str(),
+            settlement: self.settlement.as_str(),
+            chain: self.chain.as_ref(),
             world: &self.world,
         };
         let text = serde_json::to_string_pretty(&manifest).map_err(Error::internal)?;
@@ -134,18 +150,38 @@ impl Announcement {
     }
 
     fn heading(&self) -> String {
-        format!(
-            "The demo is ready. It settles in a local book (the default, and all that the demo has): nothing here is\n\
-             on a chain, and nothing has a value.\n\n\
-             API      {}\n\
-             try it   {}/docs/\n\
-             metrics  {}\n\
-             manifest {} (all of this and more, for programs)\n",
-            self.base_url,
-            self.base_url,
-            self.metrics_url,
-            self.manifest.display()
-        )
+        let mut lines = vec![self.place(), String::new()];
+        let mut add = |what: &str, place: &str| lines.push(format!("{what:<8} {place}"));
+        add("API", &self.base_url);
+        add("try it", &format!("{}/docs/", self.base_url));
+        add("metrics", &self.metrics_url);
+        if let Some(chain) = &self.chain {
+            add("chain", &format!("{} ({}, {})", chain.rpc_url, chain.name, chain.id));
+        }
+        let manifest = self.manifest.display();
+        add("manifest", &format!("{manifest} (all of this and more, for programs)"));
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    /// Where units exist. Nobody should take them for worth something.
+    fn place(&self) -> String {
+        match (&self.chain, &self.why_book) {
+            (Some(chain), _) => format!(
+                "The demo is ready. It settles on {} ({}), a chain of its own on a node that it runs on this\n\
+                 machine: nothing here is on a public chain, and nothing has a value.",
+                chain.name, chain.id
+            ),
+            (None, Some(why)) => format!(
+                "The demo is ready. It settles in a local book, for want of a chain ({why}):\n\
+                 nothing here is on a chain, and nothing has a value."
+            ),
+            (None, None) => {
+                "The demo is ready. It settles in a local book: nothing here is on a chain, and nothing has \
+                             a value."
+                    .to_owned()
+            }
+        }
     }
 
     fn people(&self) -> String {
@@ -197,15 +233,6 @@ fn wait(address: SocketAddr) -> bool {
         if attempt > 0 {
             std::thread::sleep(PAUSE);
         }
-        is_ready(address).unwrap_or(false)
+        exchange::is_ok(address, "/readyz")
     })
-}
-
-fn is_ready(address: SocketAddr) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer.starts_with("HTTP/1.1 200 "))
 }

@@ -51,23 +51,36 @@ impl Folder {
         self.path.join("mint-100.json")
     }
 
+    /// Of the demo's own node.
+    pub(super) fn node(&self) -> PathBuf {
+        self.path.join("node")
+    }
+
     pub(super) fn manifest(&self) -> &Path {
         &self.manifest
     }
 
     pub(super) fn remove_manifest(&self) -> Result<(), Failure> {
-        match fs::remove_file(&self.manifest) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot_write(&self.manifest, &error)),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        remove(&self.manifest)
+    }
+}
+
+pub(super) fn remove(file: &Path) -> Result<(), Failure> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot_write(file, &error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
 /// Replaces a file at once: whoever reads it sees the old one or the whole new one, also after a crash.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    write_bytes(file, text.as_bytes())
+}
+
+pub(super) fn write_bytes(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let unfinished = unfinished(file);
     let written = create(&unfinished).and_then(|mut new| {
-        new.write_all(text.as_bytes())?;
+        new.write_all(bytes)?;
         new.sync_all()?;
         fs::rename(&unfinished, file)
     });

@@ -12,8 +12,21 @@ pub(super) struct Manifest<'w> {
     pub base_url: &'w str,
     pub metrics_url: &'w str,
     pub settlement: &'static str,
+    /// Only where units settle on one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<&'w ChainEntry>,
     #[serde(flatten)]
     pub world: &'w World,
+}
+
+/// The chain of the demo's own node.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChainEntry {
+    pub name: &'static str,
+    /// CAIP-2.
+    pub id: String,
+    pub rpc_url: String,
 }
 
 /// What the demo made in its database.

@@ -9,12 +9,17 @@
 //! unless somebody said `--reset`, or it was stopped before it was ever ready. Every change is made by the functions that
 //! the routes call, and leaves their audit events. The manifest appears, whole, once `/readyz` answers.
 //!
-//! Source: the demo's part of the README. Settlement is *book*: nothing here is on a chain or has a value.
+//! Units exist on the chain of a node that the demo starts, or in its book (*ground*); neither has a value.
+//!
+//! Source: the demo's part of the README, specs/demo.md.
 
 mod announcement;
 mod cast;
+mod exchange;
 mod folder;
+mod ground;
 mod manifest;
+mod node;
 mod offer;
 mod place;
 mod secrets;
@@ -29,12 +34,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::asset::Settlement;
-use crate::config::{Config, Mode, Sources};
+use crate::config::{Config, Log, Mode, Sources};
 use crate::start::{self, Failure, bind};
 use crate::telemetry;
 use announcement::Announcement;
 use folder::Folder;
+use ground::Ground;
 use secrets::Secrets;
+
+/// What is printed for people is not to be lost among the steps of every transaction.
+const QUIET: &str = "info,moneyer::settlement=warn,actix_server=warn";
 
 #[derive(Args)]
 pub struct DemoArgs {
@@ -47,10 +56,10 @@ pub struct DemoArgs {
     /// The demo's own folder: its database, unless --database names one, and its keys.
     #[arg(long, default_value = "./data/demo")]
     data: PathBuf,
-    /// Where units exist: book (the default, and all that the demo has) or evm.
+    /// Where units exist: evm (the default, on a node that the demo starts) or book.
     #[arg(long, value_parser = Settlement::parse)]
     settlement: Option<Settlement>,
-    /// The EVM node's program; settlement in the book needs none.
+    /// The EVM node's program, anvil. Without it: the one in contracts/node_modules, then the PATH, then npm installs it.
     #[arg(long)]
     node: Option<PathBuf>,
     /// Where the manifest is written; DIR/manifest.json without it.
@@ -69,7 +78,6 @@ enum Start {
 }
 
 pub async fn run(args: DemoArgs, sources: Sources) -> Result<(), Failure> {
-    refuse_evm(args.settlement)?;
     let folder = Folder::open(&args.data, args.manifest.as_deref())?;
     let mut config = configure(&args, sources, &folder)?;
     telemetry::start_logs(&config.log).map_err(Failure::usage)?;
@@ -77,30 +85,28 @@ pub async fn run(args: DemoArgs, sources: Sources) -> Result<(), Failure> {
     let metrics = bind(args.metrics_listen)?;
 
     let how = if args.reset { Start::Anew } else { Start::Continue };
-    let mut secrets = place::claim(&config, &folder, how).await?;
+    let ground = Ground::choose(&args, &folder, how).await?;
+    let mut secrets = place::claim(&config, &folder, how, ground.settlement()).await?;
     folder.remove_manifest()?;
+    let node = ground.start(&folder, &secrets).await?;
     config.secrets = secrets.keys()?;
+    config.chain = node.as_ref().map(|node| ground::chain(node, &secrets)).transpose()?;
     let app = start::open(&config)?;
     start::prepare(&app, config.mode, true).await?;
+    let cancel = CancellationToken::new();
+    let settling = start::settle(&app, &config, secrets.demo.clone(), cancel.clone()).await;
+    let settling = settling.map_err(|failure| ground::misfit(failure, &folder))?;
     fill(&app, &folder, &mut secrets).await?;
 
-    let announcement = Announcement::new(&listener, &metrics, &folder, secrets)?;
-    let cancel = CancellationToken::new();
+    let announcement = Announcement::new(&listener, &metrics, &folder, secrets, (ground, node.as_ref()))?;
     start::work(&app, cancel.clone());
     tokio::spawn(announcement.when_ready());
-    start::run(app, &config, listener, metrics, cancel).await
+    start::run(app, &config, listener, metrics, cancel).await?;
+    start::settled(settling).await;
+    ground::stop(node).await
 }
 
-fn refuse_evm(settlement: Option<Settlement>) -> Result<(), Failure> {
-    match settlement {
-        None | Some(Settlement::Book) => Ok(()),
-        Some(Settlement::Evm) => Err(Failure::usage(
-            "the demo does not settle on a chain: leave --settlement evm out and it settles in its book; a server with chain.rpc and a signer does",
-        )),
-    }
-}
-
-/// A demo is a development server; its listeners, its database and its keys are its own, whatever else is configured.
+/// A demo is a development server; its listeners, its database, its chain and its keys are its own, whatever else is configured.
 fn configure(args: &DemoArgs, mut sources: Sources, folder: &Folder) -> Result<Config, Failure> {
     let has_database = sources.flags.iter().any(|(setting, _)| *setting == "database.url");
     sources.flags.push(("mode", "development".to_owned()));
@@ -108,6 +114,10 @@ fn configure(args: &DemoArgs, mut sources: Sources, folder: &Folder) -> Result<C
     config.mode = Mode::Development;
     config.server.listen = args.listen;
     config.metrics_listen = args.metrics_listen;
+    config.chain = None;
+    if config.log.filter == Log::FILTER_DEFAULT {
+        config.log.filter = QUIET.to_owned();
+    }
     if !has_database {
         config.database.url = folder.database_url();
     }

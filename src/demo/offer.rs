@@ -12,32 +12,41 @@ const EQUITY_CAP: &str = "1000000000000000000000000";
 /// A million whole units of six decimals.
 const STABLECOIN_COLLATERAL: u64 = 1_000_000_000_000;
 
-pub(super) fn equity() -> Result<NewAsset, Error> {
-    let equity = shares("ACME Holdings Common Stock", "ACME", "VOTING_COMMON_STOCK")?;
+pub(super) fn equity(settlement: Settlement) -> Result<NewAsset, Error> {
+    let equity = shares(settlement, "ACME Holdings Common Stock", "ACME", "VOTING_COMMON_STOCK")?;
     Ok(NewAsset {
         cap: Some(Amount::parse(EQUITY_CAP).map_err(Error::internal)?),
         ..equity
     })
 }
 
-pub(super) fn stablecoin() -> Result<NewAsset, Error> {
-    asset(AssetKind::Stablecoin, "ACME Dollar", "ACMEUSD", 6, "1.00")
+pub(super) fn stablecoin(settlement: Settlement) -> Result<NewAsset, Error> {
+    Ok(NewAsset {
+        settlement,
+        ..asset(AssetKind::Stablecoin, "ACME Dollar", "ACMEUSD", 6, "1.00")?
+    })
 }
 
 /// Stays paused, as every asset begins.
-pub(super) fn paused() -> Result<NewAsset, Error> {
-    shares("ACME Holdings Second Offering", "ACMEP", "NON_VOTING_COMMON_STOCK")
+pub(super) fn paused(settlement: Settlement) -> Result<NewAsset, Error> {
+    shares(
+        settlement,
+        "ACME Holdings Second Offering",
+        "ACMEP",
+        "NON_VOTING_COMMON_STOCK",
+    )
 }
 
 pub(super) fn collateral() -> Amount {
     Amount::from(STABLECOIN_COLLATERAL)
 }
 
-fn shares(name: &str, symbol: &str, category: &str) -> Result<NewAsset, Error> {
+fn shares(settlement: Settlement, name: &str, symbol: &str, category: &str) -> Result<NewAsset, Error> {
     Ok(NewAsset {
         class: Some(Token::parse(EquityClass::Common.as_str()).map_err(Error::internal)?),
         category: Some(Token::parse(category).map_err(Error::internal)?),
         policy: Some(EQUITY_POLICY.to_owned()),
+        settlement,
         ..asset(AssetKind::Equity, name, symbol, 18, "100.00")?
     })
 }

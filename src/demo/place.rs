@@ -2,8 +2,10 @@
 
 use super::Start;
 use super::folder::Folder;
+use super::node::Node;
 use super::secrets::Secrets;
 use crate::access;
+use crate::asset::Settlement;
 use crate::audit::{self, Event, EventFilter, Stream};
 use crate::config::Config;
 use crate::db::{Db, Page, Settings, Tx};
@@ -25,7 +27,12 @@ enum Found {
 }
 
 /// The secrets that fit the database: those of the folder, or new ones where the world is still to be made.
-pub(super) async fn claim(config: &Config, folder: &Folder, how: Start) -> Result<Secrets, Failure> {
+pub(super) async fn claim(
+    config: &Config,
+    folder: &Folder,
+    how: Start,
+    settlement: Settlement,
+) -> Result<Secrets, Failure> {
     start::create_folder_of_database(config)?;
     let db = Db::connect(&Settings {
         url: config.database.url.clone(),
@@ -45,7 +52,7 @@ pub(super) async fn claim(config: &Config, folder: &Folder, how: Start) -> Resul
             Some(_) => Ok(kept),
             None => {
                 tracing::warn!("the last start was stopped before the demo was ready: beginning anew");
-                begin_anew(db, folder).await
+                begin_anew(db, folder, settlement).await
             }
         },
         (Found::Demo(_), _, Start::Continue) => Err(Failure::usage(format!(
@@ -56,8 +63,8 @@ pub(super) async fn claim(config: &Config, folder: &Folder, how: Start) -> Resul
             "the keys in {} belong to another database than this empty one: give --data, or wipe them with --reset",
             folder.path().display()
         ))),
-        (Found::Demo(_), _, Start::Anew) => begin_anew(db, folder).await,
-        (Found::Nothing, _, _) => new_secrets(folder),
+        (Found::Demo(_), _, Start::Anew) => begin_anew(db, folder, settlement).await,
+        (Found::Nothing, _, _) => new_secrets(folder, settlement).await,
     }
 }
 
@@ -66,18 +73,22 @@ fn unusable(error: &Error) -> Failure {
 }
 
 /// The new secrets come first: a stop in between leaves a database whose keys are gone, which the next start says.
-async fn begin_anew(db: Db, folder: &Folder) -> Result<Secrets, Failure> {
-    let secrets = new_secrets(folder)?;
+async fn begin_anew(db: Db, folder: &Folder, settlement: Settlement) -> Result<Secrets, Failure> {
+    let secrets = new_secrets(folder, settlement).await?;
     tokio::task::spawn_blocking(move || db.revert_migrations())
         .await
         .map_err(Error::internal)??;
     Ok(secrets)
 }
 
-/// Kept before the mark is made, so that the mark is never without them.
-fn new_secrets(folder: &Folder) -> Result<Secrets, Failure> {
-    let secrets = Secrets::generate()?;
+/// Kept before the mark is made, so that the mark is never without them. An old chain is nobody's then.
+async fn new_secrets(folder: &Folder, settlement: Settlement) -> Result<Secrets, Failure> {
+    let secrets = Secrets::generate(settlement)?;
     secrets.save(folder)?;
+    let node = folder.node();
+    tokio::task::spawn_blocking(move || Node::wipe(&node))
+        .await
+        .map_err(Error::internal)??;
     Ok(secrets)
 }
 

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
-use secrecy::SecretBox;
+use secrecy::{ExposeSecret as _, SecretBox};
 use serde::{Deserialize, Serialize};
 
 use super::folder::{self, Folder};
 use super::manifest::World;
 use crate::access::random_bytes;
+use crate::asset::Settlement;
 use crate::chain::account_of;
 use crate::config;
 use crate::error::Error;
@@ -21,6 +22,9 @@ pub(super) struct Secrets {
     pub demo: String,
     pepper: String,
     data_key: String,
+    /// Of the account that sends on the demo's chain; none for a demo that settles in its book.
+    #[serde(default)]
+    signer_key: Option<String>,
     /// The key of every wallet of the demo, for who wants to sign with one.
     private_keys: BTreeMap<Address, String>,
     /// None until the world is whole.
@@ -28,11 +32,16 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    pub(super) fn generate() -> Result<Self, Error> {
+    pub(super) fn generate(settlement: Settlement) -> Result<Self, Error> {
+        let signer_key = match settlement {
+            Settlement::Book => None,
+            Settlement::Evm => Some(HEXLOWER.encode(&new_key()?.0)),
+        };
         Ok(Self {
             demo: RequestId::generate().to_string(),
             pepper: HEXLOWER.encode(&random_bytes::<32>()?),
             data_key: HEXLOWER.encode(&random_bytes::<32>()?),
+            signer_key,
             private_keys: BTreeMap::new(),
             world: None,
         })
@@ -65,17 +74,29 @@ impl Secrets {
         })
     }
 
+    pub(super) fn settlement(&self) -> Settlement {
+        match self.signer_key {
+            None => Settlement::Book,
+            Some(_) => Settlement::Evm,
+        }
+    }
+
+    /// Only where units settle on a chain.
+    pub(super) fn signer_key(&self) -> Result<SecretBox<[u8; 32]>, Failure> {
+        key(self.signer_key.as_deref().unwrap_or_default())
+    }
+
+    pub(super) fn signer(&self) -> Result<Address, Failure> {
+        let signer = account_of(self.signer_key()?.expose_secret());
+        signer.ok_or_else(not_a_key)
+    }
+
     /// A new wallet whose key is kept.
     pub(super) fn new_wallet(&mut self) -> Result<Address, Error> {
-        loop {
-            let private_key = random_bytes::<32>()?;
-            // All but one in 2^127 are keys.
-            if let Some(wallet) = account_of(&private_key) {
-                let text = Hash32::from_bytes(private_key).to_string();
-                self.private_keys.insert(wallet, text);
-                return Ok(wallet);
-            }
-        }
+        let (private_key, wallet) = new_key()?;
+        let text = Hash32::from_bytes(private_key).to_string();
+        self.private_keys.insert(wallet, text);
+        Ok(wallet)
     }
 
     pub(super) fn new_wallets(&mut self, count: usize) -> Result<Vec<Address>, Error> {
@@ -83,9 +104,23 @@ impl Secrets {
     }
 }
 
+/// A private key and the account that it controls.
+fn new_key() -> Result<([u8; 32], Address), Error> {
+    loop {
+        let key = random_bytes::<32>()?;
+        // All but one in 2^127 are keys.
+        if let Some(account) = account_of(&key) {
+            return Ok((key, account));
+        }
+    }
+}
+
 fn key(text: &str) -> Result<SecretBox<[u8; 32]>, Failure> {
     let bytes = HEXLOWER.decode(text.as_bytes()).ok();
     let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    let bytes = bytes.ok_or_else(|| Failure::usage("secrets.json has a key that is none; --reset begins anew"))?;
-    Ok(SecretBox::new(Box::new(bytes)))
+    Ok(SecretBox::new(Box::new(bytes.ok_or_else(not_a_key)?)))
+}
+
+fn not_a_key() -> Failure {
+    Failure::usage("secrets.json has a key that is none; --reset begins anew")
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use super::secrets::Secrets;
 use super::setup::{self, People};
 use crate::access::{self, Role, Scope};
 use crate::app::App;
-use crate::asset::Asset;
+use crate::asset::{Asset, Settlement};
 use crate::compliance::{self, SANCTIONS_SAMPLE, SanctionsFile, Shrink};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -20,8 +21,10 @@ use crate::error::Error;
 use crate::identity::{self, ClaimData, ClaimTerms};
 use crate::ledger::Freeze;
 use crate::mint::{Issued, MintLine, Request, Stored, Verdict};
+use crate::operation::Status;
 use crate::servicing::{self, CollateralUpdate};
-use crate::types::{Address, Amount, CountryCode, Timestamp, TopicName};
+use crate::settlement;
+use crate::types::{Address, Amount, CountryCode, OperationId, Timestamp, TopicName};
 
 /// What the trusted issuer is trusted for; the first three it claims of recipients.
 const PERSON_TOPICS: [&str; 3] = ["knowYourCustomer", "antiMoneyLaundering", "accreditedInvestor"];
@@ -36,11 +39,17 @@ const FIRST_HOLDERS: usize = 8;
 /// Whole units.
 const EQUITY_EACH: &str = "250";
 const STABLECOIN_EACH: &str = "1000";
+/// How long the node's blocks may take, on a machine that is busy.
+const SITE_LOOK: Duration = Duration::from_millis(50);
+const SITE_LOOKS_MAX: u32 = 1_200;
+const FINAL_WITHIN: Duration = Duration::from_secs(60);
 
 struct Issue {
     equity: Asset,
     stablecoin: Asset,
     paused: Asset,
+    /// What was asked of the chain for them.
+    operations: Vec<OperationId>,
 }
 
 /// A few transactions. The first leaves the mark; until the last the world is nobody's, and another start makes it anew.
@@ -48,11 +57,15 @@ pub(super) async fn make_world(app: &App, secrets: &mut Secrets) -> Result<World
     let people = setup::people(app, secrets).await?;
     renew_sanctions(app).await?;
     let recipients = cast::recipients(secrets)?;
-    let issue = issue_assets(app, &people).await?;
-    approve(app, &people, &recipients, &issue).await?;
+    let settlement = secrets.settlement();
+    wait_for_site(app, settlement).await?;
+    let issue = issue_assets(app, &people, settlement).await?;
+    let mut operations = issue.operations.clone();
+    operations.extend(approve(app, &people, &recipients, &issue).await?);
     let holders = recipients.approved.rchunks(FIRST_HOLDERS).next().unwrap_or_default();
-    mint(app, &people, &issue.equity, EQUITY_EACH, holders).await?;
-    mint(app, &people, &issue.stablecoin, STABLECOIN_EACH, holders).await?;
+    operations.push(mint(app, &people, &issue.equity, EQUITY_EACH, holders).await?);
+    operations.push(mint(app, &people, &issue.stablecoin, STABLECOIN_EACH, holders).await?);
+    finish(app, &operations).await?;
     Ok(World {
         users: people.into_manifest(),
         assets: Assets {
@@ -62,6 +75,34 @@ pub(super) async fn make_world(app: &App, secrets: &mut Secrets) -> Result<World
         },
         recipients,
     })
+}
+
+/// Waits until the chain's contracts have addresses; the book needs none.
+async fn wait_for_site(app: &App, settlement: Settlement) -> Result<(), Error> {
+    let site = async || match settlement {
+        Settlement::Book => Ok(()),
+        Settlement::Evm => app.db().read(settlement::site).await.map(|_| ()),
+    };
+    for _ in 0..SITE_LOOKS_MAX {
+        match site().await {
+            Err(Error::Unavailable(_)) => tokio::time::sleep(SITE_LOOK).await,
+            other => return other,
+        }
+    }
+    site().await
+}
+
+/// Waits until everything is final, so that the demo opens on a world at rest.
+async fn finish(app: &App, operations: &[OperationId]) -> Result<(), Error> {
+    for id in operations {
+        let operation = settlement::wait(app.db(), *id, FINAL_WITHIN).await?;
+        if operation.status != Status::Succeeded {
+            let why = operation.error.or(operation.hold).unwrap_or_default();
+            let (kind, status) = (operation.kind.text(), operation.status.text());
+            return Err(Error::internal(format!("a {kind} of the demo is {status}: {why}")));
+        }
+    }
+    Ok(())
 }
 
 /// Imports the made-up sample with today's date, unless it was today already or somebody imported a list of their own.
@@ -86,33 +127,43 @@ pub(super) async fn renew_sanctions(app: &App) -> Result<(), Error> {
 }
 
 /// The admin creates the assets and grants the roles; who may do so unpauses two of them.
-async fn issue_assets(app: &App, people: &People) -> Result<Issue, Error> {
+async fn issue_assets(app: &App, people: &People, settlement: Settlement) -> Result<Issue, Error> {
     let (admin, emergency) = (people.ctx(app, Name::Admin)?, people.ctx(app, Name::Emergency)?);
     let (grants, policies) = (people.asset_grants(), Arc::clone(app.policy()));
     app.db()
         .write(move |tx| {
+            let mut operations = Vec::new();
             let mut create = |new| {
-                let (asset, _) = servicing::create(tx, &admin, &policies, new)?;
+                let (asset, operation) = servicing::create(tx, &admin, &policies, new)?;
+                operations.extend(operation);
                 let scope = Scope::Asset(asset.id);
                 access::grant(tx, &admin, scope, &grants)?;
                 // Given to whoever creates an asset; here it is the governor's.
                 access::revoke(tx, &admin, scope, &[(admin.actor.wallet, Role::Governance)])?;
                 Ok::<_, Error>(asset)
             };
-            let issue = Issue {
-                equity: create(offer::equity()?)?,
-                stablecoin: create(offer::stablecoin()?)?,
-                paused: create(offer::paused()?)?,
-            };
-            servicing::unpause(tx, &emergency, issue.equity.id)?;
-            servicing::unpause(tx, &emergency, issue.stablecoin.id)?;
-            Ok(issue)
+            let equity = create(offer::equity(settlement)?)?;
+            let stablecoin = create(offer::stablecoin(settlement)?)?;
+            let paused = create(offer::paused(settlement)?)?;
+            operations.push(servicing::unpause(tx, &emergency, equity.id)?);
+            operations.push(servicing::unpause(tx, &emergency, stablecoin.id)?);
+            Ok(Issue {
+                equity,
+                stablecoin,
+                paused,
+                operations,
+            })
         })
         .await
 }
 
 /// An officer registers people and trusts an issuer; the issuer makes its claims; the custodian freezes.
-async fn approve(app: &App, people: &People, recipients: &Recipients, issue: &Issue) -> Result<(), Error> {
+async fn approve(
+    app: &App,
+    people: &People,
+    recipients: &Recipients,
+    issue: &Issue,
+) -> Result<Vec<OperationId>, Error> {
     let officer = people.ctx(app, Name::Officer)?;
     let issuer = people.ctx(app, Name::TrustedIssuer)?;
     let custodian = people.ctx(app, Name::Custodian)?;
@@ -130,10 +181,17 @@ async fn approve(app: &App, people: &People, recipients: &Recipients, issue: &Is
                 expires_at: issuer.now.plus_seconds(COLLATERAL_SECONDS),
             };
             servicing::update_collateral(tx, &issuer, stablecoin, collateral)?;
+            let mut operations = Vec::new();
             for address in &recipients.frozen {
-                servicing::freeze_address(tx, &custodian, equity, *address, Freeze::Frozen)?;
+                operations.extend(servicing::freeze_address(
+                    tx,
+                    &custodian,
+                    equity,
+                    *address,
+                    Freeze::Frozen,
+                )?);
             }
-            Ok(())
+            Ok(operations)
         })
         .await
 }
@@ -174,7 +232,13 @@ fn claim(
 }
 
 /// The same to each, through the lane that every mint passes.
-async fn mint(app: &App, people: &People, asset: &Asset, each: &str, recipients: &[Address]) -> Result<(), Error> {
+async fn mint(
+    app: &App,
+    people: &People,
+    asset: &Asset,
+    each: &str,
+    recipients: &[Address],
+) -> Result<OperationId, Error> {
     let ctx = people.ctx(app, Name::Issuer)?;
     let amount = Amount::parse_whole(each, asset.decimals.get()).map_err(Error::internal)?;
     let lines = recipients.iter().map(|recipient| MintLine {
@@ -190,7 +254,7 @@ async fn mint(app: &App, people: &People, asset: &Asset, each: &str, recipients:
         render: nothing_to_render,
     };
     match app.lanes().submit(request).await? {
-        Verdict::Accepted(_) => Ok(()),
+        Verdict::Accepted(issued) => Ok(issued.operation.id),
         Verdict::Refused(error) => Err(error),
         Verdict::Replayed(_) | Verdict::Stale => {
             Err(Error::internal("a mint of the demo was neither made nor refused"))
