@@ -106,6 +106,7 @@ impl Session {
     pub(super) fn gauge(&self, view: &View) {
         let wei: f64 = view.balance.to_string().parse().unwrap_or(0.0);
         metrics::gauge!("settlement_signer_balance").set(wei / 1e18);
+        metrics::gauge!("settlement_drift").set(whole(self.watch.drift));
         metrics::gauge!("settlement_head").set(whole(view.head.number));
         metrics::gauge!("settlement_in_flight").set(whole(count(self.sender.in_flight())));
         let now = self.driver.now().seconds();

@@ -1,7 +1,6 @@
 //! What happens on the chain without us, and whether the books still say what the chain says.
 
 use super::Session;
-use super::report::whole;
 use crate::chain::contracts::events;
 use crate::error::Error;
 use crate::settlement::sender::State;
@@ -119,7 +118,6 @@ impl Session {
         };
         let drift = u64::try_from(found.drift.len()).unwrap_or(u64::MAX);
         self.watch.drift = drift;
-        metrics::gauge!("settlement_drift").set(whole(drift));
         tell(&found.drift);
         tracing::info!(
             block = found.block,
