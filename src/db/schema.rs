@@ -456,6 +456,7 @@ diesel::table! {
         attention_since -> Nullable<Instant>,
         assigned_at -> Instant,
         finished_at -> Nullable<Instant>,
+        gas_used -> Nullable<BigInt>,
     }
 }
 
@@ -622,6 +623,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    chain_resolutions (chain_id, sender, nonce) {
+        chain_id -> BigInt,
+        sender -> Binary,
+        nonce -> BigInt,
+        decision -> Text,
+        reason -> Text,
+        refusal -> Nullable<Text>,
+        requested_at -> Instant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     api_keys,
@@ -663,4 +679,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     rate_plans,
     rate_limit_keys,
     quotas,
+    chain_resolutions,
 );

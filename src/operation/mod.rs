@@ -54,7 +54,7 @@ pub fn of_numbers(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<Ve
     store::of_numbers(tx, asset, numbers)
 }
 
-/// Notes how far operations have come that are not final; they are not held any more.
+/// Notes how far operations have come that are not final; they are not held any more, and need nobody.
 pub fn advance(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64], status: Status) -> Result<(), Error> {
     store::advance(tx, asset, numbers, status)
 }
@@ -95,6 +95,11 @@ pub fn call_for_attention(
     now: Timestamp,
 ) -> Result<(), Error> {
     store::call_for_attention(tx, asset, numbers, reason, now)
+}
+
+/// Open operations that need a person, those that have needed one for longest first.
+pub fn needing_a_person(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Operation>, Error> {
+    store::needing_a_person(tx, limit)
 }
 
 /// Stored answers of these keys, by key: one query. The caller compares fingerprints with [`Remembered::replay`].

@@ -148,6 +148,8 @@ pub(super) fn advance(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64], status: 
     let change = (
         operations::status.eq(status.text()),
         operations::hold_reason.eq(None::<String>),
+        operations::attention_reason.eq(None::<String>),
+        operations::attention_since.eq(None::<Timestamp>),
     );
     on!(tx, c => diesel::update(open).set(change).execute(c))?;
     Ok(())
@@ -202,6 +204,16 @@ pub(super) fn call_for_attention(
     );
     on!(tx, c => diesel::update(open).set(change).execute(c))?;
     Ok(())
+}
+
+pub(super) fn needing_a_person(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Operation>, Error> {
+    let query = operations::table
+        .filter(operations::attention_since.is_not_null())
+        .filter(operations::finished_at.is_null())
+        .order((operations::attention_since, operations::asset_id, operations::sequence))
+        .limit(limit);
+    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+    rows.into_iter().map(Operation::try_from).collect()
 }
 
 type KeyRow = (
