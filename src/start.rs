@@ -17,7 +17,7 @@ use crate::policy::PolicySet;
 use crate::server::{self, Shape};
 use crate::settlement::sender::Policy;
 use crate::settlement::{self, Driver};
-use crate::{compliance, identity, job, operation, policy, telemetry};
+use crate::{compliance, identity, job, mint, operation, policy, telemetry};
 
 /// The background work.
 const JOBS: &[Job] = &[Job {
@@ -131,6 +131,7 @@ pub(crate) async fn settle(
         },
         now: Arc::new(move || clock.now()),
         owner,
+        judging: judging(app),
     };
     match driver.rpc.verify_chain_id().await {
         Ok(()) => join_chain(&driver).await?,
@@ -147,6 +148,12 @@ pub(crate) async fn settle(
     }
     tracing::info!(chain = chain.id, name = %chain.name, "settling on this chain");
     Ok(Some(tokio::spawn(driver.run(cancel))))
+}
+
+/// How settlement asks issuance about mints that wait.
+pub fn judging(app: &App) -> settlement::Judging {
+    let app = app.clone();
+    Arc::new(move |tx, asset, mints| mint::again(tx, app.lanes().judge(), asset, mints))
 }
 
 /// Waits until settlement has put its work down and let the key go; what it was doing is in the database either way.

@@ -8,6 +8,7 @@
 //!
 //! A request is all or nothing. After a crash every request whose answer was sent is there once, and nothing else is.
 
+mod again;
 mod check;
 mod events;
 mod facts;
@@ -16,6 +17,7 @@ mod model;
 mod round;
 mod rules;
 
+pub use again::again;
 pub use check::{CheckReport, check};
 pub use lane::Lanes;
 pub use model::{After, Issued, MintLine, Request, Stored, Target, Verdict};

@@ -40,7 +40,7 @@ pub(super) fn succeed(
     tx: &mut Tx<'_>,
     asset: AssetId,
     numbers: &[i64],
-    proof: Proof,
+    proof: Option<Proof>,
     now: Timestamp,
 ) -> Result<(), Error> {
     let asset = asset::lock(tx, asset)?;
@@ -67,7 +67,7 @@ pub(super) fn succeed(
         event(
             operation,
             action,
-            json!({ "number": operation.sequence, "settled": proof.to_json() }),
+            json!({ "number": operation.sequence, "settled": proof.map(Proof::to_json) }),
         )
     });
     audit::append(tx, now, events.collect())

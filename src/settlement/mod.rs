@@ -17,6 +17,7 @@ mod model;
 mod observe;
 mod plan;
 mod reconcile;
+mod resolve;
 pub mod sender;
 mod store;
 
@@ -24,8 +25,9 @@ use std::time::Duration;
 
 pub use driver::{Driver, Settings};
 pub use health::{Health, health};
-pub use model::{ChainRecord, Contracts, Look, Placement, SettledIn};
+pub use model::{ChainRecord, Contracts, Judging, Look, Placement, Ruling, Sendable, SettledIn};
 pub use reconcile::{Reconciled, reconcile};
+pub use resolve::{Case, Decision, Progress, cases, decide, progress};
 
 use crate::asset::Settlement;
 use crate::chain::contracts::factory::Implementation;

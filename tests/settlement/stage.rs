@@ -8,16 +8,21 @@ use moneyer::asset::{AssetKind, Settlement};
 use moneyer::chain::contracts::{returned, token};
 use moneyer::chain::{Call, Rpc, Signer};
 use moneyer::config::{Chain, Endpoint, Finality, KeySource};
-use moneyer::operation::{self, Operation};
+use moneyer::operation::{self, Operation, Status};
 use moneyer::settlement::sender::Policy;
-use moneyer::settlement::{self, Driver, Settings};
-use moneyer::types::{Address, Amount, OperationId, RequestId};
+use moneyer::settlement::{self, Driver, Reconciled, Settings};
+use moneyer::types::{Address, Amount, Hash32, OperationId, RequestId};
+use reqwest::Method;
 use secrecy::SecretBox;
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::node::{Mining, Node, Options};
-use crate::support::{Database, Server};
+use crate::node::{ACCOUNTS, Mining, Node, Options};
+use crate::proxy::Proxy;
+use crate::support::abi::to_hex;
+use crate::support::evm::transact;
+use crate::support::{Database, Server, batch};
 
 /// The key of the first account that anvil gives money to; everybody knows it.
 const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
@@ -26,6 +31,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Stage {
     pub node: Node,
+    /// Between settlement and the node, where the stage was asked for one.
+    proxy: Option<Proxy>,
     pub server: Server,
     pub chain: Chain,
     settling: Option<Settling>,
@@ -64,14 +71,40 @@ impl Stage {
     pub async fn start_on(database: Database, options: Options) -> Self {
         let node = Node::start(options);
         let chain = chain_at(&node.url());
+        Self::open(database, node, None, chain).await
+    }
+
+    /// A node with a block whenever one is useful, a network that can be bad, and settings of the chain.
+    pub async fn start_bad(database: Database, settings: impl FnOnce(&mut Chain)) -> Self {
+        Self::start_bad_through(database, |_, chain| settings(chain)).await
+    }
+
+    /// The same where the settings are about the node too.
+    pub async fn start_bad_through(database: Database, settings: impl FnOnce(&Node, &mut Chain)) -> Self {
+        let node = Node::start(Options {
+            mining: Mining::Quick,
+            ..Options::default()
+        });
+        let proxy = Proxy::start(node.address());
+        let mut chain = chain_at(&proxy.url());
+        settings(&node, &mut chain);
+        Self::open(database, node, Some(proxy), chain).await
+    }
+
+    async fn open(database: Database, node: Node, proxy: Option<Proxy>, chain: Chain) -> Self {
         let mut stage = Self {
             server: Server::start(database).await,
             node,
+            proxy,
             chain,
             settling: None,
         };
         stage.settle().await;
         stage
+    }
+
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().unwrap()
     }
 
     /// Starts settlement, as a process that comes up does.
@@ -84,11 +117,16 @@ impl Stage {
 
     /// Ends settlement between any two steps, as a crash does: nothing is put down, the lease is not released.
     pub async fn crash(&mut self) {
+        self.kill_settling().await;
+        self.take_lease_away().await;
+    }
+
+    /// The first half of [`Self::crash`]: what the process had begun in the database may still be on its way.
+    pub async fn kill_settling(&mut self) {
         let settling = self.settling.take().unwrap();
         settling.task.abort();
         let _ = settling.task.await;
         drop(settling.cancel);
-        self.take_lease_away().await;
     }
 
     /// Whoever holds the key holds it no more: what is still on its way from there is refused.
@@ -105,6 +143,11 @@ impl Stage {
         assert!(taken.await.unwrap().is_some());
     }
 
+    /// How many transactions of our signer are mined.
+    pub fn count(&self) -> u64 {
+        self.node.count(ACCOUNTS[0])
+    }
+
     pub async fn stop_settling(&mut self) {
         let settling = self.settling.take().unwrap();
         settling.cancel.cancel();
@@ -116,6 +159,19 @@ impl Stage {
             self.stop_settling().await;
         }
         self.server.finish().await;
+    }
+
+    /// As [`Self::finish`], and books and chain agree. Makes the blocks that this takes.
+    pub async fn finish_in_agreement(self) {
+        let rpc = Rpc::connect(&self.chain).unwrap();
+        let found = self
+            .wait("books at one block", async || {
+                self.node.mine(1);
+                settlement::reconcile(self.server.app.db(), &rpc).await.unwrap()
+            })
+            .await;
+        assert_eq!(found.drift, Vec::<String>::new());
+        self.finish().await;
     }
 
     // --- assets and operations --------------------------------------------------------------------------------------
@@ -143,6 +199,115 @@ impl Stage {
             operation.status.is_final().then_some(operation)
         })
         .await
+    }
+
+    /// Mints to so many recipients, each the same, without waiting for the chain.
+    pub async fn accept(&self, token: &Address, recipients: &[Address], amount: u64) -> OperationId {
+        let issuer = self.server.world.issuer.clone();
+        let answer = self
+            .server
+            .request(Method::POST, &issuer, &Server::mint_path(token))
+            .header("Prefer", "respond-async")
+            .json(&batch(recipients, amount))
+            .send()
+            .await;
+        assert_eq!(answer.status, 202, "{:?}", answer.body);
+        OperationId::parse(answer.header("x-operation-id").unwrap()).unwrap()
+    }
+
+    /// As [`Self::ended`], on a node that makes no blocks by itself.
+    pub async fn ended_by_mining(&self, id: OperationId) -> Operation {
+        self.wait("an operation to end", async || {
+            self.node.mine(1);
+            let operation = self.operation(id).await;
+            operation.status.is_final().then_some(operation)
+        })
+        .await
+    }
+
+    /// An asset whose contract stands, that nobody holds yet, on a node that makes no more blocks by itself.
+    pub async fn quiet_asset(&self, symbol: &str) -> Address {
+        let token = self.asset(symbol).await;
+        self.until_mintable(&[token]).await;
+        self.node.stop_mining();
+        token
+    }
+
+    /// Everything that stands before a first mint of these assets is final: contracts, registrations, starts.
+    pub async fn until_mintable(&self, tokens: &[Address]) {
+        let world = &self.server.world;
+        let (from, mut ids) = (world.recipients.len() - 1, Vec::new());
+        for token in tokens {
+            ids.push(self.accept(token, &world.recipients[from..], 1).await);
+        }
+        for id in ids {
+            assert_eq!(self.ended(id).await.status, Status::Succeeded);
+        }
+    }
+
+    /// The operation once it is as far as this.
+    pub async fn until(&self, id: OperationId, status: Status) {
+        self.wait(status.text(), async || {
+            (self.operation(id).await.status == status).then_some(())
+        })
+        .await;
+    }
+
+    /// The transactions that were signed for an operation, the newest last.
+    pub async fn signed(&self, id: OperationId) -> Vec<Hash32> {
+        let found = self.server.read(move |tx| {
+            let operation = operation::find(tx, id)?;
+            settlement::transactions_of(tx, &operation)
+        });
+        found.await.into_iter().map(|settled| settled.hash).collect()
+    }
+
+    /// The hashes of the transactions that wait in the pool, once there are so many.
+    pub async fn pool(&self, count: usize) -> Vec<String> {
+        self.wait("the pool", async || {
+            let (pending, _) = self.node.pool();
+            (pending.len() == count).then_some(pending)
+        })
+        .await
+    }
+
+    /// Each of the mints has succeeded and gave each of the recipients so much, once; books and chain agree.
+    pub async fn every_mint_is_there_once(&self, token: Address, ids: &[OperationId], recipients: &[Address]) {
+        for id in ids {
+            let ended = self.ended(*id).await;
+            assert_eq!(ended.status, Status::Succeeded, "{:?}", ended.error);
+        }
+        let each = u64::try_from(ids.len()).unwrap();
+        for recipient in recipients {
+            assert_eq!(self.balance(token, *recipient).await, Amount::from(each));
+        }
+        let asset = self.server.asset(&token).await;
+        assert_eq!(self.supply(token).await, asset.supply);
+        assert_eq!(asset.pending, Amount::ZERO);
+    }
+
+    /// What `moneyer check` would say of the chain.
+    pub async fn reconciled(&self) -> Reconciled {
+        self.wait("books at one block", async || {
+            let rpc = Rpc::connect(&self.chain).unwrap();
+            settlement::reconcile(self.server.app.db(), &rpc).await.unwrap()
+        })
+        .await
+    }
+
+    /// Sends as anybody, and waits for the block.
+    pub fn send(&self, from: &str, to: Address, data: &[u8]) -> Hash32 {
+        self.node.impersonate(from);
+        if from != ACCOUNTS[0] {
+            self.node.set_balance(from, 10_u128.pow(20));
+        }
+        let data = format!("0x{}", to_hex(data));
+        let receipt = transact(
+            &self.node,
+            json!({ "from": from, "to": to.to_string(), "data": data, "gas": "0x100000" }),
+        );
+        assert_eq!(receipt["status"], "0x1", "{receipt}");
+        Hash32::parse(receipt["transactionHash"].as_str().unwrap()).unwrap()
     }
 
     /// Asks until there is an answer.
@@ -201,5 +366,6 @@ pub async fn driver(server: &Server, chain: &Chain) -> Driver {
         },
         now: Arc::new(|| Clock::System.now()),
         owner: RequestId::generate().to_string(),
+        judging: moneyer::start::judging(&server.app),
     }
 }

@@ -55,6 +55,8 @@ pub enum Mining {
     Manual,
     /// A block per transaction, and one every so many seconds.
     Every(u64),
+    /// A block per transaction, and four every second: what waits for further blocks does not wait for long.
+    Quick,
 }
 
 #[derive(Clone, Debug)]
@@ -270,6 +272,10 @@ impl Node {
             Mining::Manual => arguments.push("--no-mining".to_owned()),
             Mining::Every(seconds) => {
                 add("block-time", seconds.to_string());
+                arguments.push("--mixed-mining".to_owned());
+            }
+            Mining::Quick => {
+                add("block-time", "0.25".to_owned());
                 arguments.push("--mixed-mining".to_owned());
             }
         }

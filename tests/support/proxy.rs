@@ -53,6 +53,8 @@ struct State {
     chance: Option<Chance>,
     /// The proxy knows no later block.
     head: Option<u64>,
+    /// So much of every hundred units of gas is what estimates say.
+    estimate_percent: Option<u64>,
     counts: HashMap<String, u64>,
     injected: u64,
 }
@@ -128,6 +130,11 @@ impl Proxy {
         self.state().head = Some(block);
     }
 
+    /// Estimates of gas are wrong from now on: so much of every hundred.
+    pub fn estimate(&self, percent: u64) {
+        self.state().estimate_percent = Some(percent);
+    }
+
     pub fn catch_up(&self) {
         self.state().head = None;
     }
@@ -138,6 +145,7 @@ impl Proxy {
         state.rules.clear();
         state.chance = None;
         state.head = None;
+        state.estimate_percent = None;
     }
 
     // --- what happened ----------------------------------------------------------------------------------------------
@@ -205,11 +213,17 @@ impl State {
 fn serve(client: &TcpStream, upstream: SocketAddr, state: &Mutex<State>) {
     let Some(body) = read_request(client) else { return };
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let (fault, head) = {
+    let (fault, glass) = {
         let mut state = state.lock().unwrap();
-        (state.choose(&methods_of(&request)), state.head)
+        let fault = state.choose(&methods_of(&request));
+        let glass = Glass {
+            head: state.head,
+            estimate_percent: state.estimate_percent,
+            null_receipts: fault == Some(Fault::NullReceipts),
+        };
+        (fault, glass)
     };
-    let forward = || forward(upstream, &request, head, fault == Some(Fault::NullReceipts));
+    let forward = || forward(upstream, &request, glass);
 
     match fault {
         Some(Fault::Refuse) => {}
@@ -279,10 +293,18 @@ fn calls_of(request: &Value) -> impl Iterator<Item = &Value> {
         .iter()
 }
 
-/// The node's status and answer, as a node would give it that knows no block after `head`.
-fn forward(upstream: SocketAddr, request: &Value, head: Option<u64>, null_receipts: bool) -> Option<(u16, String)> {
+/// Through which a client sees the node.
+#[derive(Clone, Copy)]
+struct Glass {
+    head: Option<u64>,
+    estimate_percent: Option<u64>,
+    null_receipts: bool,
+}
+
+/// The node's status and answer, as a node would give it that knows no block after the glass's head.
+fn forward(upstream: SocketAddr, request: &Value, glass: Glass) -> Option<(u16, String)> {
     let mut asked = request.clone();
-    if let Some(head) = head {
+    if let Some(head) = glass.head {
         each(&mut asked, |call| pin(call, head));
     }
     let (status, body) = exchange(upstream, asked.to_string().as_bytes(), Duration::from_secs(60)).ok()?;
@@ -291,7 +313,7 @@ fn forward(upstream: SocketAddr, request: &Value, head: Option<u64>, null_receip
     each(&mut answer, |one| {
         let call = calls_of(request).find(|call| call["id"] == one["id"]);
         let method = call.and_then(|call| call["method"].as_str()).unwrap_or_default();
-        censor(method, &mut one["result"], head, null_receipts);
+        censor(method, &mut one["result"], glass);
         if one.get("error").is_some() {
             one.as_object_mut().unwrap().remove("result");
         }
@@ -323,7 +345,12 @@ fn pin(call: &mut Value, head: u64) {
     }
 }
 
-fn censor(method: &str, result: &mut Value, head: Option<u64>, null_receipts: bool) {
+fn censor(method: &str, result: &mut Value, glass: Glass) {
+    let Glass {
+        head,
+        estimate_percent,
+        null_receipts,
+    } = glass;
     // What has no number is not mined.
     let unseen = |block: &Value| !block.is_null() && head.is_some_and(|head| number(block) > head.into());
     match method {
@@ -333,6 +360,11 @@ fn censor(method: &str, result: &mut Value, head: Option<u64>, null_receipts: bo
         "eth_getLogs" => {
             if let Some(logs) = result.as_array_mut() {
                 logs.retain(|log| !unseen(&log["blockNumber"]));
+            }
+        }
+        "eth_estimateGas" if !result.is_null() => {
+            if let Some(percent) = estimate_percent {
+                *result = json!(hex(number(result) * u128::from(percent) / 100));
             }
         }
         "eth_blockNumber" => {

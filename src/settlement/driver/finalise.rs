@@ -15,20 +15,42 @@ use crate::settlement::finish::{self, Proof};
 use crate::settlement::model::Part;
 use crate::settlement::sender::{Attempt, Content, Event, Intent, Outcome, Sender};
 use crate::settlement::store;
-use crate::types::{Address, Amount, AssetId};
+use crate::types::{Address, Amount, AssetId, Timestamp};
+
+/// Transactions in a row that tell the registry and are reverted before a person is called.
+const REGISTRY_REVERTS_MAX: i64 = 3;
 
 /// What is to be said to the operations of an intent.
 #[derive(Clone, Debug, Default)]
-struct Ends {
-    succeeded: Vec<(AssetId, i64)>,
-    failed: Vec<(AssetId, i64, String)>,
+pub(super) struct Ends {
+    pub succeeded: Vec<(AssetId, i64)>,
+    pub failed: Vec<(AssetId, i64, String)>,
     /// They go back into the queue: their work never had an effect, and what stood in its way is final.
-    again: Vec<(AssetId, i64)>,
+    pub again: Vec<(AssetId, i64)>,
     /// Wallets that the registry is to be told of again.
-    registrations_again: bool,
-    attention: Option<String>,
+    pub registrations_again: bool,
+    pub attention: Option<Alarm>,
     /// They stay as they are and need a person.
-    flagged: Vec<(AssetId, i64)>,
+    pub flagged: Vec<(AssetId, i64)>,
+}
+
+/// Why a person should look at a transaction that is final.
+#[derive(Clone, Debug)]
+pub(super) struct Alarm {
+    code: &'static str,
+    reason: String,
+}
+
+impl Alarm {
+    /// The receipt is not what was sent.
+    fn result(reason: String) -> Option<Self> {
+        Some(Self { code: "result", reason })
+    }
+
+    fn reverted(reason: String) -> Option<Self> {
+        let code = "reverted";
+        Some(Self { code, reason })
+    }
 }
 
 impl Session {
@@ -43,13 +65,13 @@ impl Session {
         let hash = hash.ok_or_else(|| Error::internal(format!("nonce {nonce} is final without a hash")))?;
         let key = self.key;
         let part = self.driver.db.read(move |tx| store::part(tx, &key, nonce)).await?;
+        // The next view brings it.
+        let Some(receipt) = self.receipts.get(&hash).cloned() else {
+            return Ok(());
+        };
         let ends = match intent.outcome() {
-            Some(Outcome::Done) => match self.receipts.get(&hash) {
-                Some(receipt) => self.done(&part, receipt).await?,
-                // The next view brings it.
-                None => return Ok(()),
-            },
-            Some(Outcome::Reverted) => self.reverted(&part).await?,
+            Some(Outcome::Done) => self.done(&part, &receipt).await?,
+            Some(Outcome::Reverted) => self.reverted(nonce, &part).await?,
             Some(Outcome::NotDone) | None => not_done(&intent, &part),
         };
         let proof = Proof {
@@ -58,26 +80,26 @@ impl Session {
             block_number: mined.block,
             block_hash: mined.block_hash,
         };
-        self.commit(nonce, ends, proof).await
+        self.commit(nonce, ends, proof, receipt.gas_used).await
     }
 
     /// The intent's row becomes final in the commit that settles its operations.
-    async fn commit(&mut self, nonce: u64, ends: Ends, proof: Proof) -> Result<(), Error> {
+    async fn commit(&mut self, nonce: u64, ends: Ends, proof: Proof, gas_used: u64) -> Result<(), Error> {
         let mut after: Sender = self.sender.clone();
         after.step(Event::Finalised { nonce });
         let changed: Vec<Intent> = after.take_changed();
         let (key, now, count) = (self.key, self.driver.now(), ends.succeeded.len());
-        if let Some(reason) = &ends.attention {
-            metrics::counter!("settlement_alarms_total", "reason" => "result").increment(1);
-            tracing::error!(nonce, transaction = %proof.transaction, "settlement needs a person: {reason}");
-        }
         let failed = ends.failed.len();
+        let alarm = ends.attention.clone();
         self.write(move |tx| {
             for intent in &changed {
                 store::save_intent(tx, &key, intent, now)?;
             }
-            store::set_finished(tx, &key, nonce, now)?;
-            settle(tx, &ends, proof, now)?;
+            store::set_finished(tx, &key, nonce, Some(gas_used), now)?;
+            settle(tx, &ends, Some(proof), now)?;
+            if let Some(alarm) = &ends.attention {
+                store::set_attention(tx, &key, nonce, Some((alarm.code, now)))?;
+            }
             match ends.registrations_again {
                 true => store::change_entries_of(tx, &key, nonce, now),
                 false => Ok(()),
@@ -85,6 +107,11 @@ impl Session {
         })
         .await?;
         self.sender = after;
+        if let Some(Alarm { code, reason }) = alarm {
+            self.flagged = self.flagged.saturating_add(1);
+            metrics::counter!("settlement_alarms_total", "reason" => code).increment(1);
+            tracing::error!(nonce, transaction = %proof.transaction, "settlement needs a person: {reason}");
+        }
         metrics::counter!("settlement_operations_total", "result" => "succeeded")
             .increment(u64::try_from(count).unwrap_or(0));
         metrics::counter!("settlement_operations_total", "result" => "failed")
@@ -108,7 +135,7 @@ impl Session {
         match minted_as_planned(token, expected, receipt) {
             Ok(()) => Ok(all),
             Err(reason) => Ok(Ends {
-                attention: Some(reason),
+                attention: Alarm::result(reason),
                 flagged: part.operations.clone(),
                 ..Ends::default()
             }),
@@ -116,7 +143,7 @@ impl Session {
     }
 
     /// The transaction was mined without effect. Who is at fault fails; who is not goes again, as a new intent (rule 15).
-    async fn reverted(&self, part: &Part) -> Result<Ends, Error> {
+    async fn reverted(&self, nonce: u64, part: &Part) -> Result<Ends, Error> {
         match part.kind.as_str() {
             "mint" => {}
             "change" => {
@@ -127,13 +154,14 @@ impl Session {
                     .map(|(asset, number)| (*asset, *number, reason.to_owned()));
                 return Ok(Ends {
                     failed: failed.collect(),
-                    attention: Some(reason.to_owned()),
+                    attention: Alarm::reverted(reason.to_owned()),
                     ..Ends::default()
                 });
             }
+            "registry" => return self.registry_reverted(nonce).await,
             kind => {
                 return Ok(Ends {
-                    attention: Some(format!("a transaction of kind {kind} was reverted")),
+                    attention: Alarm::reverted(format!("a transaction of kind {kind} was reverted")),
                     ..Ends::default()
                 });
             }
@@ -159,6 +187,24 @@ impl Session {
         Ok(ends)
     }
 
+    /// Telling the registry twice does no harm, so it is told again; when that does not help a person is called, and the
+    /// mints to its wallets wait.
+    async fn registry_reverted(&self, nonce: u64) -> Result<Ends, Error> {
+        let key = self.key;
+        let times = REGISTRY_REVERTS_MAX;
+        let gives_up = self
+            .driver
+            .db
+            .read(move |tx| store::is_giving_up(tx, &key, "registry", nonce, times))
+            .await?;
+        let reason = format!("the registry reverted {times} times in a row: its wallets wait");
+        Ok(Ends {
+            registrations_again: !gives_up,
+            attention: Alarm::reverted(reason).filter(|_| gives_up),
+            ..Ends::default()
+        })
+    }
+
     async fn sort(&self, ends: &mut Ends, token: Address, registry: Address, mint: &Mint) -> Result<(), Error> {
         let operation = (mint.operation.asset, mint.operation.sequence);
         match self.fault_of(token, registry, mint).await? {
@@ -180,7 +226,10 @@ fn not_done(intent: &Intent, part: &Part) -> Ends {
             .map(|(asset, number)| (*asset, *number, reason.to_owned()));
         return Ends {
             failed: failed.collect(),
-            attention: Some(reason.to_owned()),
+            attention: Some(Alarm {
+                code: "refused_for_good",
+                reason: reason.to_owned(),
+            }),
             ..Ends::default()
         };
     }
@@ -191,15 +240,17 @@ fn not_done(intent: &Intent, part: &Part) -> Ends {
     }
 }
 
-fn settle(tx: &mut Tx<'_>, ends: &Ends, proof: Proof, now: crate::types::Timestamp) -> Result<(), Error> {
+/// Without a proof it is a person's word that ends them.
+pub(super) fn settle(tx: &mut Tx<'_>, ends: &Ends, proof: Option<Proof>, now: Timestamp) -> Result<(), Error> {
     for (asset, numbers) in by_asset(&ends.succeeded) {
         finish::succeed(tx, asset, &numbers, proof, now)?;
     }
     for (asset, number, reason) in &ends.failed {
-        finish::fail(tx, *asset, *number, reason, Some(proof), now)?;
+        finish::fail(tx, *asset, *number, reason, proof, now)?;
     }
     for (asset, numbers) in by_asset(&ends.flagged) {
-        let reason = ends.attention.as_deref().unwrap_or("the result is not what was sent");
+        let reason = ends.attention.as_ref().map(|alarm| alarm.reason.as_str());
+        let reason = reason.unwrap_or("the result is not what was sent");
         operation::call_for_attention(tx, asset, &numbers, reason, now)?;
     }
     for (asset, numbers) in by_asset(&ends.again) {

@@ -1,6 +1,7 @@
 //! Mints on their way into a transaction.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::preflight::{Checked, Judged};
 use super::{Session, act};
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::ledger;
 use crate::operation::{self, Operation, Status};
 use crate::settlement::finish;
-use crate::settlement::model::{ChainRecord, Mirrored, Order, Placement};
+use crate::settlement::model::{ChainRecord, Mirrored, Order, Placement, Ruling, Sendable};
 use crate::settlement::plan::{Held, Waiting};
 use crate::settlement::sender::{Event, Intent, Work};
 use crate::settlement::store;
@@ -21,6 +22,8 @@ use crate::types::{Address, Amount, AssetId};
 pub(super) struct Mint {
     pub operation: Operation,
     pub lines: Vec<(Address, Amount)>,
+    /// How often a transaction with it ran out of gas.
+    pub starved: u32,
 }
 
 /// Mints of one asset that may share a transaction.
@@ -41,17 +44,50 @@ impl Session {
         if self.place(self.driver.settings.gas_per_transaction_max).is_none() {
             return Ok(false);
         }
+        let batch = self.judge_again(waiting, batch).await?;
         let Judged { checked, refused } = self.preflight(batch).await?;
         for (operation, reason) in refused {
-            let now = self.driver.now();
-            tracing::warn!(operation = %operation.id, %reason, "refused by the token before it was sent");
-            metrics::counter!("settlement_refused_total").increment(1);
-            self.write(move |tx| finish::fail(tx, operation.asset, operation.sequence, &reason, None, now))
-                .await?;
+            self.refuse(operation, reason).await?;
         }
         let Some(checked) = checked else { return Ok(true) };
         self.assign(checked).await?;
         Ok(true)
+    }
+
+    /// An operation that ends before it was in any transaction.
+    async fn refuse(&self, operation: Operation, reason: String) -> Result<(), Error> {
+        let now = self.driver.now();
+        tracing::warn!(operation = %operation.id, %reason, "refused before it was sent");
+        metrics::counter!("settlement_refused_total").increment(1);
+        self.write(move |tx| finish::fail(tx, operation.asset, operation.sequence, &reason, None, now))
+            .await
+    }
+
+    /// Rule 14: whoever could hold when the mint was accepted may no longer be allowed to.
+    async fn judge_again(&self, waiting: &Waiting, mut batch: Batch) -> Result<Batch, Error> {
+        let (asset, judging) = (batch.placement.asset, Arc::clone(&self.driver.judging));
+        let sendable: Vec<Sendable> = batch.mints.iter().map(sendable).collect();
+        let mut rulings = self.driver.db.read(move |tx| judging(tx, asset, &sendable)).await?;
+        let mut held = Vec::new();
+        let (ruled, standing): (Vec<Mint>, Vec<Mint>) = batch
+            .mints
+            .into_iter()
+            .partition(|mint| rulings.contains_key(&mint.operation.sequence));
+        batch.mints = standing;
+        for mint in ruled {
+            let number = mint.operation.sequence;
+            match rulings.remove(&number) {
+                Some(Ruling::Fails(reason)) => self.refuse(mint.operation, reason).await?,
+                Some(Ruling::Waits(reason)) => held.push(Held {
+                    asset,
+                    numbers: vec![number],
+                    reason,
+                }),
+                None => {}
+            }
+        }
+        self.hold(std::slice::from_ref(waiting), held).await?;
+        Ok(batch)
     }
 
     /// Loads the lines and leaves out the mints whose recipients are not ready; those are held with the reason.
@@ -125,6 +161,13 @@ impl Session {
     }
 }
 
+fn sendable(mint: &Mint) -> Sendable {
+    Sendable {
+        number: mint.operation.sequence,
+        lines: mint.lines.clone(),
+    }
+}
+
 /// The mints of a stored intent, in the order of its lines.
 pub(super) fn load(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<Vec<Mint>, Error> {
     let operations = operation::of_numbers(tx, asset, numbers)?;
@@ -139,8 +182,10 @@ fn with_lines(tx: &mut Tx<'_>, asset: AssetId, operations: Vec<Operation>) -> Re
     for (number, line) in ledger::pending_lines_of(tx, asset, &numbers)? {
         lines.entry(number).or_default().push((line.recipient, line.amount));
     }
+    let starved = store::starved(tx, asset, &numbers)?;
     let mints = operations.into_iter().map(|operation| Mint {
         lines: lines.remove(&operation.sequence).unwrap_or_default(),
+        starved: starved.get(&operation.sequence).copied().unwrap_or(0),
         operation,
     });
     Ok(mints.collect())

@@ -11,6 +11,7 @@ mod finalise;
 mod mints;
 mod preflight;
 mod report;
+mod resolve;
 mod setup;
 mod watch;
 
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::model::{ChainRecord, Look, SenderKey};
+use super::model::{ChainRecord, Judging, Look, SenderKey};
 use super::plan::GasBook;
 use super::sender::{Event, Intent, Policy, Sender};
 use super::{join, store};
@@ -59,6 +60,8 @@ pub struct Driver {
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Names this process in the lease.
     pub owner: String,
+    /// Judges mints again before they are sent.
+    pub judging: Judging,
 }
 
 impl Driver {
@@ -148,6 +151,8 @@ struct Session {
     signer_fails: bool,
     /// What the database says about all this.
     told: Look,
+    /// Intents that ended and still need a person.
+    flagged: u64,
 }
 
 /// What an open intent is about, and how far its operations were told to be.
@@ -178,10 +183,11 @@ impl Session {
                 let intents = store::open_intents(tx, &key)?;
                 let about = about(tx, &key, &intents)?;
                 let sender = Sender::load(policy, intents, store::known(tx, &key)?);
-                Ok(Some((lease, chain, sender, about)))
+                let flagged = store::flagged_count(tx, &key)?;
+                Ok(Some((lease, chain, sender, about, flagged)))
             })
             .await?;
-        let Some((lease, chain, sender, about)) = loaded else {
+        let Some((lease, chain, sender, about, flagged)) = loaded else {
             return Ok(None);
         };
         tracing::info!(chain = key.chain_id, sender = %key.sender, fence = lease.fence, "this process sends for the key");
@@ -201,6 +207,7 @@ impl Session {
             is_met: false,
             ailing: None,
             signer_fails: false,
+            flagged,
         }))
     }
 
@@ -245,6 +252,7 @@ impl Session {
         let actions = self.sender.step(Event::Observed { view, now });
         self.count_reorg(&before);
         self.act(actions).await?;
+        self.resolve().await?;
         self.dispatch().await?;
         self.watch(finalized).await;
         Ok(())

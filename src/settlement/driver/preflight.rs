@@ -11,11 +11,42 @@ use crate::types::{Address, Amount};
 /// A gas limit is the estimate with so much on top of it: state that changes between the estimate and the block.
 const MARGIN_PERCENT: u64 = 110;
 
+/// After the first time that a transaction ran out of gas, and after every further time.
+const MARGIN_AFTER_STARVING_PERCENT: [u64; 2] = [150, 200];
+/// What ran out of gas so often goes in a transaction of its own.
+const ALONE_AFTER: u32 = 2;
+/// What ran out of gas so often gets all that one transaction may spend.
+const EVERYTHING_AFTER: u32 = 3;
+/// What ran out of gas so often fails.
+const STARVED_MAX: u32 = 4;
+
 /// What a transaction may be estimated at so that its limit stays within a bound.
 pub(super) fn without_margin(bound: u64) -> u64 {
-    (u128::from(bound) * 100 / u128::from(MARGIN_PERCENT))
+    part_of(bound, MARGIN_PERCENT)
+}
+
+fn part_of(bound: u64, margin_percent: u64) -> u64 {
+    (u128::from(bound) * 100 / u128::from(margin_percent))
         .try_into()
         .unwrap_or(u64::MAX)
+}
+
+/// The limit of a transaction with this estimate, whose operations ran out of gas so often before.
+fn gas_limit(gas: u64, starved: u32, bound: u64) -> u64 {
+    if starved >= EVERYTHING_AFTER {
+        return bound;
+    }
+    let limit = u128::from(gas) * u128::from(margin(starved)) / 100;
+    u64::try_from(limit).unwrap_or(bound).min(bound)
+}
+
+fn margin(starved: u32) -> u64 {
+    let [first, further] = MARGIN_AFTER_STARVING_PERCENT;
+    match starved {
+        0 => MARGIN_PERCENT,
+        1 => first,
+        _ => further,
+    }
 }
 
 /// A batch that the chain would take now.
@@ -46,8 +77,14 @@ impl Session {
     pub(super) async fn preflight(&mut self, mut batch: Batch) -> Result<Judged, Error> {
         let bound = self.driver.settings.gas_per_transaction_max;
         let bound = bound.min(self.head.map_or(bound, |head| head.gas_limit));
-        let mut refused = Vec::new();
+        let mut refused = leave_out_starved(&mut batch, bound);
         while !batch.mints.is_empty() {
+            let starved = batch.mints.iter().map(|mint| mint.starved).max().unwrap_or(0);
+            // One that is alone may have what there is; several give way to each other.
+            let usable = match batch.mints.len() {
+                1 => without_margin(bound),
+                _ => part_of(bound, margin(starved)),
+            };
             let data = token::batch_mint(&lines_of(&batch.mints));
             match self
                 .driver
@@ -55,11 +92,10 @@ impl Session {
                 .estimate_gas(&self.call(batch.token, data.clone()))
                 .await?
             {
-                Ok(gas) if gas <= without_margin(bound) => {
+                Ok(gas) if gas <= usable => {
                     self.gas.learn(batch.placement.asset, gas, line_count(&batch.mints));
-                    let gas_limit = u128::from(gas) * u128::from(MARGIN_PERCENT) / 100;
                     let checked = Checked {
-                        gas_limit: u64::try_from(gas_limit).unwrap_or(bound).min(bound),
+                        gas_limit: gas_limit(gas, starved, bound),
                         batch,
                         data,
                     };
@@ -70,7 +106,7 @@ impl Session {
                 }
                 Ok(gas) => {
                     self.gas.learn(batch.placement.asset, gas, line_count(&batch.mints));
-                    self.cut(&mut batch, &mut refused, gas, bound);
+                    cut(&mut batch, &mut refused, (gas, usable, bound));
                 }
                 Err(revert) if revert.is_out_of_gas() && batch.mints.len() > 1 => {
                     let half = batch.mints.len().div_ceil(2);
@@ -89,24 +125,6 @@ impl Session {
             }
         }
         Ok(Judged { checked: None, refused })
-    }
-
-    /// Whole operations leave from the back; one that is alone and too large can never be sent.
-    fn cut(&self, batch: &mut Batch, refused: &mut Vec<(Operation, String)>, gas: u64, bound: u64) {
-        if batch.mints.len() > 1 {
-            let keep =
-                u128::from(without_margin(bound)) * u128::try_from(batch.mints.len()).unwrap_or(1) / u128::from(gas);
-            let keep = usize::try_from(keep)
-                .unwrap_or(1)
-                .clamp(1, batch.mints.len().saturating_sub(1));
-            batch.mints.truncate(keep);
-            return;
-        }
-        if let Some(mint) = batch.mints.pop() {
-            let reason =
-                format!("needs {gas} gas and one transaction may spend {bound}: mint to fewer recipients at a time");
-            refused.push((mint.operation, reason));
-        }
     }
 
     /// Which operations are at fault, by number. When it is the token itself, nobody is: everything waits and a person is
@@ -196,6 +214,41 @@ impl Session {
     }
 }
 
+/// What ran out of gas twice goes alone, and what did so too often fails.
+fn leave_out_starved(batch: &mut Batch, bound: u64) -> Vec<(Operation, String)> {
+    let mut refused = Vec::new();
+    batch.mints.retain(|mint| {
+        if mint.starved >= STARVED_MAX {
+            let reason = format!("ran out of gas {} times, at last with {bound}", mint.starved);
+            refused.push((mint.operation.clone(), reason));
+        }
+        mint.starved < STARVED_MAX
+    });
+    let first = batch.mints.iter().position(|mint| mint.starved >= ALONE_AFTER);
+    batch
+        .mints
+        .truncate(first.map_or(batch.mints.len(), |first| first.max(1)));
+    refused
+}
+
+/// Whole operations leave from the back; one that is alone and too large can never be sent. Gas: what is needed, what may
+/// be estimated, and what one transaction may spend.
+fn cut(batch: &mut Batch, refused: &mut Vec<(Operation, String)>, (gas, usable, bound): (u64, u64, u64)) {
+    if batch.mints.len() > 1 {
+        let keep = u128::from(usable) * u128::try_from(batch.mints.len()).unwrap_or(1) / u128::from(gas);
+        let keep = usize::try_from(keep)
+            .unwrap_or(1)
+            .clamp(1, batch.mints.len().saturating_sub(1));
+        batch.mints.truncate(keep);
+        return;
+    }
+    if let Some(mint) = batch.mints.pop() {
+        let reason =
+            format!("needs {gas} gas and one transaction may spend {bound}: mint to fewer recipients at a time");
+        refused.push((mint.operation, reason));
+    }
+}
+
 pub(super) fn lines_of(mints: &[Mint]) -> Vec<(Address, Amount)> {
     mints.iter().flat_map(|mint| mint.lines.iter().copied()).collect()
 }
@@ -232,5 +285,13 @@ mod tests {
         assert_eq!(without_margin(110), 100);
         assert_eq!(without_margin(109), 99);
         assert_eq!(without_margin(u64::MAX), 16_769_767_339_735_956_013);
+    }
+
+    #[test]
+    fn what_ran_out_of_gas_gets_more_up_to_all_that_there_is() {
+        let limits: Vec<u64> = (0..5).map(|starved| gas_limit(1_000, starved, 5_000)).collect();
+
+        assert_eq!(limits, [1_100, 1_500, 2_000, 5_000, 5_000]);
+        assert_eq!(gas_limit(4_000, 2, 5_000), 5_000);
     }
 }

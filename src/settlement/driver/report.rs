@@ -59,6 +59,12 @@ impl Session {
                 head.base_fee
             ));
         }
+        if self.flagged > 0 {
+            troubles.push(format!(
+                "{} transactions ended and need a person: moneyer admin settlement list",
+                self.flagged
+            ));
+        }
         if self.signer_fails {
             troubles.push("the signer does not sign".to_owned());
         }
@@ -116,7 +122,8 @@ impl Session {
         });
         let oldest = u64::try_from(oldest.max().unwrap_or(0)).unwrap_or(0);
         metrics::gauge!("settlement_oldest_in_flight_seconds").set(whole(oldest));
-        metrics::gauge!("settlement_attention").set(whole(count(self.sender.alarms().count())));
+        let alarms = count(self.sender.alarms().count()).saturating_add(self.flagged);
+        metrics::gauge!("settlement_attention").set(whole(alarms));
     }
 }
 

@@ -248,10 +248,15 @@ pub(in super::super) fn set_finished(
     tx: &mut Tx<'_>,
     key: &SenderKey,
     nonce: u64,
+    gas_used: Option<u64>,
     now: Timestamp,
 ) -> Result<(), Error> {
     let row = chain_intents::table.find((column(key.chain_id)?, key.sender, column(nonce)?));
-    on!(tx, c => diesel::update(row).set(chain_intents::finished_at.eq(now)).execute(c))?;
+    let change = (
+        chain_intents::finished_at.eq(now),
+        chain_intents::gas_used.eq(gas_used.map(column).transpose()?),
+    );
+    on!(tx, c => diesel::update(row).set(change).execute(c))?;
     Ok(())
 }
 

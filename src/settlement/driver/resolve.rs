@@ -1,0 +1,185 @@
+//! Carries out what a person decided about a nonce, if it is still true.
+
+use serde_json::json;
+
+use super::Session;
+use super::finalise::{Ends, settle};
+use crate::audit;
+use crate::error::Error;
+use crate::operation::{Operation, OperationKind};
+use crate::settlement::model::Part;
+use crate::settlement::resolve::{self, Decision, Resolution};
+use crate::settlement::sender::{Attention, Event, Intent, State};
+use crate::settlement::store;
+use crate::types::AssetId;
+
+/// A case as it is now.
+struct Facts {
+    part: Part,
+    attention: Option<String>,
+    /// Operations of it that have not ended.
+    open: Vec<Operation>,
+}
+
+impl Session {
+    pub(super) async fn resolve(&mut self) -> Result<(), Error> {
+        let key = self.key;
+        let decided = self.driver.db.read(move |tx| store::resolutions(tx, &key)).await?;
+        for resolution in decided {
+            let facts = self.facts_of(resolution.nonce).await?;
+            let intent = self.sender.intent(resolution.nonce);
+            match ends_of(&resolution, &facts, intent) {
+                Ok(ends) => self.carry_out(resolution, &facts, ends).await?,
+                Err(why) => {
+                    tracing::warn!(nonce = resolution.nonce, %why, "a decision was not carried out");
+                    self.write(move |tx| store::refuse_resolution(tx, &key, resolution.nonce, &why))
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn facts_of(&self, nonce: u64) -> Result<Facts, Error> {
+        let key = self.key;
+        self.driver
+            .db
+            .read(move |tx| {
+                let part = store::part(tx, &key, nonce)?;
+                let mut open = Vec::new();
+                for (asset, numbers) in super::act::by_asset(&part.operations) {
+                    open.extend(crate::operation::of_numbers(tx, asset, &numbers)?);
+                }
+                open.retain(|operation| !operation.status.is_final());
+                Ok(Facts {
+                    attention: store::attention_of(tx, &key, nonce)?,
+                    part,
+                    open,
+                })
+            })
+            .await
+    }
+
+    /// The intent's row and its operations end in one commit with the events.
+    async fn carry_out(&mut self, resolution: Resolution, facts: &Facts, ends: Ends) -> Result<(), Error> {
+        let (key, now, nonce) = (self.key, self.driver.now(), resolution.nonce);
+        let mut after = self.sender.clone();
+        after.step(Event::Resolved { nonce });
+        let changed: Vec<Intent> = after.take_changed();
+        let is_closed = changed.iter().any(|intent| intent.nonce == nonce);
+        let effect = json!({ "kind": facts.part.kind, "operations": ids(&facts.open) });
+        let event = resolve::event(&key, "settlement.resolved", &resolution, effect);
+        self.write(move |tx| {
+            for intent in &changed {
+                store::save_intent(tx, &key, intent, now)?;
+            }
+            settle(tx, &ends, None, now)?;
+            if ends.registrations_again {
+                store::change_entries_of(tx, &key, nonce, now)?;
+            }
+            store::set_attention(tx, &key, nonce, None)?;
+            store::delete_resolution(tx, &key, nonce)?;
+            audit::append(tx, now, vec![event.clone()])
+        })
+        .await?;
+        self.sender = after;
+        if is_closed {
+            self.about.remove(&nonce);
+        } else {
+            self.flagged = self.flagged.saturating_sub(1);
+        }
+        tracing::warn!(nonce, decision = resolution.decision.code(), "resolved by a person");
+        Ok(())
+    }
+}
+
+fn ids(operations: &[Operation]) -> Vec<String> {
+    operations.iter().map(|operation| operation.id.to_string()).collect()
+}
+
+/// What a decision does to the operations, or why it must not be carried out.
+fn ends_of(resolution: &Resolution, facts: &Facts, intent: Option<&Intent>) -> Result<Ends, String> {
+    let nonce = resolution.nonce;
+    if facts.part.kind == "setup" {
+        return Err(format!(
+            "the addresses of the contracts follow from nonce {nonce}: begin with another key or another database"
+        ));
+    }
+    match intent.map(|intent| (intent.state, intent.attention)) {
+        Some((State::Unknown, _)) => not_mined(resolution, facts),
+        Some((State::Final { .. }, Some(Attention::LateReorg))) => match resolution.decision {
+            Decision::Done => Ok(Ends::default()),
+            Decision::Again | Decision::Failed => Err(format!(
+                "nonce {nonce} was final and is posted: only --as done, which keeps the books as they are"
+            )),
+        },
+        Some((State::Final { .. } | State::Closed, _)) | None if facts.attention.is_some() => mined(resolution, facts),
+        Some((State::Assigned | State::Signed | State::Sent | State::Mined(_), _)) => {
+            Err(format!("nonce {nonce} is on its way, and no decision is needed"))
+        }
+        Some((State::Final { .. } | State::Closed, _)) | None => Err(format!("nonce {nonce} needs no person any more")),
+    }
+}
+
+/// The chain passed the nonce with a transaction that is not ours.
+fn not_mined(resolution: &Resolution, facts: &Facts) -> Result<Ends, String> {
+    let is_registry = facts.part.kind == "registry";
+    match resolution.decision {
+        Decision::Again => Ok(Ends {
+            again: numbers(&facts.open),
+            registrations_again: is_registry,
+            ..Ends::default()
+        }),
+        Decision::Failed | Decision::Done if is_registry => {
+            Err("the registry must be told what it was not told: --as again".to_owned())
+        }
+        Decision::Failed => Ok(failed(resolution, facts)),
+        Decision::Done if facts.open.iter().all(can_be_done_by_others) => Ok(Ends {
+            succeeded: numbers(&facts.open),
+            ..Ends::default()
+        }),
+        Decision::Done => Err(
+            "units that moved without us are posted as observed when their block is final, and \
+             contracts are created by us: --as again or --as failed"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Ours was mined, and did not do what it was to do.
+fn mined(resolution: &Resolution, facts: &Facts) -> Result<Ends, String> {
+    match resolution.decision {
+        Decision::Again if facts.part.kind == "registry" => Ok(Ends {
+            registrations_again: true,
+            ..Ends::default()
+        }),
+        Decision::Again => Err(format!(
+            "the transaction of nonce {} was mined: --as done or --as failed",
+            resolution.nonce
+        )),
+        Decision::Failed => Ok(failed(resolution, facts)),
+        Decision::Done => Ok(Ends {
+            succeeded: numbers(&facts.open),
+            ..Ends::default()
+        }),
+    }
+}
+
+/// A switch or a limit of a contract; nothing that has lines in the ledger.
+fn can_be_done_by_others(operation: &Operation) -> bool {
+    operation.lines == 0 && operation.kind != OperationKind::Create
+}
+
+fn failed(resolution: &Resolution, facts: &Facts) -> Ends {
+    let reason = format!("ended by a person: {}", resolution.reason);
+    let failed = numbers(&facts.open).into_iter();
+    Ends {
+        failed: failed.map(|(asset, number)| (asset, number, reason.clone())).collect(),
+        ..Ends::default()
+    }
+}
+
+fn numbers(operations: &[Operation]) -> Vec<(AssetId, i64)> {
+    let numbers = operations.iter().map(|operation| (operation.asset, operation.sequence));
+    numbers.collect()
+}
