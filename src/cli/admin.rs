@@ -7,6 +7,7 @@ use clap::Subcommand;
 
 use super::environment::{self, EnvironmentCommand, PlanCommand, ProjectCommand};
 use super::keystore::{self, KeystoreCommand};
+use super::settlement::{self, SettlementCommand};
 use super::{Failure, open, settings};
 use crate::access::{self, By, KeyKind, NewKey, NewUser};
 use crate::app::App;
@@ -36,6 +37,9 @@ pub(super) enum Admin {
     Sanctions(SanctionsCommand),
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Transactions that need a person.
+    #[command(subcommand)]
+    Settlement(SettlementCommand),
     #[command(subcommand)]
     Keystore(KeystoreCommand),
     /// What is built on the minting API.
@@ -130,6 +134,7 @@ pub(super) async fn run(command: Admin, sources: &Sources) -> Result<(), Failure
         Admin::Project(command) => environment::project(&app, now, command).await,
         Admin::Environment(command) => environment::run(&app, now, command).await,
         Admin::RatePlan(command) => environment::plan(&app, now, command).await,
+        Admin::Settlement(command) => settlement::run(&app, now, command).await,
     }
 }
 

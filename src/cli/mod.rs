@@ -8,6 +8,7 @@ mod check;
 mod environment;
 mod keystore;
 mod serve;
+mod settlement;
 
 use std::path::PathBuf;
 

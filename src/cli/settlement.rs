@@ -1,0 +1,127 @@
+//! What an operator does about transactions that need a person.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use super::Failure;
+use crate::app::App;
+use crate::error::Error;
+use crate::operation::{self, Operation};
+use crate::settlement::{self, Case, Decision, Progress};
+use crate::types::Timestamp;
+
+/// How long a decision waits for the process that carries it out.
+const PATIENCE_LOOKS: u32 = 50;
+const LOOK: Duration = Duration::from_millis(200);
+/// Operations that are told at once.
+const OPERATIONS_MAX: i64 = 500;
+
+#[derive(Subcommand)]
+pub(super) enum SettlementCommand {
+    /// List what needs a person: nonces with their transactions, and operations.
+    List,
+    /// Decide what became of a nonce; the process that settles carries it out.
+    Resolve {
+        nonce: u64,
+        /// again: nothing of it happened, its operations are planned anew; failed: they have failed; done: what was asked
+        /// for is so. Compare with a block explorer first: planning again what was mined after all does it twice.
+        #[arg(long = "as", value_parser = Decision::parse, value_name = "again|failed|done")]
+        decision: Decision,
+        /// Why, for the audit log.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+pub(super) async fn run(app: &App, now: Timestamp, command: SettlementCommand) -> Result<(), Failure> {
+    match command {
+        SettlementCommand::List => list(app).await,
+        SettlementCommand::Resolve {
+            nonce,
+            decision,
+            reason,
+        } => resolve(app, now, nonce, decision, reason).await,
+    }
+}
+
+async fn list(app: &App) -> Result<(), Failure> {
+    let (cases, operations) = app
+        .db()
+        .read(|tx| Ok((settlement::cases(tx)?, operation::needing_a_person(tx, OPERATIONS_MAX)?)))
+        .await?;
+    for case in &cases {
+        println!("{}", described(case));
+    }
+    let is_told = |one: &Operation| {
+        cases
+            .iter()
+            .flat_map(|case| &case.operations)
+            .any(|known| known.id == one.id)
+    };
+    let others: Vec<&Operation> = operations.iter().filter(|operation| !is_told(operation)).collect();
+    for operation in &others {
+        println!("{}", line_of(operation));
+    }
+    if cases.is_empty() && others.is_empty() {
+        println!("nothing needs a person");
+    }
+    Ok(())
+}
+
+fn described(case: &Case) -> String {
+    let since = case.since.map_or_else(String::new, |since| format!(" since {since}"));
+    let mut text = format!(
+        "nonce {} ({}, {}): {}{since}",
+        case.nonce, case.kind, case.state, case.attention
+    );
+    for transaction in &case.transactions {
+        text.push_str(&format!("\n  signed: {transaction}"));
+    }
+    for operation in &case.operations {
+        text.push_str("\n  ");
+        text.push_str(&line_of(operation));
+    }
+    text
+}
+
+fn line_of(operation: &Operation) -> String {
+    let (id, kind, asset) = (operation.id, operation.kind.text(), operation.asset);
+    let why = match (&operation.attention, &operation.error) {
+        (Some((reason, _)), _) => format!(": {reason}"),
+        (None, Some(error)) => format!(": {error}"),
+        (None, None) => String::new(),
+    };
+    format!(
+        "operation {id} ({kind} of asset {asset}, {}){why}",
+        operation.status.text()
+    )
+}
+
+async fn resolve(app: &App, now: Timestamp, nonce: u64, decision: Decision, reason: String) -> Result<(), Failure> {
+    app.db()
+        .write(move |tx| settlement::decide(tx, nonce, decision, &reason, now))
+        .await
+        .map_err(usage)?;
+    for _look in 0..PATIENCE_LOOKS {
+        match app.db().write(move |tx| settlement::progress(tx, nonce)).await? {
+            Progress::Done => {
+                println!("nonce {nonce} is resolved: {}", decision.code());
+                return Ok(());
+            }
+            Progress::Refused(why) => return Err(Failure { code: 1, message: why }),
+            Progress::Waits => tokio::time::sleep(LOOK).await,
+        }
+    }
+    println!("noted: nonce {nonce} is resolved when a server that settles looks at the chain next");
+    Ok(())
+}
+
+/// Nothing was written.
+fn usage(error: Error) -> Failure {
+    match error {
+        Error::Conflict(problem) => Failure::usage(problem),
+        Error::Invalid(_) => Failure::usage(error.to_string()),
+        other => other.into(),
+    }
+}
