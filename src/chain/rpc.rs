@@ -17,6 +17,8 @@ use crate::types::{Address, Hash32, keccak256};
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_millis(1_500);
 /// An endpoint that is asked twice in a row gets a breath in between.
 const PAUSE: Duration = Duration::from_millis(100);
+/// When the head has not moved for so long another endpoint is asked: the one that answers may have stopped following.
+const STANDSTILL: Duration = Duration::from_secs(5);
 /// Blocks of one `eth_getLogs`: what public nodes allow.
 const LOG_BLOCKS_MAX: u64 = 1_000;
 
@@ -37,10 +39,11 @@ pub struct Rpc {
     seen: Mutex<Seen>,
 }
 
-/// The highest block that was seen, and since when every endpoint was below it.
-#[derive(Clone, Copy, Default)]
+/// The highest block that was seen, since when, and since when every endpoint was below it.
+#[derive(Clone, Copy)]
 struct Seen {
     head: u64,
+    since: Instant,
     behind_since: Option<Instant>,
 }
 
@@ -63,7 +66,11 @@ impl Rpc {
             preferred: AtomicUsize::new(0),
             timeout: chain.timeout,
             lag_patience: chain.lag_patience,
-            seen: Mutex::new(Seen::default()),
+            seen: Mutex::new(Seen {
+                head: 0,
+                since: Instant::now(),
+                behind_since: None,
+            }),
         })
     }
 
@@ -323,6 +330,7 @@ impl Rpc {
         }
         *seen = Seen {
             head,
+            since: if head == seen.head { seen.since } else { Instant::now() },
             behind_since: None,
         };
         metrics::gauge!("chain_head").set(u32::try_from(head).map_or(f64::MAX, f64::from));
@@ -345,11 +353,24 @@ impl Rpc {
         })
     }
 
+    /// Who answered is asked first the next time, unless the head stands still: then the one after it is.
     fn prefer(&self, chosen: &Node) {
         chosen.wake();
         if let Some(place) = self.nodes.iter().position(|node| std::ptr::eq(node, chosen)) {
+            let place = place.saturating_add(usize::from(self.stands_still()));
+            let place = place.checked_rem(self.nodes.len()).unwrap_or(0);
             self.preferred.store(place, Ordering::Relaxed);
         }
+    }
+
+    /// True once for every [`STANDSTILL`] in which the head did not move.
+    fn stands_still(&self) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let stands = seen.since.elapsed() >= STANDSTILL;
+        if stands {
+            seen.since = Instant::now();
+        }
+        stands
     }
 }
 
