@@ -1,4 +1,34 @@
 //! Settlement on a real node: what the ledger accepted is on the chain once, and the books say so when it is final.
+//!
+//! The rules of specs/chain.md section 5, and where each is driven on a node. Thousands of histories more are played
+//! without one in `settlement_simulator.rs`; what a node answers to one request is in `chain/`.
+//!
+//! | rule | | test |
+//! |---|---|---|
+//! | 1 | one row per intent, one key for ever | `api/idempotency`, `crash.rs` |
+//! | 2, 3 | nonce and row in one commit; one sender by lease | `crashes::two_processes_with_one_key_send_as_one` |
+//! | 4 | bytes are stored before they are sent | `steps::…after_the_signature_and_before_sending…` |
+//! | 5 | an unclear answer decides nothing | `replies::a_reply_that_is_lost…`, `chain/sending` |
+//! | 6 | one nonce for life | `steps::…after_the_row…`, `fees::the_original_may_win…` |
+//! | 7 | no receipt is no evidence | `replies::a_receipt_that_is_null…` |
+//! | 8 | a nonce that something else took needs a person | `reorgs::a_foreign_transaction_at_our_nonce…` |
+//! | 9 | gaps are sent again or filled | `fees::the_middle_of_five…`, `reorgs::a_nonce_that_others_used…` |
+//! | 10 | only the lowest is outbid, up to a ceiling | `fees::a_jump_of_the_base_fee…`, `fees::at_the_ceiling…` |
+//! | 11 | whichever is mined counts | `fees::the_original_may_win…`, `fees::a_jump_of_the_base_fee…` |
+//! | 12 | blocks are known by their hash | `reorgs::a_reorganisation_of_depth_three…` |
+//! | 13 | books change at final, and it is watched on | `steps::…after_the_receipt…`, `reorgs::what_was_final_and_vanishes…` |
+//! | 14 | tried and judged again before it is sent | `lines::one_recipient_unverified…`, `lines::who_loses_a_claim…` |
+//! | 15 | whoever is at fault fails, the others go again | `lines::one_recipient_unverified…`, `lines::mints_that_run_out_of_gas…` |
+//! | 16 | the receipt shows every line once | `mints::a_batch_of_a_hundred…` |
+//! | 17 | no endpoint that lies behind is believed | `replies::an_endpoint_that_lies_behind…` |
+//! | 18 | no nonce without funds | `fees::a_signer_without_funds…` |
+//! | 19 | killed at every step | `steps`, `crashes::a_process_that_dies_at_any_moment…`, `crash.rs` |
+//! | 20 | books and chain are compared, not repaired | `observed`, and the end of every test here |
+//!
+//! Bad times beside the rules: a node that forgets its pool (`crashes`), the gas of one transaction and beyond
+//! (`lines::operations_beyond_the_gas…`, `lines::a_mint_that_runs_out_of_all…`), a registry that reverts (`lines`), a
+//! holder's own transfer (`observed`), another chain at the start (`replies::a_server_does_not_start…`), all of them at
+//! random under load (`crash.rs`, `bin/bench chaos-chain`).
 
 #![allow(
     clippy::unwrap_used,
@@ -12,15 +42,25 @@
 
 mod support;
 
-use support::node;
+use support::{node, proxy};
 
 #[path = "settlement/crashes.rs"]
 mod crashes;
+#[path = "settlement/fees.rs"]
+mod fees;
 #[path = "settlement/health.rs"]
 mod health;
+#[path = "settlement/lines.rs"]
+mod lines;
 #[path = "settlement/mints.rs"]
 mod mints;
 #[path = "settlement/observed.rs"]
 mod observed;
+#[path = "settlement/reorgs.rs"]
+mod reorgs;
+#[path = "settlement/replies.rs"]
+mod replies;
 #[path = "settlement/stage.rs"]
 mod stage;
+#[path = "settlement/steps.rs"]
+mod steps;

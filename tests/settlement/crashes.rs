@@ -2,43 +2,12 @@
 
 use std::time::Duration;
 
-use moneyer::operation::Status;
-use moneyer::types::{Address, Amount, OperationId};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use reqwest::Method;
 
 use crate::node::{Mining, Options};
 use crate::stage::{Stage, driver};
-use crate::support::{Database, Server, batch};
-
-/// Mints to so many recipients without waiting for the chain.
-async fn accept(stage: &Stage, token: &Address, recipients: &[Address], amount: u64) -> OperationId {
-    let issuer = stage.server.world.issuer.clone();
-    let answer = stage
-        .server
-        .request(Method::POST, &issuer, &Server::mint_path(token))
-        .header("Prefer", "respond-async")
-        .json(&batch(recipients, amount))
-        .send()
-        .await;
-    assert_eq!(answer.status, 202, "{:?}", answer.body);
-    OperationId::parse(answer.header("x-operation-id").unwrap()).unwrap()
-}
-
-async fn every_mint_is_there_once(stage: &Stage, token: Address, ids: &[OperationId], recipients: &[Address]) {
-    for id in ids {
-        let ended = stage.ended(*id).await;
-        assert_eq!(ended.status, Status::Succeeded, "{:?}", ended.error);
-    }
-    let each = u64::try_from(ids.len()).unwrap();
-    for recipient in recipients {
-        assert_eq!(stage.balance(token, *recipient).await, Amount::from(each));
-    }
-    let asset = stage.server.asset(&token).await;
-    assert_eq!(stage.supply(token).await, asset.supply);
-    assert_eq!(asset.pending, Amount::ZERO);
-}
+use crate::support::Database;
 
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
 fn seed() -> u64 {
@@ -57,14 +26,14 @@ async fn a_process_that_dies_at_any_moment_loses_and_doubles_nothing() {
         let mut ids = Vec::new();
         for _life in 0..12 {
             for _mint in 0..random.random_range(1..4) {
-                ids.push(accept(&stage, &token, &recipients, 1).await);
+                ids.push(stage.accept(&token, &recipients, 1).await);
             }
             tokio::time::sleep(Duration::from_millis(random.random_range(0..700))).await;
             stage.crash().await;
             stage.settle().await;
         }
 
-        every_mint_is_there_once(&stage, token, &ids, &recipients).await;
+        stage.every_mint_is_there_once(token, &ids, &recipients).await;
         stage.finish().await;
     }
 }
@@ -80,13 +49,13 @@ async fn two_processes_with_one_key_send_as_one() {
     let mut ids = Vec::new();
     for _round in 0..6 {
         for _mint in 0..3 {
-            ids.push(accept(&stage, &token, &recipients, 1).await);
+            ids.push(stage.accept(&token, &recipients, 1).await);
         }
         stage.take_lease_away().await;
         tokio::time::sleep(Duration::from_millis(400)).await;
     }
 
-    every_mint_is_there_once(&stage, token, &ids, &recipients).await;
+    stage.every_mint_is_there_once(token, &ids, &recipients).await;
     cancel.cancel();
     second.await.unwrap();
     replica.stop().await;
@@ -106,11 +75,11 @@ async fn a_node_that_is_killed_and_forgets_its_pool_is_told_again() {
     .await;
     let token = stage.asset("POOL").await;
     let recipients = stage.server.world.recipients[..3].to_vec();
-    let first = accept(&stage, &token, &recipients, 1).await;
+    let first = stage.accept(&token, &recipients, 1).await;
     stage.ended(first).await;
     stage.node.wait_until_saved();
     stage.node.stop_mining();
-    let ids = [first, accept(&stage, &token, &recipients, 1).await];
+    let ids = [first, stage.accept(&token, &recipients, 1).await];
     stage
         .wait("the transaction to be in the pool", async || {
             (!stage.node.pool().0.is_empty()).then_some(())
@@ -120,6 +89,6 @@ async fn a_node_that_is_killed_and_forgets_its_pool_is_told_again() {
     stage.node.kill();
     stage.node.start_again();
 
-    every_mint_is_there_once(&stage, token, &ids, &recipients).await;
+    stage.every_mint_is_there_once(token, &ids, &recipients).await;
     stage.finish().await;
 }

@@ -1,18 +1,14 @@
 //! What happens on the chain without us: it is posted as it was seen, or told, and never repaired.
 
-use moneyer::chain::Rpc;
 use moneyer::chain::contracts::token::{self, Switch};
 use moneyer::ledger;
 use moneyer::operation::{self, Of, Operation, OperationKind};
-use moneyer::settlement::{self, Reconciled};
 use moneyer::types::{Address, Amount, Hash32, UserId};
 use serde_json::json;
 
 use crate::node::ACCOUNTS;
 use crate::stage::Stage;
 use crate::support::Database;
-use crate::support::abi::to_hex;
-use crate::support::evm::transact;
 
 /// Two holders of 100 units each; holders may transfer by themselves.
 async fn stage_with_holders(database: Database) -> (Stage, Address, Address, Address) {
@@ -20,22 +16,8 @@ async fn stage_with_holders(database: Database) -> (Stage, Address, Address, Add
     let token = stage.asset("CHAIN").await;
     let recipients = stage.server.world.recipients[..2].to_vec();
     stage.server.mint_each(&token, &recipients, 100).await.ok();
-    send(&stage, ACCOUNTS[0], token, token::set_holder_transfers(Switch::On));
+    stage.send(ACCOUNTS[0], token, &token::set_holder_transfers(Switch::On));
     (stage, token, recipients[0], recipients[1])
-}
-
-/// Sends as anybody, and waits for the block.
-fn send(stage: &Stage, from: &str, token: Address, data: Vec<u8>) -> Hash32 {
-    stage.node.impersonate(from);
-    stage.node.set_balance(from, 10_u128.pow(20));
-    let to = token.to_string();
-    let data = format!("0x{}", to_hex(&data));
-    let receipt = transact(
-        &stage.node,
-        json!({ "from": from, "to": to, "data": data, "gas": "0x100000" }),
-    );
-    assert_eq!(receipt["status"], "0x1", "{receipt}");
-    Hash32::parse(receipt["transactionHash"].as_str().unwrap()).unwrap()
 }
 
 /// ERC-20 `transfer(address,uint256)`.
@@ -64,21 +46,12 @@ async fn observed(stage: &Stage, token: Address) -> Vec<Operation> {
     all
 }
 
-async fn reconciled(stage: &Stage) -> Reconciled {
-    stage
-        .wait("books at one block", async || {
-            let rpc = Rpc::connect(&stage.chain).unwrap();
-            settlement::reconcile(stage.server.app.db(), &rpc).await.unwrap()
-        })
-        .await
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_holders_own_transfer_is_posted_as_observed_and_once() {
     for database in [Database::Sqlite, Database::Postgres] {
         let (mut stage, token, one, two) = stage_with_holders(database).await;
 
-        let transaction = send(&stage, &one.to_string(), token, transfer(two, 30));
+        let transaction = stage.send(&one.to_string(), token, &transfer(two, 30));
 
         stage
             .wait("the transfer in the books", async || {
@@ -97,7 +70,7 @@ async fn a_holders_own_transfer_is_posted_as_observed_and_once() {
         stage.server.mint_each(&token, &[one], 5).await.ok();
 
         assert_eq!(observed(&stage, token).await.len(), 1);
-        let found = reconciled(&stage).await;
+        let found = stage.reconciled().await;
         assert_eq!((found.assets, found.drift), (1, Vec::<String>::new()));
         stage.finish().await;
     }
@@ -114,10 +87,10 @@ async fn what_the_books_cannot_follow_is_told_and_not_posted() {
         .node
         .rpc("anvil_setStorageAt", json!([token.to_string(), slot, units]));
 
-    send(&stage, &stranger.to_string(), token, transfer(one, 20));
+    stage.send(&stranger.to_string(), token, &transfer(one, 20));
     stage
         .wait("the drift", async || {
-            let found = reconciled(&stage).await;
+            let found = stage.reconciled().await;
             let is_seen = found
                 .drift
                 .iter()
@@ -162,13 +135,13 @@ fn balance_slot(stage: &Stage, token: Address, holder: Address) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_behind_our_back_is_drift() {
     let (stage, token, ..) = stage_with_holders(Database::Sqlite).await;
-    assert_eq!(reconciled(&stage).await.drift, Vec::<String>::new());
+    assert_eq!(stage.reconciled().await.drift, Vec::<String>::new());
 
-    send(&stage, ACCOUNTS[0], token, token::pause());
+    stage.send(ACCOUNTS[0], token, &token::pause());
 
     stage
         .wait("the drift", async || {
-            let found = reconciled(&stage).await;
+            let found = stage.reconciled().await;
             let is_told = found
                 .drift
                 .iter()

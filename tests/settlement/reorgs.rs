@@ -1,0 +1,284 @@
+//! Blocks that vanish, with our transaction or for another at its nonce, and what a person decides when nobody else can.
+
+use std::process::{Command, Output};
+
+use moneyer::chain::{Fees, Signer, Transaction};
+use moneyer::config::Finality;
+use moneyer::operation::Status;
+use moneyer::settlement::{self, Case, Decision};
+use moneyer::types::{Address, Amount, OperationId};
+
+use crate::node::ACCOUNTS;
+use crate::stage::Stage;
+use crate::support::Database;
+use crate::support::abi::to_hex;
+
+const GWEI: u128 = 1_000_000_000;
+
+/// A block is final when six are on top of it.
+async fn start(database: Database) -> Stage {
+    Stage::start_bad(database, |chain| chain.finality = Finality::Depth(6)).await
+}
+
+async fn cases(stage: &Stage) -> Vec<Case> {
+    stage.server.read(settlement::cases).await
+}
+
+/// Something else that our key signed, at this nonce: a payment to nobody.
+async fn foreign(stage: &Stage, nonce: u64) -> String {
+    let signer = Signer::open(&stage.chain.signer).await.unwrap();
+    let payment = Transaction {
+        chain_id: stage.chain.id,
+        nonce,
+        to: Some(Address::from_bytes([5; 20])),
+        value: Amount::ONE,
+        data: Vec::new(),
+        gas_limit: 21_000,
+        fees: Fees {
+            max: 50 * GWEI,
+            priority: 2 * GWEI,
+        },
+    };
+    let signed = signer.sign(&payment).await.unwrap();
+    format!("0x{}", to_hex(&signed.raw))
+}
+
+/// A mint in the third block from the head.
+async fn mined_three_deep(stage: &Stage, token: &Address) -> OperationId {
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    let id = stage.accept(token, &recipients, 1).await;
+    stage.pool(1).await;
+    stage.node.mine(3);
+    stage.until(id, Status::Mined).await;
+    id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reorganisation_of_depth_three_without_our_transaction_gets_it_again() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let stage = start(database).await;
+        let token = stage.quiet_asset("REORG").await;
+        let before = stage.count();
+        let id = mined_three_deep(&stage, &token).await;
+        let asset = stage.server.asset(&token).await;
+
+        stage.node.reorg(3);
+
+        assert_eq!(stage.count(), before, "the chain has lost it");
+        stage.until(id, Status::Sent).await;
+        assert_eq!(
+            stage.server.asset(&token).await.supply,
+            asset.supply,
+            "nothing was posted"
+        );
+        stage.pool(1).await;
+        stage.ended_by_mining(id).await;
+        assert_eq!(stage.signed(id).await.len(), 1, "the same bytes");
+        assert_eq!(stage.count(), before + 1);
+        let recipients = stage.server.world.recipients[..3].to_vec();
+        stage.every_mint_is_there_once(token, &[id], &recipients).await;
+        stage.finish_in_agreement().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_transaction_at_our_nonce_needs_a_person_who_plans_the_mint_again_or_ends_it() {
+    for (database, decision) in [
+        (Database::Sqlite, Decision::Again),
+        (Database::Postgres, Decision::Failed),
+    ] {
+        let stage = start(database).await;
+        let token = stage.quiet_asset("FOREIGN").await;
+        let before = stage.count();
+        let id = mined_three_deep(&stage, &token).await;
+
+        stage.node.reorg_with(3, &[(&foreign(&stage, before).await, 0)]);
+
+        assert_eq!(stage.count(), before + 1, "something took the nonce");
+        stage
+            .wait("the alarm", async || {
+                stage.node.mine(1);
+                stage.operation(id).await.attention.is_some().then_some(())
+            })
+            .await;
+        let case = cases(&stage).await.remove(0);
+        assert_eq!(
+            (case.nonce, case.state.as_str(), case.attention.as_str()),
+            (before, "unknown", "nonce_taken")
+        );
+        assert_eq!(case.operations[0].id, id);
+        assert_eq!(case.transactions, stage.signed(id).await);
+        let waiting = stage.operation(id).await;
+        assert_eq!((waiting.status, waiting.attention.is_some()), (Status::Sent, true));
+        assert_eq!(
+            stage.server.asset(&token).await.pending,
+            Amount::from(3_u64),
+            "nothing is guessed"
+        );
+        stage.node.mine(5);
+        assert_eq!(stage.operation(id).await.status, Status::Sent);
+
+        decide(&stage, before, decision).await;
+        let ended = stage.ended_by_mining(id).await;
+
+        let recipients = stage.server.world.recipients[..3].to_vec();
+        match decision {
+            Decision::Again => stage.every_mint_is_there_once(token, &[id], &recipients).await,
+            Decision::Failed => {
+                assert_eq!(ended.status, Status::Failed);
+                assert!(ended.error.unwrap().contains("seen on the explorer"));
+                assert_eq!(stage.balance(token, recipients[0]).await, Amount::ZERO);
+                assert_eq!(stage.server.asset(&token).await.pending, Amount::ZERO);
+            }
+            Decision::Done => unreachable!("not decided here"),
+        }
+        assert!(cases(&stage).await.is_empty());
+        // The sender goes on.
+        let next = stage.accept(&token, &recipients[..1], 1).await;
+        assert_eq!(stage.ended_by_mining(next).await.status, Status::Succeeded);
+        stage.finish_in_agreement().await;
+    }
+}
+
+async fn decide(stage: &Stage, nonce: u64, decision: Decision) {
+    let now = stage.server.now();
+    let decided = stage
+        .server
+        .app
+        .db()
+        .write(move |tx| settlement::decide(tx, nonce, decision, "seen on the explorer", now));
+    decided.await.unwrap();
+}
+
+/// `moneyer admin settlement …` on the stage's database, as an operator types it.
+fn admin(stage: &Stage, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_moneyer"))
+        .args(["--database", &stage.server.database.url, "admin", "settlement"])
+        .args(arguments)
+        .env(
+            "MONEYER_POLICIES__DIR",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/policies"),
+        )
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_sees_what_needs_a_person_and_decides_on_the_command_line() {
+    let stage = start(Database::Sqlite).await;
+    let token = stage.quiet_asset("PERSON").await;
+    assert!(said(&admin(&stage, &["list"])).contains("nothing needs a person"));
+    let none = admin(&stage, &["resolve", "0", "--as", "again", "--reason", "a try"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(said(&none).contains("nonce 0 needs no person"), "{}", said(&none));
+    let before = stage.count();
+    let id = mined_three_deep(&stage, &token).await;
+    stage.node.reorg_with(3, &[(&foreign(&stage, before).await, 0)]);
+    stage
+        .wait("the alarm", async || {
+            stage.node.mine(1);
+            (!cases(&stage).await.is_empty()).then_some(())
+        })
+        .await;
+
+    let list = said(&admin(&stage, &["list"]));
+    let nonce = before.to_string();
+    let posted = admin(&stage, &["resolve", &nonce, "--as", "done", "--reason", "it is there"]);
+    let again = admin(
+        &stage,
+        &["resolve", &nonce, "--as", "again", "--reason", "not on the explorer"],
+    );
+
+    assert!(
+        list.contains(&format!("nonce {nonce} (mint, unknown): nonce_taken")),
+        "{list}"
+    );
+    assert!(list.contains(&id.to_string()), "{list}");
+    assert!(list.contains(&stage.signed(id).await[0].to_string()), "{list}");
+    assert_eq!(posted.status.code(), Some(1), "{}", said(&posted));
+    assert!(said(&posted).contains("posted as observed"), "{}", said(&posted));
+    assert!(said(&again).contains("is resolved: again"), "{}", said(&again));
+    stage.ended_by_mining(id).await;
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    stage.every_mint_is_there_once(token, &[id], &recipients).await;
+    let events = stage
+        .server
+        .events(moneyer::audit::EventFilter {
+            actor: Some("admin".to_owned()),
+            ..moneyer::audit::EventFilter::default()
+        })
+        .await;
+    let actions: Vec<&str> = events.iter().map(|event| event.action.as_str()).collect();
+    let told = actions.iter().filter(|action| action.starts_with("settlement."));
+    assert_eq!(
+        told.copied().collect::<Vec<_>>(),
+        ["settlement.decided", "settlement.decided", "settlement.resolved"]
+    );
+    stage.finish_in_agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_final_and_vanishes_all_the_same_is_sent_again_and_told_and_posted_once() {
+    // One block on top is final here, so a reorganisation of two reaches below it.
+    let stage = Stage::start_bad(Database::Sqlite, |_| {}).await;
+    let token = stage.quiet_asset("LATE").await;
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    let before = stage.count();
+    let id = stage.accept(&token, &recipients, 1).await;
+    stage.pool(1).await;
+    stage.node.mine(2);
+    stage.until(id, Status::Succeeded).await;
+
+    stage.node.reorg(2);
+
+    stage
+        .wait("the alarm", async || {
+            let cases = cases(&stage).await;
+            cases.iter().any(|case| case.attention == "late_reorg").then_some(())
+        })
+        .await;
+    stage.pool(1).await;
+    stage.node.mine(2);
+    assert_eq!(stage.count(), before + 1, "the same bytes");
+    decide(&stage, before, Decision::Done).await;
+    stage
+        .wait("the decision", async || {
+            stage.node.mine(1);
+            cases(&stage).await.is_empty().then_some(())
+        })
+        .await;
+    stage.every_mint_is_there_once(token, &[id], &recipients).await;
+    stage.finish_in_agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nonce_that_others_used_and_that_a_reorganisation_frees_is_filled() {
+    let stage = start(Database::Sqlite).await;
+    let token = stage.quiet_asset("GAP").await;
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    let before = stage.count();
+    // Somebody else sends with our key, and ours comes after it.
+    stage.node.send_raw(&foreign(&stage, before).await).unwrap();
+    stage.node.mine(1);
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let id = stage.accept(&token, &recipients, 1).await;
+    stage.pool(1).await;
+    stage.node.mine(1);
+    stage.until(id, Status::Mined).await;
+    assert_eq!(stage.count(), before + 2);
+
+    stage.node.reorg(2);
+
+    assert_eq!(stage.count(), before);
+    stage.ended_by_mining(id).await;
+    assert_eq!(stage.count(), before + 2, "a no-op fills the nonce that nobody holds");
+    assert_eq!(stage.signed(id).await.len(), 1);
+    assert_eq!(stage.node.count(ACCOUNTS[0]), before + 2);
+    stage.every_mint_is_there_once(token, &[id], &recipients).await;
+    stage.finish_in_agreement().await;
+}

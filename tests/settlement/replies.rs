@@ -1,0 +1,131 @@
+//! A network that loses, delays and invents answers, and endpoints that lie.
+
+use std::process::Command;
+use std::time::Duration;
+
+use moneyer::config::Endpoint;
+use moneyer::operation::Status;
+
+use crate::node::{KEYS, Node, Options};
+use crate::proxy::{Fault, Proxy};
+use crate::stage::Stage;
+use crate::support::Database;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_that_is_lost_after_the_node_took_the_transaction_decides_nothing() {
+    let stage = Stage::start_bad(Database::Postgres, |_| {}).await;
+    let token = stage.quiet_asset("REPLY").await;
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    let before = stage.count();
+
+    let mut ids = Vec::new();
+    for fault in [Fault::DropReply, Fault::StatusAfter(502)] {
+        stage.proxy().inject("eth_sendRawTransaction", fault, 1);
+        let id = stage.accept(&token, &recipients, 1).await;
+        stage.pool(1).await;
+        stage.ended_by_mining(id).await;
+        assert_eq!(stage.signed(id).await.len(), 1, "{fault:?}");
+        ids.push(id);
+    }
+
+    stage.every_mint_is_there_once(token, &ids, &recipients).await;
+    assert_eq!(stage.count(), before + 2);
+    stage.finish_in_agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_that_is_null_for_a_while_fails_nothing_and_mints_nothing_again() {
+    let stage = Stage::start_bad(Database::Sqlite, |_| {}).await;
+    let token = stage.quiet_asset("NULL").await;
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    let before = stage.count();
+    stage
+        .proxy()
+        .break_method("eth_getTransactionReceipt", Fault::NullReceipts);
+    let id = stage.accept(&token, &recipients, 1).await;
+    stage.pool(1).await;
+
+    // Long enough for a person to be called: even then it has not failed and nothing else is sent for it.
+    stage
+        .wait("an alarm", async || {
+            stage.node.mine(1);
+            stage.operation(id).await.attention.is_some().then_some(())
+        })
+        .await;
+    assert_eq!(stage.operation(id).await.status, Status::Sent);
+    stage.proxy().heal();
+
+    let ended = stage.ended_by_mining(id).await;
+    assert_eq!((ended.status, ended.attention), (Status::Succeeded, None));
+    assert_eq!(stage.signed(id).await.len(), 1);
+    assert_eq!(stage.count(), before + 1);
+    stage.every_mint_is_there_once(token, &[id], &recipients).await;
+    stage.finish_in_agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_lies_behind_is_not_believed() {
+    let mut honest = None;
+    // Both look at the same node; only the first will lie.
+    let stage = Stage::start_bad_through(Database::Sqlite, |node, chain| {
+        let proxy = Proxy::start(node.address());
+        chain.rpc.push(Endpoint::parse(&proxy.url()).unwrap());
+        chain.lag_patience = Duration::from_secs(60);
+        honest = Some(proxy);
+    })
+    .await;
+    let honest = honest.unwrap();
+    let token = stage.asset("LAG").await;
+    stage.until_mintable(&[token]).await;
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    let asked = honest.count("eth_blockNumber") + honest.count("eth_getBlockByNumber");
+
+    stage.proxy().lag_at(stage.node.head());
+    let ids = [
+        stage.accept(&token, &recipients, 1).await,
+        stage.accept(&token, &recipients, 1).await,
+    ];
+
+    for id in ids {
+        assert_eq!(stage.ended(id).await.status, Status::Succeeded);
+    }
+    let asked_since = honest.count("eth_blockNumber") + honest.count("eth_getBlockByNumber") - asked;
+    assert!(asked_since > 0, "only the one that lies was asked");
+    stage.proxy().catch_up();
+    stage.every_mint_is_there_once(token, &ids, &recipients).await;
+    stage.finish_in_agreement().await;
+}
+
+/// Settings of the environment for a server on this chain.
+fn serve(folder: &std::path::Path, url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moneyer"));
+    command
+        .args(["--database", &format!("sqlite:{}", folder.join("moneyer.db").display())])
+        .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+        .env(
+            "MONEYER_POLICIES__DIR",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/policies"),
+        )
+        .env("MONEYER_CHAIN__ID", "31337")
+        .env("MONEYER_CHAIN__RPC", url)
+        .env("MONEYER_CHAIN__SIGNER_KEY", KEYS[0]);
+    command
+}
+
+#[test]
+fn a_server_does_not_start_on_another_chain_than_the_configured_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(Options {
+        chain_id: 5,
+        ..Options::default()
+    });
+
+    let output = serve(folder.path(), &node.url()).output().unwrap();
+
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("serves chain 5, not 31337: see chain.id and chain.rpc"),
+        "{said}"
+    );
+}
