@@ -11,25 +11,44 @@
 
 #[path = "load/ceiling.rs"]
 mod ceiling;
+#[path = "load/chaos.rs"]
+mod chaos;
 #[path = "load/client.rs"]
 mod client;
+#[path = "load/evil.rs"]
+mod evil;
 #[path = "load/journal.rs"]
 mod journal;
 #[path = "load/kill.rs"]
 mod kill;
 #[path = "load/mint.rs"]
 mod mint;
-#[path = "../tests/support/node.rs"]
-#[expect(
+#[allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
-    reason = "the harness of the tests: what it cannot arrange it does not go on without"
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    reason = "the tests' own, which fail by panicking"
 )]
+#[path = "../tests/support/node.rs"]
 mod node;
 #[path = "load/order.rs"]
 mod order;
 #[path = "load/place.rs"]
 mod place;
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    reason = "the tests' own, which fail by panicking"
+)]
+#[path = "../tests/support/proxy.rs"]
+mod proxy;
 #[path = "load/reconcile.rs"]
 mod reconcile;
 #[path = "load/server.rs"]
@@ -68,6 +87,9 @@ struct Arguments {
 enum Command {
     /// Mints per second over HTTP, with real keys and PINs.
     Mint(mint::MintArgs),
+    /// Random faults of network, node, chain and processes while mints settle on a local chain; exit code 1 when anything was
+    /// lost or doubled.
+    ChaosChain(chaos::ChaosArgs),
     /// SIGKILL at random moments under load; exit code 1 when anything was lost or doubled.
     Kill(kill::KillArgs),
     /// Mints that come all at once, until they are final on a node; exit code 1 when one is lost, doubled or split.
@@ -79,6 +101,7 @@ fn main() -> ExitCode {
     let maintenance = arguments.postgres.as_deref();
     let outcome = match &arguments.command {
         Command::Mint(args) => mint::run(args, maintenance).map(|line| (line, true)),
+        Command::ChaosChain(args) => chaos_report(args, maintenance),
         Command::Kill(args) => kill_report(args, maintenance),
         Command::Settle(args) => settle_report(args, maintenance),
     };
@@ -102,5 +125,10 @@ fn kill_report(args: &kill::KillArgs, maintenance: Option<&str>) -> Outcome<(Str
 
 fn settle_report(args: &settle::SettleArgs, maintenance: Option<&str>) -> Outcome<(String, bool)> {
     let report = settle::run(args, maintenance)?;
+    Ok((serde_json::to_string(&report)?, report.is_sound()))
+}
+
+fn chaos_report(args: &chaos::ChaosArgs, maintenance: Option<&str>) -> Outcome<(String, bool)> {
+    let report = chaos::run(args, maintenance)?;
     Ok((serde_json::to_string(&report)?, report.is_sound()))
 }

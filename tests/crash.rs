@@ -1,5 +1,6 @@
 //! The server killed at random moments under load: what it acknowledged is there exactly once, and nothing is there that
-//! nobody asked for. `MONEYER_KILLS` is the number of kills, `MONEYER_SEED` repeats a run; the seed of each is printed.
+//! nobody asked for, in the books and, where it settles there, on the chain. `MONEYER_KILLS` is the number of kills,
+//! `MONEYER_FAULTS` that of faults on the way to the chain; `MONEYER_SEED` repeats a run, and each prints its own.
 
 #![expect(
     clippy::as_conversions,
@@ -11,23 +12,48 @@
 
 #[path = "../benches/load/ceiling.rs"]
 mod ceiling;
+#[path = "../benches/load/chaos.rs"]
+mod chaos;
 #[path = "../benches/load/client.rs"]
 mod client;
+#[path = "../benches/load/evil.rs"]
+mod evil;
 #[path = "../benches/load/journal.rs"]
 mod journal;
 #[path = "../benches/load/kill.rs"]
 mod kill;
 #[path = "../benches/load/mint.rs"]
 mod mint;
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    reason = "the tests' own, which fail by panicking"
+)]
+#[path = "support/node.rs"]
+mod node;
 #[path = "../benches/load/order.rs"]
 #[expect(dead_code, reason = "the bench of settlement uses more of it")]
 mod order;
 #[path = "../benches/load/place.rs"]
 mod place;
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    reason = "the tests' own, which fail by panicking"
+)]
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "../benches/load/reconcile.rs"]
 mod reconcile;
 #[path = "../benches/load/server.rs"]
-#[expect(dead_code, reason = "the bench of settlement uses more of it")]
 mod server;
 #[path = "../benches/load/world.rs"]
 mod world;
@@ -44,6 +70,8 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Enough to hit requests in every stage, few enough for every run of the tests.
 const KILLS_DEFAULT: u32 = 8;
+/// About half a minute on each database.
+const FAULTS_DEFAULT: u32 = 15;
 
 #[expect(clippy::disallowed_methods, reason = "settings of the tests, not of the server")]
 fn setting(name: &str) -> Option<String> {
@@ -124,6 +152,32 @@ fn a_mint_that_is_lost_doubled_or_nobodys_is_found() {
         (0, 1, "faults"),
         "{lost:#?}"
     );
+}
+
+fn chaos_on_a_chain(database: Engine) {
+    let args = chaos::ChaosArgs {
+        database,
+        faults: number("MONEYER_FAULTS").unwrap_or(FAULTS_DEFAULT),
+        clients: 3,
+        recipients: 10,
+        seed: number("MONEYER_SEED"),
+    };
+
+    let report = chaos::run(&args, setting("MONEYER_TEST_POSTGRES").as_deref()).expect("a run that comes to its end");
+
+    println!("{}", serde_json::to_string(&report).expect("a line of JSON"));
+    assert!(report.acknowledged > 0);
+    assert!(report.is_sound(), "{report:#?}");
+}
+
+#[test]
+fn every_acknowledged_mint_is_on_the_chain_once_after_random_faults_on_sqlite() {
+    chaos_on_a_chain(Engine::Sqlite);
+}
+
+#[test]
+fn every_acknowledged_mint_is_on_the_chain_once_after_random_faults_on_postgres() {
+    chaos_on_a_chain(Engine::Postgres);
 }
 
 fn line_of(journal: &str) -> serde_json::Value {

@@ -80,11 +80,64 @@ impl Report {
 /// What clients and killer tell each other. A connection that was opened after `ended` kills may break without a fault
 /// once more than these have `begun`.
 #[derive(Default)]
-struct Shared {
+pub struct Shared {
     begun: AtomicU64,
     ended: AtomicU64,
     acknowledged: AtomicU64,
     stop: AtomicBool,
+}
+
+impl Shared {
+    /// Kills the server and starts the next.
+    pub fn kill(&self, server: &mut Server, launch: &Launch) -> Outcome<()> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        server.kill()?;
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        *server = launch.spawn()?;
+        Ok(())
+    }
+}
+
+/// Clients that mint and keep a journal while something bad is done.
+pub struct Load<'a> {
+    pub clients: u16,
+    /// Recipients of one request, at most.
+    pub lines_max: usize,
+    /// Between two requests of one client.
+    pub pause: Duration,
+    pub launch: &'a Launch,
+    pub book: &'a OrderBook,
+    pub journal: &'a Journal,
+    /// Further header lines of every request.
+    pub headers: &'static str,
+    pub seed: u64,
+}
+
+impl Load<'_> {
+    /// Returns when every client has come to its end.
+    pub fn run(&self, server: &mut Server, torment: impl FnOnce(&mut Server, &Shared) -> Outcome<()>) -> Outcome<Told> {
+        let shared = Shared::default();
+        std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..usize::from(self.clients))
+                .map(|number| {
+                    let client = Client {
+                        number,
+                        load: self,
+                        shared: &shared,
+                    };
+                    scope.spawn(move || client.run())
+                })
+                .collect();
+            let tormented = torment(server, &shared);
+            shared.stop.store(true, Ordering::SeqCst);
+            let mut told = Told::default();
+            for client in clients {
+                told.add(client.join().map_err(|_| "a client panicked")??);
+            }
+            tormented?;
+            Ok(told)
+        })
+    }
 }
 
 /// A run that is over: what is left of it, and what its clients were told.
@@ -153,33 +206,23 @@ impl Aftermath {
 
 /// Kills as often as was asked for; returns when every client has come to its end, with no server left.
 fn torment(args: &KillArgs, launch: &Launch, book: &OrderBook, journal: &Journal, seed: u64) -> Outcome<Told> {
-    let shared = Shared::default();
     let mut server = launch.spawn()?;
     server.wait_until_ready()?;
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..usize::from(args.clients))
-            .map(|number| {
-                let client = Client {
-                    number,
-                    lines_max: args.recipients.into(),
-                    launch,
-                    book,
-                    journal,
-                    shared: &shared,
-                };
-                scope.spawn(move || client.run(seed))
-            })
-            .collect();
-        let killed = kill_again_and_again(args.kills, launch, &mut server, &shared, seed);
-        shared.stop.store(true, Ordering::SeqCst);
-        let mut told = Told::default();
-        for client in clients {
-            told.add(client.join().map_err(|_| "a client panicked")??);
-        }
-        killed?;
-        server.kill()?;
-        Ok(told)
-    })
+    let load = Load {
+        clients: args.clients,
+        lines_max: args.recipients.into(),
+        pause: Duration::ZERO,
+        launch,
+        book,
+        journal,
+        headers: "",
+        seed,
+    };
+    let told = load.run(&mut server, |server, shared| {
+        kill_again_and_again(args.kills, launch, server, shared, seed)
+    })?;
+    server.kill()?;
+    Ok(told)
 }
 
 fn kill_again_and_again(kills: u32, launch: &Launch, server: &mut Server, shared: &Shared, seed: u64) -> Outcome<()> {
@@ -189,15 +232,12 @@ fn kill_again_and_again(kills: u32, launch: &Launch, server: &mut Server, shared
             wait_for_an_answer(server, shared)?;
         }
         std::thread::sleep(Duration::from_millis(random.random_range(0..=LIFE_MAX_MILLIS)));
-        shared.begun.fetch_add(1, Ordering::SeqCst);
-        server.kill()?;
-        shared.ended.fetch_add(1, Ordering::SeqCst);
-        *server = launch.spawn()?;
+        shared.kill(server, launch)?;
     }
     wait_for_an_answer(server, shared)
 }
 
-fn wait_for_an_answer(server: &mut Server, shared: &Shared) -> Outcome<()> {
+pub fn wait_for_an_answer(server: &mut Server, shared: &Shared) -> Outcome<()> {
     let before = shared.acknowledged.load(Ordering::SeqCst);
     let begin = Instant::now();
     while shared.acknowledged.load(Ordering::SeqCst) == before {
@@ -212,25 +252,24 @@ fn wait_for_an_answer(server: &mut Server, shared: &Shared) -> Outcome<()> {
 
 struct Client<'a> {
     number: usize,
-    lines_max: usize,
-    launch: &'a Launch,
-    book: &'a OrderBook,
-    journal: &'a Journal,
+    load: &'a Load<'a>,
     shared: &'a Shared,
 }
 
 impl Client<'_> {
-    fn run(&self, seed: u64) -> Outcome<Told> {
+    fn run(&self) -> Outcome<Told> {
         let mut told = Told::default();
-        let mut chooser = self.book.chooser(self.number, seed);
+        let book = self.load.book;
+        let mut chooser = book.chooser(self.number, self.load.seed);
         let mut connection = None;
         while !self.shared.stop.load(Ordering::SeqCst) {
-            let lines = chooser.number_up_to(self.lines_max);
-            let mut drawn = self.book.draw(&mut chooser, lines);
+            let lines = chooser.number_up_to(self.load.lines_max);
+            let mut drawn = book.draw(&mut chooser, lines);
             if chooser.is_heads() {
                 drawn.order.idempotency_key = Some(drawn.order.request_id.clone());
             }
             self.send(&mut connection, &drawn, &mut told)?;
+            std::thread::sleep(self.load.pause);
         }
         Ok(told)
     }
@@ -238,7 +277,9 @@ impl Client<'_> {
     /// Sends until the order is answered, or lost and not to be sent again.
     fn send(&self, open: &mut Option<(Connection, u64)>, drawn: &Drawn, told: &mut Told) -> Outcome<()> {
         let (mut body, mut request) = (Vec::new(), Vec::new());
-        self.book.write(self.number, drawn, &mut body, &mut request);
+        self.load
+            .book
+            .write_with(self.number, drawn, self.load.headers, &mut body, &mut request);
         let order = &drawn.order;
         let begin = Instant::now();
         let mut is_sent = false;
@@ -256,7 +297,7 @@ impl Client<'_> {
             match connection.call(&request) {
                 Ok(answer) if answer.is_success() => {
                     let operation = answer.operation.ok_or("a mint without X-Operation-Id")?;
-                    self.journal.acknowledge(&operation, order)?;
+                    self.load.journal.acknowledge(&operation, order)?;
                     self.shared.acknowledged.fetch_add(1, Ordering::SeqCst);
                     *open = Some((connection, opened));
                     return Ok(());
@@ -281,7 +322,7 @@ impl Client<'_> {
     /// With the number of kills that were over before.
     fn connect(&self) -> Option<(Connection, u64)> {
         let ended = self.shared.ended.load(Ordering::SeqCst);
-        Some((Connection::open(self.launch.address).ok()?, ended))
+        Some((Connection::open(self.load.launch.address).ok()?, ended))
     }
 
     fn interrupted(&self, order: &Order, opened: u64, error: &std::io::Error, told: &mut Told) {

@@ -45,6 +45,8 @@ pub struct Found {
     /// One request with two operations, one operation with two events, or two requests with one operation.
     pub doubled: usize,
     pub unacknowledged_but_committed: usize,
+    /// The lines of those, with their assets.
+    pub unacknowledged: Vec<(Address, Line)>,
     pub faults: Vec<String>,
 }
 
@@ -180,6 +182,9 @@ fn explain(mints: &HashMap<OperationId, Mint>, acknowledged: &[Acknowledged], to
         let order = interrupted.get(mint.request_id.as_str());
         if order.is_some_and(|order| order.asset == mint.asset && order.lines == mint.lines) && mint.is_told() {
             found.unacknowledged_but_committed += 1;
+            found
+                .unacknowledged
+                .extend(mint.lines.iter().map(|line| (mint.asset, *line)));
         } else {
             found
                 .faults

@@ -76,6 +76,24 @@ impl Launch {
         self
     }
 
+    #[must_use]
+    pub fn with(mut self, setting: &'static str, value: impl Into<String>) -> Self {
+        self.settings.push((setting, value.into()));
+        self
+    }
+
+    /// A second process on the same database that only does the background work.
+    pub fn spawn_worker(&self) -> Outcome<Child> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let mut command = self.command();
+        command
+            .arg("work")
+            .stdin(Stdio::null())
+            .stderr(log.try_clone()?)
+            .stdout(log);
+        Ok(command.spawn()?)
+    }
+
     /// Starts the process; it may not answer yet.
     pub fn spawn(&self) -> Outcome<Server> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;

@@ -1,0 +1,383 @@
+//! One fault after the other, on the way between a server and a local chain, and what a person does about those that need
+//! one.
+
+use std::collections::BTreeMap;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use moneyer::app::Clock;
+use moneyer::chain::{Fees, Signer, Transaction};
+use moneyer::config::{Chain, Endpoint, KeySource};
+use moneyer::db::Db;
+use moneyer::settlement::{self, Decision, Progress};
+use moneyer::types::{Address, Amount, Hash32};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use secrecy::SecretBox;
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::chaos::{CALM_MAX, LOOK, PAUSE, is_comparable, open_operations, until};
+use crate::kill::{self, Shared};
+use crate::node::{ACCOUNTS, CHAIN_ID, KEYS, Node, number};
+use crate::proxy::{Fault, Proxy};
+use crate::server::{Launch, Server};
+use crate::world::World;
+
+/// The deepest reorganisation: it never reaches what is final, see `chaos.rs`.
+const REORG_DEPTH_MAX: u64 = 3;
+/// How long a fault that lasts lasts.
+const FAULT_MILLIS: std::ops::Range<u64> = 100..1_200;
+const WEI_PER_GWEI: u128 = 1_000_000_000;
+
+/// What can go wrong (issue "Settle on a real EVM chain": bad times).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evil {
+    ReplyLost,
+    GatewayFailsAfterwards,
+    KilledAnywhere,
+    KilledAfterSigning,
+    KilledAfterSending,
+    NodeForgetsItsPool,
+    OneDropped,
+    PoolDropped,
+    BaseFeeJumps,
+    BlocksVanish,
+    NonceTaken,
+    ReceiptsNull,
+    EndpointLags,
+    PurseEmpty,
+    NodeFrozen,
+    NetworkBad,
+    EstimatesWrong,
+    TwoSenders,
+}
+
+impl Evil {
+    const ALL: [Self; 18] = [
+        Self::ReplyLost,
+        Self::GatewayFailsAfterwards,
+        Self::KilledAnywhere,
+        Self::KilledAfterSigning,
+        Self::KilledAfterSending,
+        Self::NodeForgetsItsPool,
+        Self::OneDropped,
+        Self::PoolDropped,
+        Self::BaseFeeJumps,
+        Self::BlocksVanish,
+        Self::NonceTaken,
+        Self::ReceiptsNull,
+        Self::EndpointLags,
+        Self::PurseEmpty,
+        Self::NodeFrozen,
+        Self::NetworkBad,
+        Self::EstimatesWrong,
+        Self::TwoSenders,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ReplyLost => "reply_lost",
+            Self::GatewayFailsAfterwards => "gateway_fails_afterwards",
+            Self::KilledAnywhere => "killed_anywhere",
+            Self::KilledAfterSigning => "killed_after_signing",
+            Self::KilledAfterSending => "killed_after_sending",
+            Self::NodeForgetsItsPool => "node_forgets_its_pool",
+            Self::OneDropped => "one_dropped",
+            Self::PoolDropped => "pool_dropped",
+            Self::BaseFeeJumps => "base_fee_jumps",
+            Self::BlocksVanish => "blocks_vanish",
+            Self::NonceTaken => "nonce_taken",
+            Self::ReceiptsNull => "receipts_null",
+            Self::EndpointLags => "endpoint_lags",
+            Self::PurseEmpty => "purse_empty",
+            Self::NodeFrozen => "node_frozen",
+            Self::NetworkBad => "network_bad",
+            Self::EstimatesWrong => "estimates_wrong",
+            Self::TwoSenders => "two_senders",
+        }
+    }
+}
+
+/// The chain as the run itself looks at it, its key included.
+fn chain() -> Outcome<Chain> {
+    let mut key = [0; 32];
+    let text = KEYS[0].trim_start_matches("0x");
+    key.copy_from_slice(&data_encoding::HEXLOWER.decode(text.as_bytes())?);
+    let nobody = Endpoint::parse("http://127.0.0.1:9")?;
+    Ok(Chain::new(
+        CHAIN_ID,
+        vec![nobody],
+        KeySource::Key(SecretBox::new(Box::new(key))),
+    ))
+}
+
+/// Everything that can fail, and what was done to it.
+pub struct Chaos<'a> {
+    pub node: Node,
+    proxy: Proxy,
+    db: &'a Db,
+    launch: &'a Launch,
+    chain: Chain,
+    random: StdRng,
+    pub struck: BTreeMap<&'static str, u32>,
+    pub decisions: u32,
+}
+
+impl<'a> Chaos<'a> {
+    pub fn new(node: Node, proxy: Proxy, db: &'a Db, launch: &'a Launch, seed: u64) -> Outcome<Self> {
+        Ok(Self {
+            node,
+            proxy,
+            db,
+            launch,
+            chain: chain()?,
+            random: StdRng::seed_from_u64(seed),
+            struck: BTreeMap::new(),
+            decisions: 0,
+        })
+    }
+
+    pub fn rage(&mut self, faults: u32, server: &mut Server, shared: &Shared) -> Outcome<()> {
+        kill::wait_for_an_answer(server, shared)?;
+        let mut left = faults;
+        while left > 0 {
+            let evil = Evil::ALL[self.random.random_range(0..Evil::ALL.len())];
+            if self.strike(evil, server, shared)? {
+                *self.struck.entry(evil.name()).or_default() += 1;
+                left -= 1;
+            }
+            self.heal();
+            server.expect_alive()?;
+            self.decide()?;
+            self.pause();
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self) {
+        let millis = self.random.random_range(FAULT_MILLIS);
+        std::thread::sleep(Duration::from_millis(millis));
+    }
+
+    /// False when there was nothing to strike at.
+    fn strike(&mut self, evil: Evil, server: &mut Server, shared: &Shared) -> Outcome<bool> {
+        match evil {
+            Evil::ReplyLost => self.next_sending(Fault::DropReply),
+            Evil::GatewayFailsAfterwards => self.next_sending(Fault::StatusAfter(502)),
+            Evil::KilledAnywhere => shared.kill(server, self.launch)?,
+            Evil::KilledAfterSigning => return self.kill_in_sending(Fault::TimeOut(PAUSE * 20), server, shared),
+            Evil::KilledAfterSending => return self.kill_in_sending(Fault::TimeOutAfter(PAUSE * 20), server, shared),
+            Evil::NodeForgetsItsPool => {
+                self.node.stop();
+                self.node.start_again();
+            }
+            Evil::OneDropped => return Ok(self.drop_one()),
+            Evil::PoolDropped => self.node.drop_all_transactions(),
+            Evil::BaseFeeJumps => {
+                let gwei = self.random.random_range(3..40);
+                self.node.set_next_base_fee(gwei * WEI_PER_GWEI);
+                self.pause();
+            }
+            Evil::BlocksVanish => return Ok(self.reorganise(&json!([]))),
+            Evil::NonceTaken => return self.take_nonce(),
+            Evil::ReceiptsNull => {
+                self.proxy
+                    .break_method("eth_getTransactionReceipt", Fault::NullReceipts);
+                self.pause();
+            }
+            Evil::EndpointLags => {
+                self.proxy.lag_at(self.node.head());
+                self.pause();
+                self.pause();
+            }
+            Evil::PurseEmpty => {
+                let purse = self.node.balance(ACCOUNTS[0]);
+                self.node.set_balance(ACCOUNTS[0], 1_000);
+                self.pause();
+                self.node.set_balance(ACCOUNTS[0], purse);
+            }
+            Evil::NodeFrozen => {
+                self.node.freeze();
+                self.pause();
+                self.node.thaw();
+            }
+            Evil::NetworkBad => self.misbehave(),
+            Evil::EstimatesWrong => {
+                self.proxy.estimate(60);
+                self.pause();
+            }
+            Evil::TwoSenders => self.two_senders(server, shared)?,
+        }
+        Ok(true)
+    }
+
+    fn heal(&self) {
+        self.proxy.heal();
+    }
+
+    fn next_sending(&mut self, fault: Fault) {
+        self.proxy.inject("eth_sendRawTransaction", fault, 2);
+        self.pause();
+    }
+
+    /// The process dies while it waits for the answer to what it sent.
+    fn kill_in_sending(&mut self, fault: Fault, server: &mut Server, shared: &Shared) -> Outcome<bool> {
+        let before = self.proxy.count("eth_sendRawTransaction");
+        self.proxy.break_method("eth_sendRawTransaction", fault);
+        let begin = Instant::now();
+        while self.proxy.count("eth_sendRawTransaction") == before {
+            if begin.elapsed() > CALM_MAX / 30 {
+                return Ok(false);
+            }
+            std::thread::sleep(LOOK / 10);
+        }
+        std::thread::sleep(LOOK / 2);
+        shared.kill(server, self.launch)?;
+        Ok(true)
+    }
+
+    fn drop_one(&mut self) -> bool {
+        self.node.stop_mining();
+        std::thread::sleep(LOOK * 5);
+        let (pending, _) = self.node.pool();
+        let dropped = match pending.len() {
+            0 => false,
+            count => {
+                let one = self.random.random_range(0..count);
+                self.node.drop_transaction(&pending[one])
+            }
+        };
+        self.go_on_mining();
+        dropped
+    }
+
+    fn go_on_mining(&self) {
+        self.node.mine_automatically();
+        self.node.rpc("evm_setIntervalMining", json!([1]));
+    }
+
+    /// Replaces the last blocks; a node that was started again has forgotten what was before and refuses.
+    fn reorganise(&mut self, transactions: &Value) -> bool {
+        let depth = self.random.random_range(1..=REORG_DEPTH_MAX);
+        self.node.try_rpc("anvil_reorg", json!([depth, transactions])).is_ok()
+    }
+
+    /// Something else that our key signed is mined at one of our nonces.
+    fn take_nonce(&mut self) -> Outcome<bool> {
+        let base = self.node.head().saturating_sub(REORG_DEPTH_MAX);
+        let count = self
+            .node
+            .try_rpc("eth_getTransactionCount", json!([ACCOUNTS[0], format!("{base:#x}")]));
+        let Ok(count) = count else { return Ok(false) };
+        let nonce = u64::try_from(number(&count))?;
+        let raw = foreign(&self.chain, nonce)?;
+        let reorganised = self.node.try_rpc("anvil_reorg", json!([REORG_DEPTH_MAX, [[raw, 0]]]));
+        Ok(reorganised.is_ok())
+    }
+
+    fn misbehave(&mut self) {
+        let faults = [
+            Fault::Refuse,
+            Fault::DropReply,
+            Fault::TimeOutAfter(PAUSE),
+            Fault::Status(429),
+            Fault::Status(503),
+            Fault::StatusAfter(502),
+            Fault::NullReceipts,
+        ];
+        let seed = self.random.random();
+        self.proxy.misbehave(seed, 300, &faults);
+        self.pause();
+        self.pause();
+    }
+
+    /// A second process with the same key; the first dies while it looks on.
+    fn two_senders(&mut self, server: &mut Server, shared: &Shared) -> Outcome<()> {
+        let mut second = Second(self.launch.spawn_worker()?);
+        self.pause();
+        shared.kill(server, self.launch)?;
+        self.pause();
+        self.pause();
+        second.0.kill()?;
+        second.0.wait()?;
+        Ok(())
+    }
+
+    /// As a person does who compares the case with the chain.
+    fn decide(&mut self) -> Outcome<()> {
+        let cases = self.db.read_blocking(settlement::cases)?;
+        for case in cases {
+            let is_unknown = case.state == "unknown";
+            let is_registry = case.kind == "registry" && case.attention == "reverted";
+            if !is_unknown && !is_registry {
+                continue;
+            }
+            let mined = |hash: &Hash32| !self.node.receipt(&hash.to_string()).is_null();
+            if is_unknown && case.transactions.iter().any(mined) {
+                continue;
+            }
+            let (nonce, now) = (case.nonce, Clock::System.now());
+            let decided = self.db.write_blocking(|tx| {
+                match settlement::progress(tx, nonce)? {
+                    Progress::Waits => return Ok(false),
+                    Progress::Done | Progress::Refused(_) => {}
+                }
+                settlement::decide(tx, nonce, Decision::Again, "not on the chain", now)?;
+                Ok(true)
+            })?;
+            self.decisions += u32::from(decided);
+        }
+        Ok(())
+    }
+
+    /// Waits until every operation has ended and books and chain can be compared.
+    pub fn calm_down(&mut self, server: &mut Server, world: &World) -> Outcome<Duration> {
+        self.heal();
+        self.go_on_mining();
+        let waited = until("every operation to end", || {
+            server.expect_alive()?;
+            self.decide()?;
+            Ok(open_operations(self.db, world)? == 0)
+        })?;
+        let chain = self.chain_at_node()?;
+        until("books at one block", || is_comparable(self.db, &chain))?;
+        Ok(waited)
+    }
+
+    pub fn chain_at_node(&self) -> Outcome<Chain> {
+        let mut chain = chain()?;
+        chain.rpc = vec![Endpoint::parse(&self.node.url())?];
+        Ok(chain)
+    }
+}
+
+/// Killed with the value: an error on the way leaves no process behind.
+struct Second(Child);
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        // An error means that it is gone already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn foreign(chain: &Chain, nonce: u64) -> Outcome<String> {
+    let signer = Signer::open(&chain.signer).await?;
+    let payment = Transaction {
+        chain_id: chain.id,
+        nonce,
+        to: Some(Address::from_bytes([5; 20])),
+        value: Amount::ONE,
+        data: Vec::new(),
+        gas_limit: 21_000,
+        fees: Fees {
+            max: 90 * WEI_PER_GWEI,
+            priority: 2 * WEI_PER_GWEI,
+        },
+    };
+    let signed = signer.sign(&payment).await?;
+    Ok(format!("0x{}", data_encoding::HEXLOWER.encode(&signed.raw)))
+}
