@@ -59,6 +59,14 @@ ids! {
     ClaimId,
     OperationId,
     SanctionsListId,
+    /// An environment of a project, to which collections and keys belong.
+    EnvironmentId,
+    MintRequestId,
+    /// What one token, or a stack of tokens, shows.
+    MetadataId,
+    ActivityId,
+    /// Of a row that nobody names: it is its place in a list.
+    RowId,
 }
 
 impl UserId {

@@ -12,7 +12,9 @@ mod dnum;
 mod hash;
 mod id;
 mod isin;
+mod reference;
 mod timestamp;
+mod token_id;
 mod topic;
 
 pub use address::{Address, AddressError};
@@ -21,7 +23,12 @@ pub use country::{CountryCode, CountryError};
 pub use currency::{Currency, CurrencyError};
 pub use dnum::{Dnum, DnumError};
 pub use hash::{Hash32, keccak256, personal_message_hash, sha256};
-pub use id::{AssetId, ClaimId, IdError, IdentityId, KeyId, OperationId, RequestId, SanctionsListId, UserId};
+pub use id::{
+    ActivityId, AssetId, ClaimId, EnvironmentId, IdError, IdentityId, KeyId, MetadataId, MintRequestId, OperationId,
+    RequestId, RowId, SanctionsListId, UserId,
+};
 pub use isin::{Isin, IsinError};
+pub use reference::{ReferenceError, ReferenceId};
 pub use timestamp::{Timestamp, TimestampError};
+pub use token_id::TokenId;
 pub use topic::{TopicName, TopicNameError};
