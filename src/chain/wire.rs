@@ -109,6 +109,7 @@ fn log(value: &Value) -> Result<Log, Malformed> {
         block_number: number(field(value, "blockNumber")?)?,
         block_hash: hash(field(value, "blockHash")?)?,
         transaction: hash(field(value, "transactionHash")?)?,
+        transaction_index: number(field(value, "transactionIndex")?)?,
         index: number(field(value, "logIndex")?)?,
     })
 }
