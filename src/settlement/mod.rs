@@ -13,11 +13,13 @@
 mod driver;
 mod finish;
 mod model;
+mod nft;
 mod observe;
 mod plan;
 mod reconcile;
 pub mod sender;
 mod store;
+mod turns;
 
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ pub use reconcile::{Reconciled, reconcile};
 
 use crate::asset::Settlement;
 use crate::chain::contracts::factory::Implementation;
+use crate::collection::ContractType;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Issue};
 use crate::ledger::Sheet;
@@ -82,6 +85,17 @@ impl Site {
     }
 }
 
+impl Site {
+    /// Where the contract of a collection will be.
+    pub fn collection_address(&self, standard: ContractType, asset: AssetId) -> Address {
+        let implementation = match standard {
+            ContractType::Erc721 => Implementation::Erc721,
+            ContractType::Erc1155 => Implementation::Erc1155,
+        };
+        implementation.clone_address(&self.contracts.factory, &driver::salt_of(asset))
+    }
+}
+
 impl std::fmt::Display for Site {
     /// CAIP-2.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -102,6 +116,20 @@ pub fn place(tx: &mut Tx<'_>, site: &Site, asset: AssetId) -> Result<Placement, 
     };
     store::insert_placement(tx, &placement)?;
     Ok(placement)
+}
+
+/// Notes that a new collection will stand there. No identity registry is asked about its recipients.
+pub fn place_collection(tx: &mut Tx<'_>, site: &Site, asset: AssetId) -> Result<(), Error> {
+    let placement = Placement {
+        asset,
+        chain_id: site.chain_id,
+        registry: Address::ZERO,
+        adopted: false,
+        holder_transfers: true,
+        recipients_max: 100,
+        first_block: None,
+    };
+    store::insert_placement(tx, &placement)
 }
 
 /// Notes which chain this deployment settles on. `Conflict` when the database belongs to another chain, to another state

@@ -18,6 +18,12 @@ pub(super) fn without_margin(bound: u64) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
+/// The gas limit of a transaction that was estimated.
+pub(super) fn limit_of(gas: u64, bound: u64) -> u64 {
+    let with_margin = u128::from(gas) * u128::from(MARGIN_PERCENT) / 100;
+    u64::try_from(with_margin).unwrap_or(bound).min(bound)
+}
+
 /// A batch that the chain would take now.
 #[derive(Clone, Debug)]
 pub(super) struct Checked {
@@ -57,9 +63,8 @@ impl Session {
             {
                 Ok(gas) if gas <= without_margin(bound) => {
                     self.gas.learn(batch.placement.asset, gas, line_count(&batch.mints));
-                    let gas_limit = u128::from(gas) * u128::from(MARGIN_PERCENT) / 100;
                     let checked = Checked {
-                        gas_limit: u64::try_from(gas_limit).unwrap_or(bound).min(bound),
+                        gas_limit: limit_of(gas, bound),
                         batch,
                         data,
                     };

@@ -13,7 +13,7 @@ pub(super) use chain::{
 pub(super) use intent::{
     insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
 };
-pub(super) use observed::{are_books_at, is_changing, ours, set_observed, tokens};
+pub(super) use observed::{are_books_at, collections, is_changing, ours, set_observed, tokens};
 pub(super) use registry::{
     change_all, change_entries_of, changed_wallets, is_idle, mirrored, put_entries, take_changes,
 };
