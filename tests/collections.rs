@@ -25,6 +25,8 @@ mod game;
 mod minting;
 #[path = "collections/observed.rs"]
 mod observed;
+#[path = "collections/presets.rs"]
+mod presets;
 #[path = "collections/showing.rs"]
 mod showing;
 #[allow(dead_code, reason = "written for settlement's tests, which use the rest of it")]

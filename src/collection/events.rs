@@ -65,12 +65,12 @@ pub(super) fn refused(caller: &Caller<'_>, request: &MintRequest, findings: &[Fi
 }
 
 /// Something about a collection that is no operation.
-pub(super) fn changed(caller: &Caller<'_>, request: &super::Collection, action: &'static str, data: Value) -> Event {
+pub(super) fn changed(caller: &Caller<'_>, collection: &super::Collection, action: &'static str, data: Value) -> Event {
     Event {
-        stream: Stream::Asset(request.id),
+        stream: Stream::Asset(collection.id),
         actor: caller.ctx.actor.name(),
         action,
-        asset: Some(request.id),
+        asset: Some(collection.id),
         operation: None,
         subjects: Vec::new(),
         data,

@@ -49,7 +49,8 @@ pub use model::{
 pub use page::{Slice, Window};
 pub use read::{
     ActivityFilter, CollectionFilter, NftFilter, OwnerFilter, RequestFilter, StackFilter, activities, activity, find,
-    find_by_address, list, metadata_of, mint_request, mint_requests, nft, nfts, nfts_held, owners, stack, stacks,
+    find_by_address, find_many, list, metadata_of, mint_request, mint_requests, nft, nfts, nfts_held, owners, stack,
+    stacks,
 };
 pub use register::{Register, Unexplained};
 pub use request::{Conflict, MintKind, MintRequest, NewMintRequest, RequestStatus, Requested};

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use super::store;
 use super::{
     Activity, ActivityKind, Collection, Metadata, MintRequest, Nft, Ownership, RequestStatus, Slice, Stack, TokenRow,
@@ -67,6 +69,11 @@ pub struct ActivityFilter {
 
 pub fn find(tx: &mut Tx<'_>, id: AssetId) -> Result<Collection, Error> {
     store::by_id(tx, id)?.ok_or(Error::NotFound("collection"))
+}
+
+/// Those of these that exist, by id: what lists over several collections need to name them.
+pub fn find_many(tx: &mut Tx<'_>, ids: &[AssetId]) -> Result<HashMap<AssetId, Collection>, Error> {
+    store::by_ids(tx, ids)
 }
 
 pub fn find_by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Collection, Error> {

@@ -2,12 +2,13 @@ use serde_json::json;
 
 use super::{Change, record};
 use crate::asset;
+use crate::chain::collection::Standard;
 use crate::collection::{self, Caller, Collection, ContractType, Minting, NewCollection, Profile};
 use crate::db::Tx;
 use crate::error::{Error, Issue};
 use crate::operation::Plan;
 use crate::policy::PolicySet;
-use crate::settlement;
+use crate::settlement::{self, FoundCollection};
 use crate::types::{Address, EnvironmentId, OperationId};
 
 /// Texts that a contract of ours keeps have at most so many bytes: its creation stays within the gas of one transaction.
@@ -62,6 +63,51 @@ pub fn deploy_collection(
     let asset = asset::find(tx, created.id)?;
     let operation = record(tx, caller.ctx, &asset, change)?;
     Ok((created, operation))
+}
+
+/// Takes a collection over that was there before us, with everything that it holds. What the caller does not say of it is
+/// as its contract says.
+///
+/// Errors are those of [`collection::found`]; `Conflict` when the chain was read on since the look: look again.
+pub fn adopt_collection(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    policies: &PolicySet,
+    found: &FoundCollection,
+    terms: CollectionTerms,
+) -> Result<Collection, Error> {
+    let facts = &found.facts;
+    let cut = |text: &Option<String>, max: usize| text.as_ref().map(|text| text.chars().take(max).collect());
+    let profile = Profile {
+        name: terms
+            .profile
+            .name
+            .or_else(|| cut(&facts.name, Profile::NAME_LENGTH_MAX)),
+        symbol: terms
+            .profile
+            .symbol
+            .or_else(|| cut(&facts.symbol, Profile::SYMBOL_LENGTH_MAX)),
+        base_uri: terms.profile.base_uri.or_else(|| facts.base_uri.clone()),
+        contract_uri: terms.profile.contract_uri.or_else(|| facts.contract_uri.clone()),
+        ..terms.profile
+    };
+    let new = NewCollection {
+        environment: terms.environment,
+        minting: match (facts.standard, facts.by_quantity) {
+            (Standard::Erc721, true) => Minting::Hybrid,
+            (Standard::Erc721, false) => Minting::ById,
+            (Standard::Erc1155, _) => Minting::Amounts,
+        },
+        many: false,
+        adopted: true,
+        owner: facts.owner.unwrap_or(Address::ZERO),
+        profile,
+        metadata_api_url: terms.metadata_api_url,
+        policy: terms.policy,
+    };
+    let created = collection::found(tx, caller, policies, &new, |_| found.address)?;
+    settlement::take_over_collection(tx, &created, found, caller.ctx.now)?;
+    Ok(created)
 }
 
 fn check_texts(profile: &Profile, owner: Address) -> Result<(), Error> {

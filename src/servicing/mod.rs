@@ -17,7 +17,7 @@ mod unpause;
 mod update_collateral;
 
 pub use asset_claim::{asset_of_identity, issue_claim, revoke_claim};
-pub use collection::{CONTRACT_TEXT_BYTES_MAX, CollectionTerms, deploy_collection};
+pub use collection::{CONTRACT_TEXT_BYTES_MAX, CollectionTerms, adopt_collection, deploy_collection};
 pub use create::{create, may_create};
 pub use freeze_address::{freeze_address, may_freeze_address};
 pub use pause::{may_pause, pause};

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 pub use driver::{Driver, Settings};
 pub use model::{ChainRecord, Contracts, Placement, SettledIn};
+pub use nft::{FoundCollection, look as look_at_collection, take_over as take_over_collection};
 pub use reconcile::{Reconciled, reconcile};
 
 use crate::asset::Settlement;

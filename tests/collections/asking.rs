@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use moneyer::access::{Role, Scope};
 use moneyer::collection::{self, Conflict, ContractType, NewMintRequest, RequestStatus, Requested};
 use moneyer::compliance::SANCTIONS_SAMPLE;
 use moneyer::error::Error;
@@ -169,4 +170,31 @@ async fn two_callers_with_one_reference_get_one_mint() {
     assert_eq!(accepted.count(), 1);
     assert_eq!(game.requests().await.len(), 1);
     game.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_for_much_does_not_hide_what_another_asks_for() {
+    for database in BOTH {
+        let game = Game::start_waiting(database, ContractType::Erc721).await;
+        let other = game.server().world.outsider.clone();
+        let scope = Scope::Asset(game.collection.id);
+        game.server()
+            .grant(scope, &[(other.wallet, Role::SupplyManagement)])
+            .await;
+        let wishes = (0..30).map(|n| by_quantity(&format!("r{n}"), player()));
+        game.accept(wishes.collect()).await;
+        let policies = Arc::clone(game.server().app.policy());
+        let wish = vec![by_quantity("last", player())];
+        game.ask_as(&other, move |tx, caller, id| {
+            collection::request_mints(tx, caller, &policies, id, &wish)
+        })
+        .await
+        .unwrap();
+
+        let queued = game.server().read(|tx| moneyer::operation::queued(tx, 10)).await;
+
+        let of_other = queued.iter().filter(|one| one.requested_by == other.user);
+        assert_eq!((queued.len(), of_other.count()), (11, 1));
+        game.finish().await;
+    }
 }

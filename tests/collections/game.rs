@@ -12,14 +12,15 @@ use moneyer::collection::{
     self, Activity, ActivityFilter, Caller, Collection, ContractType, Metadata, MintRequest, NewMintRequest,
     OwnerFilter, Ownership, Profile, RequestFilter, RequestStatus, Requested, Right, Window,
 };
+use moneyer::ctx::Ctx;
 use moneyer::db::Tx;
 use moneyer::error::Error;
 use moneyer::servicing::{self, CollectionTerms};
-use moneyer::settlement;
+use moneyer::settlement::{self, Reconciled};
 use moneyer::types::{Address, Amount, AssetId, Hash32, ReferenceId, TokenId};
 
 use crate::stage::Stage;
-use crate::support::{Database, Person, Server};
+use crate::support::{Database, Person, Server, World};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -251,6 +252,16 @@ impl Game {
         returned::amount(&self.stage.ask(self.collection.address, data).await).unwrap()
     }
 
+    /// What a comparison with the chain says.
+    pub async fn reconciled(&self) -> Reconciled {
+        let rpc = Rpc::connect(&self.stage.chain).unwrap();
+        self.stage
+            .wait("books at one block", async || {
+                settlement::reconcile(self.server().app.db(), &rpc).await.unwrap()
+            })
+            .await
+    }
+
     /// Whether the contract stands.
     pub async fn stands(&self) {
         let rpc = Rpc::connect(&self.stage.chain).unwrap();
@@ -270,6 +281,12 @@ impl Game {
 
 pub fn transactions(requests: &[MintRequest]) -> BTreeSet<Hash32> {
     requests.iter().filter_map(|request| request.transaction).collect()
+}
+
+/// The issuer may mint.
+pub fn may_mint(tx: &mut Tx<'_>, ctx: &Ctx, world: &World, collection: AssetId) -> Result<(), Error> {
+    let grants = [(world.issuer.wallet, Role::SupplyManagement)];
+    access::grant(tx, ctx, Scope::Asset(collection), &grants).map(|_| ())
 }
 
 /// A collection of ours: the creator founds it, the issuer may mint.
@@ -300,8 +317,7 @@ pub async fn deploy(stage: &Stage, standard: ContractType) -> Collection {
             };
             let owner = ctx.actor.wallet;
             let founded = servicing::deploy_collection(tx, &caller, &policies, (standard, owner), terms.clone())?;
-            let grants = [(world.issuer.wallet, Role::SupplyManagement)];
-            access::grant(tx, ctx, Scope::Asset(founded.0.id), &grants)?;
+            may_mint(tx, ctx, &world, founded.0.id)?;
             Ok(founded.0)
         })
         .await

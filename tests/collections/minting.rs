@@ -41,6 +41,7 @@ async fn ids_that_are_given_and_ids_that_are_asked_for_are_minted_in_two_transac
             assert_eq!(game.has(request.owner, id).await, Amount::ONE);
             assert!(request.gas.unwrap() > 21_000 / 5, "{:?}", request.gas);
         }
+        assert_eq!(game.reconciled().await.drift, Vec::<String>::new());
         let activities = game.activities().await;
         let of_requests: BTreeSet<_> = requests.iter().filter_map(|one| one.activity).collect();
         assert_eq!(
@@ -77,6 +78,7 @@ async fn amounts_of_many_owners_share_a_transaction() {
             assert_eq!(game.has(account, token(id)).await, amount);
             assert_eq!(game.amount_on_chain(account, token(id)).await, amount);
         }
+        assert_eq!(game.reconciled().await.drift, Vec::<String>::new());
         let distinct: BTreeSet<_> = requests.iter().filter_map(|one| one.activity).collect();
         assert_eq!(distinct.len(), 4);
         game.finish().await;

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::{known, stored};
@@ -97,6 +99,19 @@ pub(in crate::collection) fn by_id(tx: &mut Tx<'_>, id: AssetId) -> Result<Optio
         .select(columns());
     let row: Option<Row> = on!(tx, c => query.first(c).optional())?;
     row.map(collection).transpose()
+}
+
+pub(in crate::collection) fn by_ids(tx: &mut Tx<'_>, ids: &[AssetId]) -> Result<HashMap<AssetId, Collection>, Error> {
+    let query = collections::table
+        .inner_join(assets::table.on(assets::id.eq(collections::asset_id)))
+        .filter(collections::asset_id.eq_any(ids))
+        .select(columns());
+    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+    let found = rows.into_iter().map(|row| {
+        let collection = collection(row)?;
+        Ok((collection.id, collection))
+    });
+    found.collect()
 }
 
 pub(in crate::collection) fn by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Option<Collection>, Error> {

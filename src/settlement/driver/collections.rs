@@ -96,7 +96,12 @@ impl Session {
                     self.gas.learn(batch.asset, gas, batch.requests.len());
                     refused.extend(cut(&mut batch, gas, bound));
                 }
-                Err(revert) if revert.is_out_of_gas() && batch.requests.len() > 1 => halve(&mut batch),
+                // Alone it is in nobody's way.
+                Err(revert) if batch.requests.len() == 1 => {
+                    let alone = batch.requests.pop().and_then(|request| request.sequence);
+                    refused.extend(alone.map(|number| (number, revert.reason)));
+                }
+                Err(revert) if revert.is_out_of_gas() => halve(&mut batch),
                 Err(revert) => {
                     let bad = self.find_bad_nfts(&batch, &revert).await?;
                     // Each alone is fine: they stand in each other's way.

@@ -90,7 +90,7 @@ impl Session {
         let drift = self
             .write(move |tx| {
                 let mut drift = observe::post(tx, chain_id, (from, to), &tokens, &transfers, now)?;
-                drift.extend(nft::post(tx, &collections, &moved, now)?);
+                drift.extend(nft::post(tx, (chain_id, to), &collections, &moved, now)?);
                 Ok(drift)
             })
             .await?;

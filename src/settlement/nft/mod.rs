@@ -5,11 +5,13 @@
 //! chain without us comes from final logs too ([`post`]), and now and then the register is compared with the contract
 //! ([`compare`]).
 
+mod adopt;
 mod batch;
 mod finish;
 mod observe;
 mod reconcile;
 
+pub use adopt::{FoundCollection, look, take_over};
 pub(super) use batch::{Batch, batches, minted};
 pub(super) use finish::succeed;
 pub(super) use observe::{cut, post};

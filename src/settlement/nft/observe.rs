@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::ledger::{self, Movement};
 use crate::operation::{self, NewOperation, Operation, Plan};
 use crate::settlement::model::Token;
+use crate::settlement::store;
 use crate::types::{Address, AssetId, OperationId, RequestId, Timestamp, UserId};
 
 /// Movements that one commit posts; more are cut off at the end of a block.
@@ -32,13 +33,23 @@ pub(in crate::settlement) fn cut(mut transfers: Vec<TokenTransfer>, to: u64) -> 
 }
 
 /// Posts what moved in collections in final blocks and is not recorded yet: what our own mints moved is recorded where
-/// they are finished. Returns what could not be posted, one sentence each.
+/// they are finished. `collections` are those whose logs were read; the caller has moved the chain's mark in this
+/// transaction. Returns what could not be posted, one sentence each.
+///
+/// `Conflict` when a collection was taken over since they were read: its logs have to be read, too.
 pub(in crate::settlement) fn post(
     tx: &mut Tx<'_>,
+    (chain_id, to): (u64, u64),
     collections: &[Token],
     transfers: &[TokenTransfer],
     now: Timestamp,
 ) -> Result<Vec<String>, Error> {
+    if store::collections(tx, chain_id, to)?
+        .iter()
+        .any(|one| !collections.contains(one))
+    {
+        return Err(Error::Conflict("a collection was taken over meanwhile".to_owned()));
+    }
     let assets: HashMap<Address, AssetId> = collections.iter().map(|one| (one.address, one.asset)).collect();
     let mut of_asset: BTreeMap<AssetId, Vec<Moved>> = BTreeMap::new();
     for transfer in transfers.iter().filter(|one| !one.amount.is_zero()) {
@@ -53,7 +64,8 @@ pub(in crate::settlement) fn post(
     Ok(drift)
 }
 
-fn post_of(tx: &mut Tx<'_>, asset: AssetId, moved: &[Moved], now: Timestamp) -> Result<Vec<String>, Error> {
+/// As [`post`] for one collection, whose movements are in the order of the chain.
+pub(super) fn post_of(tx: &mut Tx<'_>, asset: AssetId, moved: &[Moved], now: Timestamp) -> Result<Vec<String>, Error> {
     let asset = asset::lock(tx, asset)?;
     let news = collection::unrecorded(tx, asset.id, moved)?;
     if news.is_empty() {

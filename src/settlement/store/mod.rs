@@ -8,7 +8,8 @@ mod registry;
 
 pub(super) use attempt::{raw_of, store_signed};
 pub(super) use chain::{
-    chain, head, insert_chain, insert_placement, placements, set_contracts, set_first_block, set_head, set_ready,
+    chain, head, insert_chain, insert_placement, lock_observed, placements, set_contracts, set_first_block, set_head,
+    set_ready,
 };
 pub(super) use intent::{
     insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
