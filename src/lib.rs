@@ -3,8 +3,8 @@
 //!
 //! Folders are domains. A module imports only modules listed before it here; `tests/architecture.rs` checks it:
 //! `types`, `error`, `policy`, `config`, `telemetry`, `ctx`, `db`, `job`, `chain`, `audit`, `ledger`, `operation`,
-//! `access`, `identity`, `wallet`, `compliance`, `asset`, `settlement`, `servicing`, `mint`, `reports`, `app`, `api`,
-//! `server`, `start`, `demo`, `cli`. The path of a mint is told in [`mint`] and in the README.
+//! `access`, `identity`, `wallet`, `compliance`, `asset`, `collection`, `settlement`, `servicing`, `mint`, `reports`,
+//! `app`, `api`, `server`, `start`, `demo`, `cli`. The path of a mint is told in [`mint`] and in the README.
 
 pub mod access;
 pub mod api;
@@ -13,6 +13,7 @@ pub mod asset;
 pub mod audit;
 pub mod chain;
 pub mod cli;
+pub mod collection;
 pub mod compliance;
 pub mod config;
 pub mod ctx;

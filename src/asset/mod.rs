@@ -1,9 +1,11 @@
-//! Fungible assets: what they are, what is attached to them, and the state that rules look at.
+//! Assets: what they are, what is attached to them, and the state that rules look at.
 //!
-//! *Kind*: bond, equity, fund, stablecoin, deposit. *Feature*: a part that requests rely on; cap, collateral and a
-//! maturity date attach at creation to any kind, the others follow from the kind. *Lifecycle*: paused or active; a new
-//! asset is paused. *Supply* is posted, *pending* is on its way in; both belong to `ledger/`, which changes them under
-//! the lock of the asset's row. *Revision* moves with every change of what rules look at.
+//! *Kind*: bond, equity, fund, stablecoin, deposit; erc721 and erc1155 for the row of an NFT collection (`collection/`),
+//! which has no decimals and is not among the assets that are listed, searched and found by address here. *Feature*: a
+//! part that requests rely on; cap, collateral and a maturity date attach at creation to any kind, the others follow
+//! from the kind. *Lifecycle*: paused or active; a new asset is paused, a new collection is not. *Supply* is posted,
+//! *pending* is on its way in; both belong to `ledger/`, which changes them under the lock of the asset's row.
+//! *Revision* moves with every change of what rules look at.
 //!
 //! Invariants: an address belongs to one asset; 0 to 18 decimals; a cap is above zero and never set below supply and
 //! pending; a module is attached once; every asset has an identity. Nothing about what an asset is (kind, decimals,
@@ -61,7 +63,21 @@ pub fn create(
     address_of: impl FnOnce(AssetId) -> Address,
 ) -> Result<Asset, Error> {
     may_create(tx, ctx, policies, &new)?;
+    found(tx, ctx, policies, new, address_of)
+}
 
+/// As [`create`] without asking for the right: for who may create by something else than a role, as an environment may
+/// create collections. A collection is not paused.
+///
+/// `Invalid` for fields that do not fit, also a policy that is not loaded; `AlreadyExists` when the address is taken.
+pub fn found(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    policies: &PolicySet,
+    new: NewAsset,
+    address_of: impl FnOnce(AssetId) -> Address,
+) -> Result<Asset, Error> {
+    rules::check(&new, policies, ctx.now)?;
     let id = AssetId::generate();
     let address = address_of(id);
     let (identity, _) = identity::create_for_asset(tx, ctx.now, address)?;
@@ -150,6 +166,7 @@ pub fn find(tx: &mut Tx<'_>, asset: AssetId) -> Result<Asset, Error> {
     store::by_id(tx, asset)
 }
 
+/// A fungible one: the address of a collection is not found.
 pub fn find_by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Asset, Error> {
     store::by_address(tx, address)
 }

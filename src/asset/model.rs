@@ -46,6 +46,31 @@ words! {
         Fund = "fund",
         Stablecoin = "stablecoin",
         Deposit = "deposit",
+        /// A collection of tokens that are one each; what it is besides its row is in `collection/`.
+        Erc721 = "erc721",
+        /// A collection of tokens that exist in amounts.
+        Erc1155 = "erc1155",
+    }
+}
+
+impl AssetKind {
+    /// What the asset API creates and lists: units of one kind that are all alike.
+    pub const FUNGIBLE: [Self; 5] = [Self::Bond, Self::Equity, Self::Fund, Self::Stablecoin, Self::Deposit];
+    pub const COLLECTIONS: [Self; 2] = [Self::Erc721, Self::Erc1155];
+
+    /// One of [`Self::FUNGIBLE`].
+    pub fn parse_fungible(text: &str) -> Result<Self, ParseError> {
+        let known = Self::FUNGIBLE.into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or(ParseError::Unknown {
+            known: &["bond", "equity", "fund", "stablecoin", "deposit"],
+        })
+    }
+
+    pub const fn is_collection(self) -> bool {
+        match self {
+            Self::Erc721 | Self::Erc1155 => true,
+            Self::Bond | Self::Equity | Self::Fund | Self::Stablecoin | Self::Deposit => false,
+        }
     }
 }
 
@@ -125,7 +150,7 @@ impl Collateral {
     }
 }
 
-/// A fungible asset: the whole row.
+/// An asset: the whole row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asset {
     pub id: AssetId,

@@ -30,11 +30,11 @@ pub(super) fn check(new: &NewAsset, policies: &PolicySet, now: Timestamp) -> Res
 fn missing(new: &NewAsset) -> Vec<Issue> {
     let needs_price = match new.kind {
         AssetKind::Equity | AssetKind::Fund | AssetKind::Stablecoin | AssetKind::Deposit => true,
-        AssetKind::Bond => false,
+        AssetKind::Bond | AssetKind::Erc721 | AssetKind::Erc1155 => false,
     };
     let needs_class = match new.kind {
         AssetKind::Equity | AssetKind::Fund => true,
-        AssetKind::Bond | AssetKind::Stablecoin | AssetKind::Deposit => false,
+        AssetKind::Bond | AssetKind::Stablecoin | AssetKind::Deposit | AssetKind::Erc721 | AssetKind::Erc1155 => false,
     };
     let needs_end = new.kind == AssetKind::Bond;
     let fields = [
@@ -185,7 +185,12 @@ pub(super) fn begin(
 ) -> (Asset, Vec<NewModule>) {
     let collateral = match new.kind {
         AssetKind::Stablecoin => new.collateral.or_else(Collateral::one_to_one),
-        AssetKind::Bond | AssetKind::Equity | AssetKind::Fund | AssetKind::Deposit => new.collateral,
+        AssetKind::Bond
+        | AssetKind::Equity
+        | AssetKind::Fund
+        | AssetKind::Deposit
+        | AssetKind::Erc721
+        | AssetKind::Erc1155 => new.collateral,
     };
     let asset = Asset {
         id,
@@ -208,7 +213,10 @@ pub(super) fn begin(
         identity,
         cap: new.cap,
         collateral,
-        lifecycle: Lifecycle::Paused,
+        lifecycle: match new.kind.is_collection() {
+            true => Lifecycle::Active,
+            false => Lifecycle::Paused,
+        },
         supply: Amount::ZERO,
         pending: Amount::ZERO,
         holders: 0,

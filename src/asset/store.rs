@@ -133,6 +133,11 @@ fn collateral(topic: Option<&str>, ratio_bps: Option<i32>) -> Result<Option<Coll
     }))
 }
 
+/// The words of the kinds that are not shown among fungible assets.
+fn collections() -> [&'static str; 2] {
+    AssetKind::COLLECTIONS.map(AssetKind::as_str)
+}
+
 fn found(row: Option<Row>) -> Result<Asset, Error> {
     row.ok_or(Error::NotFound("asset"))?.into_asset()
 }
@@ -155,7 +160,9 @@ pub(super) fn by_id(tx: &mut Tx<'_>, id: AssetId) -> Result<Asset, Error> {
 }
 
 pub(super) fn by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Asset, Error> {
-    let query = assets::table.filter(assets::address.eq(address));
+    let query = assets::table
+        .filter(assets::address.eq(address))
+        .filter(assets::kind.ne_all(collections()));
     found(on!(tx, c => query.first(c).optional())?)
 }
 
@@ -276,10 +283,10 @@ pub(super) fn bump_revision(tx: &mut Tx<'_>, asset: AssetId) -> Result<(), Error
     Ok(())
 }
 
-/// How many assets there are of a kind, or of all.
+/// How many fungible assets there are of a kind, or of all.
 pub(super) fn count(tx: &mut Tx<'_>, kind: Option<AssetKind>) -> Result<i64, Error> {
     Ok(on!(tx, c => {
-        let mut query = assets::table.into_boxed();
+        let mut query = assets::table.filter(assets::kind.ne_all(collections())).into_boxed();
         if let Some(kind) = kind {
             query = query.filter(assets::kind.eq(kind.as_str()));
         }
@@ -291,7 +298,7 @@ pub(super) fn count(tx: &mut Tx<'_>, kind: Option<AssetKind>) -> Result<i64, Err
 pub(super) fn page(tx: &mut Tx<'_>, listing: Listing, page: &Page) -> Result<(Vec<Asset>, Option<String>), Error> {
     let last = page.cursor.as_deref().map(|cursor| last_seen(tx, cursor)).transpose()?;
     let rows: Vec<Row> = on!(tx, c => {
-        let mut query = assets::table.into_boxed();
+        let mut query = assets::table.filter(assets::kind.ne_all(collections())).into_boxed();
         if let Some(kind) = listing.kind {
             query = query.filter(assets::kind.eq(kind.as_str()));
         }
@@ -360,7 +367,11 @@ pub(super) fn search(tx: &mut Tx<'_>, terms: &SearchTerms, limit: i64) -> Result
         if let Some((first, last)) = terms.addresses {
             query = query.or_filter(assets::address.between(first, last));
         }
-        query.order((assets::symbol.asc(), assets::id.asc())).limit(limit).load(c)
+        query
+            .filter(assets::kind.ne_all(collections()))
+            .order((assets::symbol.asc(), assets::id.asc()))
+            .limit(limit)
+            .load(c)
     })?;
     all(rows)
 }

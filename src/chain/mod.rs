@@ -15,6 +15,7 @@
 
 mod account;
 mod claim;
+pub mod collection;
 pub mod contracts;
 mod failure;
 mod fees;

@@ -32,7 +32,7 @@ pub struct Receipt {
     pub logs: Vec<Log>,
 }
 
-/// One event of a contract. `index` is its place in the block.
+/// One event of a contract. `index` is its place in the block, `transaction_index` that of its transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     pub address: Address,
@@ -41,6 +41,7 @@ pub struct Log {
     pub block_number: u64,
     pub block_hash: Hash32,
     pub transaction: Hash32,
+    pub transaction_index: u64,
     pub index: u64,
 }
 

@@ -109,6 +109,7 @@ fn log(value: &Value) -> Result<Log, Malformed> {
         block_number: number(field(value, "blockNumber")?)?,
         block_hash: hash(field(value, "blockHash")?)?,
         transaction: hash(field(value, "transactionHash")?)?,
+        transaction_index: number(field(value, "transactionIndex")?)?,
         index: number(field(value, "logIndex")?)?,
     })
 }
@@ -212,7 +213,7 @@ mod tests {
             "logs": [{
                 "address": format!("0x{}", "33".repeat(20)), "topics": [format!("0x{}", "44".repeat(32))], "data": "0x01",
                 "blockNumber": "0x5", "blockHash": format!("0x{}", "22".repeat(32)),
-                "transactionHash": format!("0x{}", "11".repeat(32)), "logIndex": "0x7", "removed": false,
+                "transactionHash": format!("0x{}", "11".repeat(32)), "transactionIndex": "0x0", "logIndex": "0x7", "removed": false,
             }],
         })
     }

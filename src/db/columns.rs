@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::sql;
 use crate::types::{
-    Address, Amount, AssetId, ClaimId, EnvironmentId, Hash32, IdentityId, OperationId, ProjectId, SanctionsListId,
-    Timestamp, UserId,
+    ActivityId, Address, Amount, AssetId, ClaimId, EnvironmentId, Hash32, IdentityId, MetadataId, MintRequestId,
+    OperationId, ProjectId, RowId, SanctionsListId, Timestamp, TokenId, UserId,
 };
 
 /// Makes a type usable as a bind value and as a result of a column of the given SQL type, plain or nullable.
@@ -67,6 +67,7 @@ macro_rules! column {
 
 column! {
     Amount => sql::Amount,
+    TokenId => sql::Amount,
     Timestamp => sql::Instant,
     Address => sql_types::Binary,
     Hash32 => sql_types::Binary,
@@ -78,6 +79,10 @@ column! {
     SanctionsListId => sql::Id,
     ProjectId => sql::Id,
     EnvironmentId => sql::Id,
+    MintRequestId => sql::Id,
+    MetadataId => sql::Id,
+    ActivityId => sql::Id,
+    RowId => sql::Id,
 }
 
 /// PostgreSQL counts time from 2000-01-01T00:00:00Z.
@@ -159,6 +164,26 @@ impl FromSql<sql::Amount, Sqlite> for Amount {
     }
 }
 
+impl<DB> ToSql<sql::Amount, DB> for TokenId
+where
+    DB: Backend,
+    Amount: ToSql<sql::Amount, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.as_amount().to_sql(out)
+    }
+}
+
+impl<DB> FromSql<sql::Amount, DB> for TokenId
+where
+    DB: Backend,
+    Amount: FromSql<sql::Amount, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        Amount::from_sql(value).map(Self::from)
+    }
+}
+
 impl ToSql<sql::Id, Pg> for Uuid {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         out.write_all(self.as_bytes())?;
@@ -219,6 +244,10 @@ id_columns!(
     SanctionsListId,
     ProjectId,
     EnvironmentId,
+    MintRequestId,
+    MetadataId,
+    ActivityId,
+    RowId,
 );
 
 macro_rules! byte_columns {

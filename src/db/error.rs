@@ -48,6 +48,16 @@ const UNIQUE: &[(&str, &str, &str)] = &[
         "assets.address",
         "An asset with this address exists",
     ),
+    (
+        "mint_requests_reference_unique",
+        "mint_requests.asset_id, mint_requests.reference_id",
+        "A mint request with this reference exists",
+    ),
+    (
+        "mint_requests_token_unique",
+        "mint_requests.asset_id, mint_requests.token_id",
+        "The token id is minted or requested",
+    ),
     ("role_grants_pk", "role_grants.scope", "The role is granted"),
     (
         "idempotency_keys_pk",

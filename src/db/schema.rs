@@ -526,6 +526,21 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::sql::{Amount, Id, Instant};
 
+    chain_resolutions (chain_id, sender, nonce) {
+        chain_id -> BigInt,
+        sender -> Binary,
+        nonce -> BigInt,
+        decision -> Text,
+        reason -> Text,
+        refusal -> Nullable<Text>,
+        requested_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
     projects (id) {
         id -> Id,
         name -> Text,
@@ -627,14 +642,124 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::sql::{Amount, Id, Instant};
 
-    chain_resolutions (chain_id, sender, nonce) {
-        chain_id -> BigInt,
-        sender -> Binary,
-        nonce -> BigInt,
-        decision -> Text,
-        reason -> Text,
-        refusal -> Nullable<Text>,
-        requested_at -> Instant,
+    collections (asset_id) {
+        asset_id -> Id,
+        environment_id -> Nullable<Id>,
+        minting -> Text,
+        many -> Bool,
+        adopted -> Bool,
+        owner -> Binary,
+        name -> Nullable<Text>,
+        symbol -> Nullable<Text>,
+        description -> Nullable<Text>,
+        image -> Nullable<Text>,
+        external_link -> Nullable<Text>,
+        contract_uri -> Nullable<Text>,
+        base_uri -> Nullable<Text>,
+        metadata_api_url -> Nullable<Text>,
+        verification_status -> Text,
+        indexed_at -> Instant,
+        updated_at -> Instant,
+        metadata_synced_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    nft_metadata (asset_id, id) {
+        asset_id -> Id,
+        id -> Id,
+        name -> Nullable<Text>,
+        description -> Nullable<Text>,
+        image -> Nullable<Text>,
+        external_url -> Nullable<Text>,
+        animation_url -> Nullable<Text>,
+        youtube_url -> Nullable<Text>,
+        attributes -> Text,
+        digest -> Binary,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    mint_requests (asset_id, id) {
+        asset_id -> Id,
+        id -> Id,
+        reference_id -> Text,
+        sequence -> Nullable<BigInt>,
+        environment_id -> Nullable<Id>,
+        requested_by -> Id,
+        kind -> Text,
+        owner -> Binary,
+        token_id -> Nullable<Amount>,
+        amount -> Amount,
+        metadata_id -> Nullable<Id>,
+        status -> Text,
+        error -> Nullable<Text>,
+        superseded -> Bool,
+        transaction_hash -> Nullable<Binary>,
+        activity_id -> Nullable<Id>,
+        gas -> Nullable<BigInt>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    nft_tokens (asset_id, token_id) {
+        asset_id -> Id,
+        token_id -> Amount,
+        id -> Id,
+        metadata_id -> Nullable<Id>,
+        total_supply -> Amount,
+        indexed_at -> Instant,
+        updated_at -> Instant,
+        metadata_synced_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    nft_balances (asset_id, token_id, account) {
+        asset_id -> Id,
+        token_id -> Amount,
+        account -> Binary,
+        id -> Id,
+        balance -> Amount,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    activities (asset_id, transaction_hash, log_index, position) {
+        asset_id -> Id,
+        transaction_hash -> Binary,
+        log_index -> BigInt,
+        position -> Integer,
+        id -> Id,
+        kind -> Text,
+        sender -> Nullable<Binary>,
+        recipient -> Nullable<Binary>,
+        token_id -> Amount,
+        amount -> Amount,
+        block_number -> BigInt,
+        block_hash -> Binary,
+        transaction_index -> BigInt,
+        indexed_at -> Instant,
     }
 }
 
@@ -672,6 +797,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     intent_operations,
     registry_changes,
     registry_entries,
+    chain_resolutions,
     projects,
     environments,
     environment_keys,
@@ -679,5 +805,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     rate_plans,
     rate_limit_keys,
     quotas,
-    chain_resolutions,
+    collections,
+    nft_metadata,
+    mint_requests,
+    nft_tokens,
+    nft_balances,
+    activities,
 );

@@ -25,7 +25,7 @@ pub use check::verify;
 pub use model::{Account, HolderLine, Phase, Posting, Side};
 pub use sheet::{IssueLine, Movement, Party, Sheet, SheetError, Totals};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::db::{Page, Tx};
 use crate::error::Error;
@@ -130,11 +130,16 @@ pub fn pending_lines_of(tx: &mut Tx<'_>, asset: AssetId, operations: &[i64]) -> 
 ///
 /// An operation ends once: `Internal` when nothing of it is pending.
 pub fn post(tx: &mut Tx<'_>, sheet: &mut Sheet, operation: i64) -> Result<(), Error> {
-    let lines = pending_lines(tx, sheet.asset(), operation)?;
+    post_all(tx, sheet, &[operation])
+}
+
+/// As [`post`] for several operations: two statements.
+pub fn post_all(tx: &mut Tx<'_>, sheet: &mut Sheet, operations: &[i64]) -> Result<(), Error> {
+    let lines = pending_lines(tx, sheet.asset(), operations)?;
     sheet
         .post(&lines)
-        .map_err(|error| Error::internal(format!("operation {operation}: {error}")))?;
-    store::end_pending(tx, sheet.asset(), operation, Phase::Posted)
+        .map_err(|error| Error::internal(format!("operations {operations:?}: {error}")))?;
+    store::end_pending(tx, sheet.asset(), operations, Phase::Posted)
 }
 
 /// Takes the pending lines of an operation back. Its accounts, and every account of their identities, must be on the
@@ -145,19 +150,30 @@ pub fn void(
     operation: i64,
     countries: &HashMap<IdentityId, CountryCode>,
 ) -> Result<(), Error> {
-    let lines = pending_lines(tx, sheet.asset(), operation)?;
-    sheet
-        .void(&lines, countries)
-        .map_err(|error| Error::internal(format!("operation {operation}: {error}")))?;
-    store::end_pending(tx, sheet.asset(), operation, Phase::Voided)
+    void_all(tx, sheet, &[operation], countries)
 }
 
-fn pending_lines(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
-    let lines = store::pending_lines(tx, asset, operation)?;
-    if lines.is_empty() {
-        return Err(Error::internal(format!("operation {operation} has nothing pending")));
+/// As [`void`] for several operations: two statements.
+pub fn void_all(
+    tx: &mut Tx<'_>,
+    sheet: &mut Sheet,
+    operations: &[i64],
+    countries: &HashMap<IdentityId, CountryCode>,
+) -> Result<(), Error> {
+    let lines = pending_lines(tx, sheet.asset(), operations)?;
+    sheet
+        .void(&lines, countries)
+        .map_err(|error| Error::internal(format!("operations {operations:?}: {error}")))?;
+    store::end_pending(tx, sheet.asset(), operations, Phase::Voided)
+}
+
+fn pending_lines(tx: &mut Tx<'_>, asset: AssetId, operations: &[i64]) -> Result<Vec<HolderLine>, Error> {
+    let lines = store::pending_lines_of(tx, asset, operations)?;
+    let known: HashSet<i64> = lines.iter().map(|(operation, _)| *operation).collect();
+    match operations.iter().find(|operation| !known.contains(operation)) {
+        Some(operation) => Err(Error::internal(format!("operation {operation} has nothing pending"))),
+        None => Ok(lines.into_iter().map(|(_, line)| line).collect()),
     }
-    Ok(lines)
 }
 
 /// Writes what changed on the sheet: balances, new postings, and the totals on the asset's row.

@@ -276,11 +276,16 @@ impl Sheet {
         let account = self
             .accounts
             .entry(line.recipient)
-            .or_insert_with(|| Account::empty(line.recipient, Some(line.identity)));
-        account.identity = account.identity.or(Some(line.identity));
+            .or_insert_with(|| Account::empty(line.recipient, line.identity));
+        let was_registered = account.identity.is_some();
+        account.identity = account.identity.or(line.identity);
         account.pending = account.pending.checked_add(line.amount).unwrap_or(Amount::MAX);
+        let all = account.held().unwrap_or(Amount::MAX);
+        let identity = account.identity;
         self.changed.insert(line.recipient);
-        self.hold_for(line.identity, line.country, line.amount);
+        if let Some(identity) = identity {
+            self.hold_for(identity, line.country, if was_registered { line.amount } else { all });
+        }
     }
 
     fn hold_for(&mut self, identity: IdentityId, country: Option<CountryCode>, amount: Amount) {
@@ -344,7 +349,8 @@ impl Sheet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IssueLine {
     pub recipient: Address,
-    pub identity: IdentityId,
+    /// None where the asset does not ask who its recipients are.
+    pub identity: Option<IdentityId>,
     pub country: Option<CountryCode>,
     pub amount: Amount,
 }
@@ -384,7 +390,7 @@ mod tests {
         let recipient = Address::from_bytes([byte; 20]);
         IssueLine {
             recipient,
-            identity,
+            identity: Some(identity),
             country: CountryCode::parse_alpha2("BE").ok(),
             amount: Amount::from(amount),
         }

@@ -155,11 +155,11 @@ pub(super) fn insert_postings(tx: &mut Tx<'_>, asset: AssetId, rows: &[Posting])
     Ok(())
 }
 
-/// Gives the pending postings of an operation their final state; what has one keeps it.
-pub(super) fn end_pending(tx: &mut Tx<'_>, asset: AssetId, operation: i64, phase: Phase) -> Result<(), Error> {
+/// Gives the pending postings of operations their final state; what has one keeps it.
+pub(super) fn end_pending(tx: &mut Tx<'_>, asset: AssetId, operations: &[i64], phase: Phase) -> Result<(), Error> {
     let rows = postings::table
         .filter(postings::asset_id.eq(asset))
-        .filter(postings::operation.eq(operation))
+        .filter(postings::operation.eq_any(operations))
         .filter(postings::state.eq(Phase::Pending.text()));
     on!(tx, c => diesel::update(rows).set(postings::state.eq(phase.text())).execute(c))?;
     Ok(())
@@ -212,11 +212,6 @@ pub(super) fn pending_lines_of(
         (operation, line)
     });
     Ok(lines.collect())
-}
-
-pub(super) fn pending_lines(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
-    let lines = lines_of(tx, asset, operation)?;
-    Ok(lines.into_iter().filter(|line| line.phase == Phase::Pending).collect())
 }
 
 pub(super) fn save_totals(tx: &mut Tx<'_>, sheet: &Sheet) -> Result<(), Error> {

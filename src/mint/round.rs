@@ -322,7 +322,7 @@ fn accept(
             let (identity, country) = (known.identity, known.country);
             Some(IssueLine {
                 recipient: line.recipient,
-                identity,
+                identity: Some(identity),
                 country,
                 amount: line.amount,
             })

@@ -13,11 +13,14 @@ pub use model::{
     Fingerprint, IdempotencyKey, NewOperation, Operation, OperationKind, Plan, Remembered, Replay, Status,
 };
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::db::{Page, Tx};
 use crate::error::Error;
 use crate::types::{AssetId, OperationId, Timestamp, UserId};
+
+/// Whoever has more than this part of a full backlog on one asset asks for much.
+const MUCH: i64 = 8;
 
 /// Stores operations of one asset whose row is locked.
 pub fn enqueue(tx: &mut Tx<'_>, operations: &[Operation]) -> Result<(), Error> {
@@ -39,9 +42,26 @@ pub enum Of {
     Asset(AssetId),
 }
 
-/// Accepted and not sent: the oldest first, and of one asset in its order.
+/// Accepted and not sent: the oldest first, and of one asset in its order. Where there are more than the limit, those of
+/// callers who ask for less come too, so that nobody's backlog hides theirs: twice the limit at most.
 pub fn queued(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Operation>, Error> {
-    store::queued(tx, limit)
+    let mut oldest = store::queued(tx, &[], limit)?;
+    let count = |operations: usize| i64::try_from(operations).unwrap_or(i64::MAX);
+    if count(oldest.len()) < limit {
+        return Ok(oldest);
+    }
+    let mut asked: HashMap<(AssetId, UserId), usize> = HashMap::new();
+    for operation in &oldest {
+        let asks = asked.entry((operation.asset, operation.requested_by)).or_default();
+        *asks = asks.saturating_add(1);
+    }
+    let is_much = |asks: &usize| count(*asks) > limit / MUCH;
+    let much = asked.iter().filter(|(_, asks)| is_much(asks));
+    let much: Vec<(AssetId, UserId)> = much.map(|(who, _)| *who).collect();
+    let known: HashSet<OperationId> = oldest.iter().map(|operation| operation.id).collect();
+    let others = store::queued(tx, &much, limit)?.into_iter();
+    oldest.extend(others.filter(|operation| !known.contains(&operation.id)));
+    Ok(oldest)
 }
 
 /// Assets with a change that is signed or sent and not mined yet, and what changes.
@@ -73,6 +93,18 @@ pub fn finish(
         Some(_) => Status::Failed,
     };
     let ended = store::finish(tx, asset, numbers, (status, error), now)?;
+    if ended == numbers.len() {
+        return Ok(());
+    }
+    Err(Error::internal(format!(
+        "of operations {numbers:?} some had ended before"
+    )))
+}
+
+/// Ends operations that were not sent: their requester took them back. `Internal` when one of them was sent or has ended;
+/// the caller looked under the lock of the asset.
+pub fn cancel(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64], reason: &str, now: Timestamp) -> Result<(), Error> {
+    let ended = store::finish(tx, asset, numbers, (Status::Cancelled, Some(reason)), now)?;
     if ended == numbers.len() {
         return Ok(());
     }

@@ -109,13 +109,21 @@ pub(super) fn list(tx: &mut Tx<'_>, of: Of, page: &Page) -> Result<Vec<Operation
     rows.into_iter().map(Operation::try_from).collect()
 }
 
-/// The oldest first, and of one asset in its order.
-pub(super) fn queued(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Operation>, Error> {
-    let query = operations::table
-        .filter(operations::status.eq(Status::Queued.text()))
-        .order((operations::created_at, operations::asset_id, operations::sequence))
-        .limit(limit);
-    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+/// The oldest first, and of one asset in its order. `without` names whose operations on which asset are left out.
+pub(super) fn queued(tx: &mut Tx<'_>, without: &[(AssetId, UserId)], limit: i64) -> Result<Vec<Operation>, Error> {
+    let rows: Vec<Row> = on!(tx, c => {
+        let mut query = operations::table
+            .filter(operations::status.eq(Status::Queued.text()))
+            .into_boxed();
+        for (asset, requester) in without {
+            let of_requester = operations::asset_id.eq(*asset).and(operations::requested_by.eq(*requester));
+            query = query.filter(diesel::dsl::not(of_requester));
+        }
+        query
+            .order((operations::created_at, operations::asset_id, operations::sequence))
+            .limit(limit)
+            .load(c)
+    })?;
     rows.into_iter().map(Operation::try_from).collect()
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::asset::{self, Direction, Listing, Order};
 use crate::audit;
+use crate::collection::{self, CollectionFilter, Window};
 use crate::db::{Page, Tx};
 use crate::error::Error;
 use crate::ledger::{self, HolderLine};
@@ -37,6 +38,8 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Integrity, Error> {
     };
     integrity.faults.extend(operation::verify(tx)?);
     integrity.faults.extend(audit::verify(tx)?);
+    integrity.faults.extend(collection::verify(tx)?);
+    compare_collections(tx, &mut integrity)?;
     let mut page = Page {
         limit: Page::LIMIT_MAX,
         ..Page::default()
@@ -50,6 +53,21 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Integrity, Error> {
         match next {
             Some(cursor) => page.cursor = Some(cursor),
             None => return Ok(integrity),
+        }
+    }
+}
+
+fn compare_collections(tx: &mut Tx<'_>, integrity: &mut Integrity) -> Result<(), Error> {
+    let mut window = Window::first(Window::LIMIT_MAX);
+    loop {
+        let found = collection::list(tx, &CollectionFilter::default(), &window)?;
+        for collection in &found.items {
+            integrity.assets += 1;
+            compare_with_audit(tx, collection.id, &collection.address.to_string(), integrity)?;
+        }
+        match found.next {
+            Some(cursor) => window.cursor = Some(cursor),
+            None => return Ok(()),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Source: dalp.md 1.4, A9 and sections 4 and 5.
 
 mod asset_claim;
+mod collection;
 mod create;
 mod freeze_address;
 mod pause;
@@ -16,6 +17,7 @@ mod unpause;
 mod update_collateral;
 
 pub use asset_claim::{asset_of_identity, issue_claim, revoke_claim};
+pub use collection::{CONTRACT_TEXT_BYTES_MAX, CollectionTerms, adopt_collection, deploy_collection};
 pub use create::{create, may_create};
 pub use freeze_address::{freeze_address, may_freeze_address};
 pub use pause::{may_pause, pause};

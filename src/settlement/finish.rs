@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::asset::{self, Asset};
 use crate::audit::{self, Event, Stream};
+use crate::collection;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::identity;
@@ -25,7 +26,7 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    fn to_json(self) -> Value {
+    pub(super) fn to_json(self) -> Value {
         json!({
             "chain": format!("eip155:{}", self.chain_id),
             "transaction": self.transaction,
@@ -92,6 +93,10 @@ pub(super) fn fail(
         }
         ledger::save(tx, sheet, now)?;
     }
+    if asset.kind.is_collection() {
+        let transaction = proof.map(|proof| proof.transaction);
+        collection::fail(tx, asset.id, &[number], reason, transaction, now)?;
+    }
     operation::finish(tx, asset.id, &[number], Some(reason), now)?;
     let events = operations.iter().map(|operation| {
         let action = match operation.kind {
@@ -120,7 +125,7 @@ fn mints_of(operations: &[Operation]) -> Vec<i64> {
     mints.map(|mint| mint.sequence).collect()
 }
 
-fn event(operation: &Operation, action: &'static str, data: Value) -> Event {
+pub(super) fn event(operation: &Operation, action: &'static str, data: Value) -> Event {
     Event {
         stream: Stream::Asset(operation.asset),
         actor: "system".to_owned(),

@@ -14,23 +14,27 @@ mod driver;
 mod finish;
 mod health;
 mod model;
+mod nft;
 mod observe;
 mod plan;
 mod reconcile;
 mod resolve;
 pub mod sender;
 mod store;
+mod turns;
 
 use std::time::Duration;
 
 pub use driver::{Driver, Settings};
 pub use health::{Health, health};
 pub use model::{ChainRecord, Contracts, Judging, Look, Placement, Ruling, Sendable, SettledIn};
+pub use nft::{FoundCollection, look as look_at_collection, take_over as take_over_collection};
 pub use reconcile::{Reconciled, reconcile};
 pub use resolve::{Case, Decision, Progress, cases, decide, progress};
 
 use crate::asset::Settlement;
 use crate::chain::contracts::factory::Implementation;
+use crate::collection::ContractType;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Issue};
 use crate::ledger::Sheet;
@@ -86,6 +90,17 @@ impl Site {
     }
 }
 
+impl Site {
+    /// Where the contract of a collection will be.
+    pub fn collection_address(&self, standard: ContractType, asset: AssetId) -> Address {
+        let implementation = match standard {
+            ContractType::Erc721 => Implementation::Erc721,
+            ContractType::Erc1155 => Implementation::Erc1155,
+        };
+        implementation.clone_address(&self.contracts.factory, &driver::salt_of(asset))
+    }
+}
+
 impl std::fmt::Display for Site {
     /// CAIP-2.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -112,6 +127,20 @@ pub fn place(tx: &mut Tx<'_>, site: &Site, asset: AssetId) -> Result<Placement, 
 pub fn sender_of(tx: &mut Tx<'_>, chain_id: u64) -> Result<Option<Address>, Error> {
     let chain = store::chain(tx)?.filter(|chain| chain.chain_id == chain_id);
     Ok(chain.map(|chain| chain.sender))
+}
+
+/// Notes that a new collection will stand there. No identity registry is asked about its recipients.
+pub fn place_collection(tx: &mut Tx<'_>, site: &Site, asset: AssetId) -> Result<(), Error> {
+    let placement = Placement {
+        asset,
+        chain_id: site.chain_id,
+        registry: Address::ZERO,
+        adopted: false,
+        holder_transfers: true,
+        recipients_max: 100,
+        first_block: None,
+    };
+    store::insert_placement(tx, &placement)
 }
 
 /// Notes which chain this deployment settles on. `Conflict` when the database belongs to another chain, to another state

@@ -92,7 +92,7 @@ pub struct SenderKey {
 /// What a new intent is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Order {
-    /// For people and for the driver: `mint`, `change`, `registry`, `setup`, `filler`.
+    /// For people and for the driver: `mint`, `nft`, `change`, `registry`, `setup`, `filler`.
     pub kind: &'static str,
     pub asset: Option<AssetId>,
     /// None creates a contract.

@@ -2,11 +2,12 @@
 //!
 //! The changes of an asset go in the order in which they were accepted and before its mints; assets that are to be
 //! paused, or on which somebody is to be frozen, go before all others. Waiting mints of one asset share a transaction,
-//! whole operations only, up to the gas bound (specs/chain.md part A).
+//! whole operations only, up to the gas bound (specs/chain.md part A); those of a collection in turns of their callers.
 
 use std::collections::HashMap;
 
 use super::Placement;
+use super::turns::in_turns;
 use crate::asset::{Asset, Lifecycle};
 use crate::operation::{Operation, OperationKind, Plan};
 use crate::types::AssetId;
@@ -82,6 +83,10 @@ pub(super) fn choose(waiting: &[Waiting], gas: &GasBook, gas_usable: u64) -> Cho
         if mints.is_empty() {
             continue;
         }
+        let mints = match asset.asset.kind.is_collection() {
+            true => in_turns(mints),
+            false => mints,
+        };
         match why_not(asset, changes.first().copied()) {
             Some(reason) => choice.held.push(Held {
                 asset: asset.asset.id,

@@ -5,7 +5,7 @@
 //! nothing beyond it is posted. Pause, cap and freeze are compared only while no change of the asset is under way.
 
 use super::model::Token;
-use super::store;
+use super::{nft, store};
 use crate::asset::{self, Asset, Lifecycle};
 use crate::chain::contracts::{returned, token};
 use crate::chain::{At, Call, Revert, Rpc};
@@ -36,9 +36,12 @@ pub async fn reconcile(db: &Db, rpc: &Rpc) -> Result<Option<Reconciled>, Error> 
     for expected in &books.assets {
         drift.extend(compare(rpc, expected, books.block).await?);
     }
+    for expected in &books.collections {
+        drift.extend(nft::compare(rpc, expected, books.block).await?);
+    }
     Ok(Some(Reconciled {
         block: books.block,
-        assets: books.assets.len(),
+        assets: books.assets.len().saturating_add(books.collections.len()),
         drift,
     }))
 }
@@ -46,6 +49,7 @@ pub async fn reconcile(db: &Db, rpc: &Rpc) -> Result<Option<Reconciled>, Error> 
 struct Books {
     block: u64,
     assets: Vec<Expected>,
+    collections: Vec<nft::Expected>,
 }
 
 /// What the contract of an asset should say.
@@ -73,9 +77,14 @@ fn read_books(tx: &mut Tx<'_>) -> Result<Option<Books>, Error> {
             token,
         })
     });
+    let assets = assets.collect::<Result<_, Error>>()?;
+    let collections = store::collections(tx, chain.chain_id, block)?;
+    let collections = collections.iter().map(|token| nft::expected(tx, token));
+    let collections = collections.collect::<Result<_, Error>>()?;
     Ok(Some(Books {
         block,
-        assets: assets.collect::<Result<_, Error>>()?,
+        assets,
+        collections,
     }))
 }
 

@@ -60,7 +60,14 @@ ids! {
     OperationId,
     SanctionsListId,
     ProjectId,
+    /// An environment of a project, to which collections and keys belong.
     EnvironmentId,
+    MintRequestId,
+    /// What one token, or a stack of tokens, shows.
+    MetadataId,
+    ActivityId,
+    /// Of a row that nobody names: it is its place in a list.
+    RowId,
 }
 
 impl UserId {

@@ -12,7 +12,9 @@ mod dnum;
 mod hash;
 mod id;
 mod isin;
+mod reference;
 mod timestamp;
+mod token_id;
 mod topic;
 
 pub use address::{Address, AddressError};
@@ -22,9 +24,11 @@ pub use currency::{Currency, CurrencyError};
 pub use dnum::{Dnum, DnumError};
 pub use hash::{Hash32, keccak256, personal_message_hash, sha256};
 pub use id::{
-    AssetId, ClaimId, EnvironmentId, IdError, IdentityId, KeyId, OperationId, ProjectId, RequestId, SanctionsListId,
-    UserId,
+    ActivityId, AssetId, ClaimId, EnvironmentId, IdError, IdentityId, KeyId, MetadataId, MintRequestId, OperationId,
+    ProjectId, RequestId, RowId, SanctionsListId, UserId,
 };
 pub use isin::{Isin, IsinError};
+pub use reference::{ReferenceError, ReferenceId};
 pub use timestamp::{Timestamp, TimestampError};
+pub use token_id::TokenId;
 pub use topic::{TopicName, TopicNameError};

@@ -233,7 +233,7 @@ fn reserve(sheet: &mut Sheet, recipients: &[Recipient], lines: &[(usize, Units)]
         .iter()
         .map(|(who, units)| IssueLine {
             recipient: recipients[*who].wallet,
-            identity: recipients[*who].identity,
+            identity: Some(recipients[*who].identity),
             country: Some(recipients[*who].country),
             amount: amount(*units),
         })

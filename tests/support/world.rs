@@ -278,6 +278,7 @@ pub fn token(kind: AssetKind, symbol: &str) -> NewAsset {
         AssetKind::Stablecoin => (6, Some(price("1.00")), None),
         AssetKind::Deposit => (0, Some(price("1.00")), None),
         AssetKind::Bond => (2, None, Some("100000")),
+        AssetKind::Erc721 | AssetKind::Erc1155 => (0, None, None),
     };
     NewAsset {
         kind,

@@ -126,7 +126,7 @@ pub struct ModulePair {
 impl CreateTokenBody {
     /// The new asset, or everything that is wrong with the fields.
     fn parse(self, base_currency: Option<Currency>, issues: &mut Issues) -> Option<NewAsset> {
-        let kind = required("type", self.kind.as_deref(), issues, AssetKind::parse);
+        let kind = required("type", self.kind.as_deref(), issues, AssetKind::parse_fungible);
         let name = required("name", self.name.as_deref(), issues, AssetName::parse);
         let symbol = required("symbol", self.symbol.as_deref(), issues, Symbol::parse);
         let decimals = number("decimals", &self.decimals, u64::from(Decimals::MAX), issues);

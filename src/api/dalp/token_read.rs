@@ -27,7 +27,7 @@ struct ListQuery {
 
 impl ListQuery {
     fn listing(&self, issues: &mut Issues) -> Listing {
-        let kind = self.kind.as_deref().map(AssetKind::parse);
+        let kind = self.kind.as_deref().map(AssetKind::parse_fungible);
         let order = self.order_by.as_deref().map_or(Ok(Order::Address), Order::parse);
         let direction = self.order_direction.as_deref();
         let direction = direction.map_or(Ok(Direction::Ascending), Direction::parse);

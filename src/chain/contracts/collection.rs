@@ -96,6 +96,31 @@ pub fn balance_of_1155(holder: Address, token_id: Amount) -> Vec<u8> {
     .encode()
 }
 
+/// ERC-165: the interface of ERC-721.
+pub const ERC721_INTERFACE: [u8; 4] = [0x80, 0xac, 0x58, 0xcd];
+/// ERC-165: the interface of ERC-1155.
+pub const ERC1155_INTERFACE: [u8; 4] = [0xd9, 0xb6, 0x7a, 0x26];
+
+/// ERC-165, a flag.
+pub fn supports_interface(interface_id: [u8; 4]) -> Vec<u8> {
+    erc721::SupportsInterfaceCall { interface_id }.encode()
+}
+
+/// A text.
+pub fn base_uri() -> Vec<u8> {
+    erc721::BaseURICall {}.encode()
+}
+
+/// A text.
+pub fn contract_uri() -> Vec<u8> {
+    erc721::ContractURICall {}.encode()
+}
+
+/// ERC-721, an amount: where the ids begin that are given by quantity. A contract that mints by id alone has none.
+pub fn by_quantity_threshold() -> Vec<u8> {
+    erc721::MintBatchByQuantityThresholdCall {}.encode()
+}
+
 /// Both kinds: lets `account` mint. The collection's administrator sends it.
 pub fn grant_minter_role(account: Address) -> Vec<u8> {
     let account = address(&account);

@@ -7,6 +7,10 @@ use crate::chain::Log;
 use crate::types::{Address, Amount, Hash32, keccak256};
 
 static TRANSFER: LazyLock<Hash32> = LazyLock::new(|| keccak256(b"Transfer(address,address,uint256)"));
+static TRANSFER_SINGLE: LazyLock<Hash32> =
+    LazyLock::new(|| keccak256(b"TransferSingle(address,address,address,uint256,uint256)"));
+static TRANSFER_BATCH: LazyLock<Hash32> =
+    LazyLock::new(|| keccak256(b"TransferBatch(address,address,address,uint256[],uint256[])"));
 
 /// Base units that moved, as ERC-20 logs it. From zero is a mint, to zero a burn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +51,67 @@ fn transfer(log: &Log) -> Option<Transfer> {
     })
 }
 
+/// A token that moved, as ERC-721 and ERC-1155 log it. From zero is a mint, to zero a burn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenTransfer {
+    pub collection: Address,
+    pub from: Address,
+    pub to: Address,
+    pub token_id: Amount,
+    /// 1 of an ERC-721.
+    pub amount: Amount,
+    pub transaction: Hash32,
+    pub transaction_index: u64,
+    pub block_number: u64,
+    pub block_hash: Hash32,
+    /// The log's place in its block.
+    pub index: u64,
+    /// The place in a `TransferBatch`; 0 elsewhere.
+    pub position: u32,
+}
+
+/// The transfers of ERC-721 and ERC-1155 among these logs, in their order. Everything else is left out, also ERC-20's
+/// event of the same name, whose third argument is no topic.
+pub fn decode_token_transfers(logs: &[Log]) -> Vec<TokenTransfer> {
+    logs.iter().flat_map(token_transfers).collect()
+}
+
+fn token_transfers(log: &Log) -> Vec<TokenTransfer> {
+    let [event, second, third, fourth] = log.topics.as_slice() else {
+        return Vec::new();
+    };
+    // ERC-721 names from, to and the id; ERC-1155 who moved it, from, to.
+    let (from, to, tokens) = if *event == *TRANSFER && log.data.is_empty() {
+        let token_id = Amount::from_be_bytes(*fourth.as_bytes());
+        (second, third, Some(vec![(token_id, Amount::ONE)]))
+    } else if *event == *TRANSFER_SINGLE {
+        (third, fourth, returned::pair(&log.data).map(|pair| vec![pair]))
+    } else if *event == *TRANSFER_BATCH {
+        (third, fourth, returned::pairs(&log.data))
+    } else {
+        return Vec::new();
+    };
+    let parties = returned::address(from.as_bytes()).zip(returned::address(to.as_bytes()));
+    let (Some((from, to)), Some(tokens)) = (parties, tokens) else {
+        return Vec::new();
+    };
+    let numbered = (0..).zip(tokens);
+    let transfers = numbered.map(|(position, (token_id, amount))| TokenTransfer {
+        collection: log.address,
+        from,
+        to,
+        token_id,
+        amount,
+        transaction: log.transaction,
+        transaction_index: log.transaction_index,
+        block_number: log.block_number,
+        block_hash: log.block_hash,
+        index: log.index,
+        position,
+    });
+    transfers.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +130,7 @@ mod tests {
             block_number: 3,
             block_hash: Hash32::from_bytes([4; 32]),
             transaction: Hash32::from_bytes([5; 32]),
+            transaction_index: 1,
             index: 6,
         }
     }
@@ -103,5 +169,74 @@ mod tests {
         short.data.pop();
 
         assert!(decode_transfers(&[of_an_id, other, dirty, short]).is_empty());
+    }
+
+    fn words(words: &[u64]) -> Vec<u8> {
+        words
+            .iter()
+            .flat_map(|word| Amount::from(*word).to_be_bytes())
+            .collect()
+    }
+
+    fn of_1155(event: Hash32, data: &[u64]) -> Log {
+        Log {
+            topics: vec![event, topic([8; 20]), topic([0; 20]), topic([2; 20])],
+            data: words(data),
+            ..log()
+        }
+    }
+
+    fn moved(logs: &[Log]) -> Vec<(u64, u64, u32)> {
+        let small = |amount: Amount| amount.to_string().parse().unwrap();
+        let found = decode_token_transfers(logs);
+        let found = found.iter();
+        found
+            .map(|one| (small(one.token_id), small(one.amount), one.position))
+            .collect()
+    }
+
+    #[test]
+    fn the_topics_of_erc_1155_are_the_known_ones() {
+        assert_eq!(
+            TRANSFER_SINGLE.to_string(),
+            "0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62"
+        );
+        assert_eq!(
+            TRANSFER_BATCH.to_string(),
+            "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb"
+        );
+    }
+
+    #[test]
+    fn a_token_of_an_erc_721_moves_as_one() {
+        let mut log = log();
+        log.topics.push(Hash32::from_bytes(Amount::from(7).to_be_bytes()));
+        log.data.clear();
+
+        let found = decode_token_transfers(&[log]);
+
+        assert!(found[0].from.is_zero());
+        assert_eq!(found[0].to, Address::from_bytes([2; 20]));
+        assert_eq!((found[0].token_id, found[0].amount), (Amount::from(7), Amount::ONE));
+        assert_eq!((found[0].transaction_index, found[0].index), (1, 6));
+    }
+
+    #[test]
+    fn amounts_of_an_erc_1155_are_read_one_by_one() {
+        let single = of_1155(*TRANSFER_SINGLE, &[7, 5]);
+        let batch = of_1155(*TRANSFER_BATCH, &[64, 160, 2, 7, 8, 2, 50, 60]);
+
+        assert_eq!(moved(&[single]), [(7, 5, 0)]);
+        assert_eq!(moved(&[batch]), [(7, 50, 0), (8, 60, 1)]);
+    }
+
+    #[test]
+    fn what_is_no_transfer_of_a_token_is_left_out() {
+        let fungible = log();
+        let short = of_1155(*TRANSFER_SINGLE, &[7]);
+        let uneven = of_1155(*TRANSFER_BATCH, &[64, 160, 2, 7, 8, 1, 50]);
+        let other = of_1155(Hash32::ZERO, &[7, 5]);
+
+        assert!(moved(&[fungible, short, uneven, other]).is_empty());
     }
 }

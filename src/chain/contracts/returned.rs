@@ -53,6 +53,31 @@ pub fn text(data: &[u8]) -> Option<String> {
     }
 }
 
+/// Two amounts.
+pub fn pair(data: &[u8]) -> Option<(Amount, Amount)> {
+    let (first, second) = data.split_at_checked(32)?;
+    Some((amount(first)?, amount(second)?))
+}
+
+/// Two lists of amounts of one length.
+pub fn pairs(data: &[u8]) -> Option<Vec<(Amount, Amount)>> {
+    let list = || ParamType::Array(Box::new(ParamType::Uint(256)));
+    let mut lists = decode(&[list(), list()], data).ok()?.into_iter();
+    let (first, second) = (lists.next()?.into_array()?, lists.next()?.into_array()?);
+    if first.len() != second.len() {
+        return None;
+    }
+    let amount = |token: Token| {
+        let mut bytes = [0; 32];
+        token.into_uint()?.to_big_endian(&mut bytes);
+        Some(Amount::from_be_bytes(bytes))
+    };
+    let pairs = first.into_iter().zip(second);
+    pairs
+        .map(|(first, second)| Some((amount(first)?, amount(second)?)))
+        .collect()
+}
+
 fn word(data: &[u8]) -> Option<[u8; 32]> {
     <[u8; 32]>::try_from(data).ok()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::collections::NFT;
 use super::{Session, act, preflight};
 use crate::asset;
 use crate::chain::Call;
@@ -63,9 +64,12 @@ impl Session {
         }
         let known: HashMap<AssetId, &Waiting> = waiting.iter().map(|asset| (asset.asset.id, asset)).collect();
         for (asset, operations) in choice.mints {
-            if let Some(waiting) = known.get(&asset)
-                && !self.send_mints(waiting, operations).await?
-            {
+            let Some(waiting) = known.get(&asset) else { continue };
+            let has_room = match waiting.asset.kind.is_collection() {
+                true => self.send_nfts(waiting, operations).await?,
+                false => self.send_mints(waiting, operations).await?,
+            };
+            if !has_room {
                 return Ok(false);
             }
         }
@@ -85,7 +89,7 @@ impl Session {
             .intents()
             .filter(|intent| intent.state.mined().is_none())
             .filter_map(|intent| self.about.get(&intent.nonce))
-            .filter(|about| about.kind == "mint")
+            .filter(|about| about.kind == "mint" || about.kind == NFT)
             .filter_map(|about| about.asset)
             .collect();
         self.driver.db.read(move |tx| load_backlog(tx, &on_their_way)).await
@@ -148,6 +152,10 @@ impl Session {
         let Some(asset) = waiting.iter().find(|asset| asset.asset.id == change.asset) else {
             return Ok(true);
         };
+        if asset.asset.kind.is_collection() && change.kind == OperationKind::Create {
+            let (to, data, gas_limit) = self.creation_of(&asset.asset).await?;
+            return self.assign_change(change, gas_limit, to, data).await;
+        }
         let gas_limit = match change.kind {
             OperationKind::Create => GAS_OF_CREATION,
             OperationKind::Mint
@@ -157,10 +165,20 @@ impl Session {
             | OperationKind::FreezeAddress
             | OperationKind::Observed => GAS_OF_CHANGE,
         };
+        let (to, data) = self.call_of(asset, change)?;
+        self.assign_change(change, gas_limit, to, data).await
+    }
+
+    async fn assign_change(
+        &mut self,
+        change: &Operation,
+        gas_limit: u64,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<bool, Error> {
         let Some(nonce) = self.place(gas_limit) else {
             return Ok(false);
         };
-        let (to, data) = self.call_of(asset, change)?;
         let order = Order {
             kind: "change",
             asset: Some(change.asset),

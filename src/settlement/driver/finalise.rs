@@ -4,15 +4,18 @@ use std::collections::HashMap;
 
 use super::Session;
 use super::act::by_asset;
+use super::collections::NFT;
 use super::mints::{self, Mint};
 use super::preflight::Fault;
 use crate::chain::Receipt;
 use crate::chain::contracts::events;
+use crate::collection::Minted;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::operation::{self, Status};
 use crate::settlement::finish::{self, Proof};
 use crate::settlement::model::Part;
+use crate::settlement::nft;
 use crate::settlement::sender::{Attempt, Content, Event, Intent, Outcome, Sender};
 use crate::settlement::store;
 use crate::types::{Address, Amount, AssetId, Timestamp};
@@ -24,6 +27,8 @@ const REGISTRY_REVERTS_MAX: i64 = 3;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ends {
     pub succeeded: Vec<(AssetId, i64)>,
+    /// Operations of a collection that succeeded, each with its token.
+    pub minted: Option<(AssetId, Vec<Minted>)>,
     pub failed: Vec<(AssetId, i64, String)>,
     /// They go back into the queue: their work never had an effect, and what stood in its way is final.
     pub again: Vec<(AssetId, i64)>,
@@ -88,7 +93,9 @@ impl Session {
         let mut after: Sender = self.sender.clone();
         after.step(Event::Finalised { nonce });
         let changed: Vec<Intent> = after.take_changed();
-        let (key, now, count) = (self.key, self.driver.now(), ends.succeeded.len());
+        let (key, now) = (self.key, self.driver.now());
+        let minted = ends.minted.as_ref().map_or(0, |(_, minted)| minted.len());
+        let count = ends.succeeded.len().saturating_add(minted);
         let failed = ends.failed.len();
         let alarm = ends.attention.clone();
         self.write(move |tx| {
@@ -122,6 +129,9 @@ impl Session {
 
     /// Rule 16: the receipt must show every line exactly once, and nothing else from this token.
     async fn done(&self, part: &Part, receipt: &Receipt) -> Result<Ends, Error> {
+        if part.kind == NFT {
+            return self.done_nfts(part, receipt).await;
+        }
         let all = Ends {
             succeeded: part.operations.clone(),
             ..Ends::default()
@@ -134,18 +144,40 @@ impl Session {
         let expected = mints.iter().flat_map(|mint| mint.lines.iter().copied());
         match minted_as_planned(token, expected, receipt) {
             Ok(()) => Ok(all),
-            Err(reason) => Ok(Ends {
-                attention: Alarm::result(reason),
-                flagged: part.operations.clone(),
-                ..Ends::default()
-            }),
+            Err(reason) => Ok(flagged(part, reason)),
         }
+    }
+
+    async fn done_nfts(&self, part: &Part, receipt: &Receipt) -> Result<Ends, Error> {
+        Ok(match self.minted(part, receipt).await? {
+            Ok(minted) => Ends {
+                minted: part.asset.map(|asset| (asset, minted)),
+                ..Ends::default()
+            },
+            Err(reason) => flagged(part, reason),
+        })
+    }
+
+    async fn reverted_nfts(&self, part: &Part) -> Result<Ends, Error> {
+        let Some(asset) = part.asset else {
+            return Ok(Ends::default());
+        };
+        let (failed, again) = self.sort_nfts(part).await?;
+        Ok(Ends {
+            failed: failed
+                .into_iter()
+                .map(|(number, reason)| (asset, number, reason))
+                .collect(),
+            again: again.into_iter().map(|number| (asset, number)).collect(),
+            ..Ends::default()
+        })
     }
 
     /// The transaction was mined without effect. Who is at fault fails; who is not goes again, as a new intent (rule 15).
     async fn reverted(&self, nonce: u64, part: &Part) -> Result<Ends, Error> {
         match part.kind.as_str() {
             "mint" => {}
+            NFT => return self.reverted_nfts(part).await,
             "change" => {
                 let reason = "the contract refused the change: the chain and our books differ";
                 let failed = part
@@ -215,6 +247,15 @@ impl Session {
     }
 }
 
+/// Its result is not what was sent: a person has to look.
+fn flagged(part: &Part, reason: String) -> Ends {
+    Ends {
+        attention: Alarm::result(reason),
+        flagged: part.operations.clone(),
+        ..Ends::default()
+    }
+}
+
 /// Another attempt, a no-op, took the nonce. What the node refused for good it would refuse again.
 fn not_done(intent: &Intent, part: &Part) -> Ends {
     let is_refused = |attempt: &Attempt| attempt.refused && attempt.content == Content::Work;
@@ -244,6 +285,9 @@ fn not_done(intent: &Intent, part: &Part) -> Ends {
 pub(super) fn settle(tx: &mut Tx<'_>, ends: &Ends, proof: Option<Proof>, now: Timestamp) -> Result<(), Error> {
     for (asset, numbers) in by_asset(&ends.succeeded) {
         finish::succeed(tx, asset, &numbers, proof, now)?;
+    }
+    if let (Some((asset, minted)), Some(proof)) = (&ends.minted, proof) {
+        nft::succeed(tx, *asset, minted, proof, now)?;
     }
     for (asset, number, reason) in &ends.failed {
         finish::fail(tx, *asset, *number, reason, proof, now)?;

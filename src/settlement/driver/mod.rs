@@ -6,6 +6,7 @@
 //! Every commit checks the lease: two processes never use one key.
 
 mod act;
+mod collections;
 mod dispatch;
 mod finalise;
 mod mints;

@@ -32,7 +32,7 @@ fn part_of(bound: u64, margin_percent: u64) -> u64 {
 }
 
 /// The limit of a transaction with this estimate, whose operations ran out of gas so often before.
-fn gas_limit(gas: u64, starved: u32, bound: u64) -> u64 {
+pub(super) fn gas_limit(gas: u64, starved: u32, bound: u64) -> u64 {
     if starved >= EVERYTHING_AFTER {
         return bound;
     }

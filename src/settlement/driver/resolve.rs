@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Session;
+use super::collections::NFT;
 use super::finalise::{Ends, settle};
 use crate::audit;
 use crate::error::Error;
@@ -158,6 +159,11 @@ fn mined(resolution: &Resolution, facts: &Facts) -> Result<Ends, String> {
             resolution.nonce
         )),
         Decision::Failed => Ok(failed(resolution, facts)),
+        // Which token belongs to which request, the receipt alone says.
+        Decision::Done if facts.part.kind == NFT => Err(format!(
+            "the receipt of nonce {} does not say whose tokens are whose: --as failed; what was minted is observed",
+            resolution.nonce
+        )),
         Decision::Done => Ok(Ends {
             succeeded: numbers(&facts.open),
             ..Ends::default()

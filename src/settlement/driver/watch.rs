@@ -4,7 +4,7 @@ use super::Session;
 use crate::chain::contracts::events;
 use crate::error::Error;
 use crate::settlement::sender::State;
-use crate::settlement::{observe, reconcile, store};
+use crate::settlement::{nft, observe, reconcile, store};
 use crate::types::{Address, Timestamp};
 
 /// Blocks whose logs are read at once.
@@ -66,24 +66,36 @@ impl Session {
         };
         let chain_id = self.key.chain_id;
         let from = observed.saturating_add(1);
-        let tokens = self
+        let (tokens, collections) = self
             .driver
             .db
-            .read(move |tx| store::tokens(tx, chain_id, until))
+            .read(move |tx| {
+                Ok((
+                    store::tokens(tx, chain_id, until)?,
+                    store::collections(tx, chain_id, until)?,
+                ))
+            })
             .await?;
-        let first = tokens.iter().map(|token| token.first_block).min();
+        let contracts = || tokens.iter().chain(&collections);
+        let first = contracts().map(|token| token.first_block).min();
         // Before the first of our contracts there is nothing to read.
         let start = first.map_or(until, |first| first.max(from));
         let to = until.min(start.saturating_add(BLOCKS_MAX));
-        let addresses: Vec<Address> = tokens.iter().map(|token| token.address).collect();
+        let addresses: Vec<Address> = contracts().map(|token| token.address).collect();
         let logs = match addresses.is_empty() || start > to {
             true => Vec::new(),
             false => self.driver.rpc.logs(&addresses, start, to).await?,
         };
-        let (transfers, to) = observe::cut(events::decode_transfers(&logs), to);
+        let (mut transfers, to) = observe::cut(events::decode_transfers(&logs), to);
+        let (moved, to) = nft::cut(events::decode_token_transfers(&logs), to);
+        transfers.retain(|transfer| transfer.block_number <= to);
         let now = self.driver.now();
         let drift = self
-            .write(move |tx| observe::post(tx, chain_id, (from, to), &tokens, &transfers, now))
+            .write(move |tx| {
+                let mut drift = observe::post(tx, chain_id, (from, to), &tokens, &transfers, now)?;
+                drift.extend(nft::post(tx, (chain_id, to), &collections, &moved, now)?);
+                Ok(drift)
+            })
             .await?;
         self.chain.observed_block = to;
         if !drift.is_empty() {

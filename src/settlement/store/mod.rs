@@ -10,14 +10,14 @@ mod registry;
 
 pub(super) use attempt::{raw_of, store_signed};
 pub(super) use chain::{
-    chain, head, insert_chain, insert_placement, placements, set_contracts, set_first_block, set_head, set_look,
-    set_ready,
+    chain, head, insert_chain, insert_placement, lock_observed, placements, set_contracts, set_first_block, set_head,
+    set_look, set_ready,
 };
 pub(super) use history::{flagged_count, is_giving_up, starved};
 pub(super) use intent::{
     insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
 };
-pub(super) use observed::{are_books_at, is_changing, ours, set_observed, tokens};
+pub(super) use observed::{are_books_at, collections, is_changing, ours, set_observed, tokens};
 pub(super) use person::{
     attention_of, cases, delete_resolution, insert_resolution, refuse_resolution, resolution_refusal, resolutions,
     set_attention,

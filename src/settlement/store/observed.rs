@@ -3,6 +3,7 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 
 use super::{column, number};
+use crate::asset::AssetKind;
 use crate::db::Tx;
 use crate::db::schema::{assets, chain_assets, chain_attempts, chain_intents, chains, operations};
 use crate::error::Error;
@@ -11,12 +12,23 @@ use crate::operation::OperationKind;
 use crate::settlement::model::Token;
 use crate::types::{Address, AssetId, Hash32};
 
-/// The contracts of this chain that stand in this block or below, by asset.
+/// The tokens of this chain that stand in this block or below, by asset.
 pub(in super::super) fn tokens(tx: &mut Tx<'_>, chain: u64, up_to: u64) -> Result<Vec<Token>, Error> {
+    contracts(tx, chain, up_to, &AssetKind::FUNGIBLE)
+}
+
+/// The collections of this chain that stand in this block or below, by asset.
+pub(in super::super) fn collections(tx: &mut Tx<'_>, chain: u64, up_to: u64) -> Result<Vec<Token>, Error> {
+    contracts(tx, chain, up_to, &AssetKind::COLLECTIONS)
+}
+
+fn contracts(tx: &mut Tx<'_>, chain: u64, up_to: u64, kinds: &[AssetKind]) -> Result<Vec<Token>, Error> {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let query = chain_assets::table
         .inner_join(assets::table.on(assets::id.eq(chain_assets::asset_id)))
         .filter(chain_assets::chain_id.eq(column(chain)?))
         .filter(chain_assets::first_block.le(column(up_to)?))
+        .filter(assets::kind.eq_any(kinds))
         .order(chain_assets::asset_id)
         .select((
             chain_assets::asset_id,

@@ -1,0 +1,206 @@
+use std::collections::HashMap;
+
+use super::store;
+use super::{
+    Activity, ActivityKind, Collection, Metadata, MintRequest, Nft, Ownership, RequestStatus, Slice, Stack, TokenRow,
+    Verification, Window,
+};
+use crate::db::Tx;
+use crate::error::Error;
+use crate::types::{ActivityId, Address, AssetId, EnvironmentId, Hash32, MetadataId, ReferenceId, Timestamp, TokenId};
+
+/// What a list of collections is narrowed by; everything given must match, empty is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CollectionFilter {
+    pub addresses: Vec<Address>,
+    pub verification: Vec<Verification>,
+    pub environment: Option<EnvironmentId>,
+    /// Of which this account has something.
+    pub held_by: Option<Address>,
+    /// Inclusive.
+    pub updated_since: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestFilter {
+    pub collection: Option<AssetId>,
+    pub environment: Option<EnvironmentId>,
+    pub status: Option<RequestStatus>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NftFilter {
+    pub collection: Option<AssetId>,
+    pub token_ids: Vec<TokenId>,
+    /// Inclusive.
+    pub updated_since: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnerFilter {
+    pub collection: Option<AssetId>,
+    pub token_ids: Vec<TokenId>,
+    pub accounts: Vec<Address>,
+    /// Inclusive.
+    pub updated_since: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StackFilter {
+    pub collection: Option<AssetId>,
+    pub ids: Vec<MetadataId>,
+    /// Inclusive.
+    pub updated_since: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActivityFilter {
+    pub collection: Option<AssetId>,
+    pub token_id: Option<TokenId>,
+    pub kind: Option<ActivityKind>,
+    /// Who gave or got something.
+    pub account: Option<Address>,
+    pub transaction: Option<Hash32>,
+    /// Inclusive.
+    pub indexed_since: Option<Timestamp>,
+    /// Exclusive.
+    pub indexed_until: Option<Timestamp>,
+}
+
+pub fn find(tx: &mut Tx<'_>, id: AssetId) -> Result<Collection, Error> {
+    store::by_id(tx, id)?.ok_or(Error::NotFound("collection"))
+}
+
+/// Those of these that exist, by id: what lists over several collections need to name them.
+pub fn find_many(tx: &mut Tx<'_>, ids: &[AssetId]) -> Result<HashMap<AssetId, Collection>, Error> {
+    store::by_ids(tx, ids)
+}
+
+pub fn find_by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Collection, Error> {
+    store::by_address(tx, address)?.ok_or(Error::NotFound("collection"))
+}
+
+pub fn list(tx: &mut Tx<'_>, filter: &CollectionFilter, window: &Window) -> Result<Slice<Collection>, Error> {
+    store::collections(tx, filter, window)
+}
+
+/// The newest request under a reference; `NotFound` when there is none.
+pub fn mint_request(tx: &mut Tx<'_>, collection: AssetId, reference: &ReferenceId) -> Result<MintRequest, Error> {
+    store::latest(tx, collection, reference)?.ok_or(Error::NotFound("mint request"))
+}
+
+/// Each reference once, with its newest request.
+pub fn mint_requests(tx: &mut Tx<'_>, filter: &RequestFilter, window: &Window) -> Result<Slice<MintRequest>, Error> {
+    store::page_of_requests(tx, filter, window)
+}
+
+/// A token; `NotFound` when it was never minted.
+pub fn nft(tx: &mut Tx<'_>, collection: AssetId, token_id: TokenId) -> Result<Nft, Error> {
+    let row = store::tokens_by_ids(tx, collection, &[token_id])?.remove(&token_id);
+    let row = row.ok_or(Error::NotFound("token"))?;
+    shown(tx, vec![row])?.into_iter().next().ok_or(Error::NotFound("token"))
+}
+
+pub fn nfts(tx: &mut Tx<'_>, filter: &NftFilter, window: &Window) -> Result<Slice<Nft>, Error> {
+    let Slice { items, previous, next } = store::tokens(tx, filter, window)?;
+    Ok(Slice {
+        items: shown(tx, items)?,
+        previous,
+        next,
+    })
+}
+
+/// The tokens that accounts have, each with how much of it.
+pub fn nfts_held(tx: &mut Tx<'_>, filter: &OwnerFilter, window: &Window) -> Result<Slice<(Nft, Ownership)>, Error> {
+    let Slice { items, previous, next } = store::owners(tx, filter, window)?;
+    let mut held = Vec::with_capacity(items.len());
+    for collection in distinct(items.iter().map(|one| one.collection)) {
+        let ids: Vec<TokenId> = items
+            .iter()
+            .filter(|one| one.collection == collection)
+            .map(|one| one.token_id)
+            .collect();
+        held.extend(store::tokens_by_ids(tx, collection, &ids)?.into_values());
+    }
+    let known = shown(tx, held)?;
+    let of = |one: &Ownership| {
+        known
+            .iter()
+            .find(|nft| nft.collection == one.collection && nft.token_id == one.token_id)
+            .cloned()
+    };
+    Ok(Slice {
+        items: items.iter().filter_map(|one| Some((of(one)?, *one))).collect(),
+        previous,
+        next,
+    })
+}
+
+fn distinct(ids: impl Iterator<Item = AssetId>) -> Vec<AssetId> {
+    let mut ids: Vec<AssetId> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// Puts to each token what it shows.
+fn shown(tx: &mut Tx<'_>, rows: Vec<TokenRow>) -> Result<Vec<Nft>, Error> {
+    let ids: Vec<(AssetId, MetadataId)> = rows
+        .iter()
+        .filter_map(|row| Some((row.collection, row.metadata_id?)))
+        .collect();
+    let stacks = store::stacks_by_ids(tx, &ids)?;
+    let nfts = rows.into_iter().map(|row| Nft {
+        collection: row.collection,
+        token_id: row.token_id,
+        metadata_id: row.metadata_id,
+        metadata: row
+            .metadata_id
+            .and_then(|id| stacks.get(&id))
+            .map(|stack| stack.metadata.clone())
+            .unwrap_or_default(),
+        total_supply: row.total_supply,
+        indexed_at: row.indexed_at,
+        updated_at: row.updated_at,
+        metadata_synced_at: row.metadata_synced_at,
+    });
+    Ok(nfts.collect())
+}
+
+/// Who has something, by token or by account.
+pub fn owners(tx: &mut Tx<'_>, filter: &OwnerFilter, window: &Window) -> Result<Slice<Ownership>, Error> {
+    store::owners(tx, filter, window)
+}
+
+/// `NotFound` when the collection has no such stack.
+pub fn stack(tx: &mut Tx<'_>, collection: AssetId, id: MetadataId) -> Result<Stack, Error> {
+    let found = store::stacks_by_ids(tx, &[(collection, id)])?.remove(&id);
+    found.ok_or(Error::NotFound("metadata"))
+}
+
+pub fn stacks(tx: &mut Tx<'_>, filter: &StackFilter, window: &Window) -> Result<Slice<Stack>, Error> {
+    store::stacks(tx, filter, window)
+}
+
+pub fn activity(tx: &mut Tx<'_>, id: ActivityId) -> Result<Activity, Error> {
+    store::activity(tx, id)?.ok_or(Error::NotFound("activity"))
+}
+
+pub fn activities(tx: &mut Tx<'_>, filter: &ActivityFilter, window: &Window) -> Result<Slice<Activity>, Error> {
+    store::activities(tx, filter, window)
+}
+
+/// What `{baseURI}/{token_id}` is to answer: what a minted token shows, or what one shows that is about to be minted. None
+/// when nothing was said about the token.
+pub fn metadata_of(tx: &mut Tx<'_>, collection: AssetId, token_id: TokenId) -> Result<Option<Metadata>, Error> {
+    let minted = store::tokens_by_ids(tx, collection, &[token_id])?.remove(&token_id);
+    let id = match minted {
+        Some(row) => row.metadata_id,
+        None => store::requested_metadata(tx, collection, &[token_id])?
+            .first()
+            .map(|(_, id)| *id),
+    };
+    let Some(id) = id else { return Ok(None) };
+    let found = store::stacks_by_ids(tx, &[(collection, id)])?.remove(&id);
+    Ok(found.map(|stack| stack.metadata))
+}

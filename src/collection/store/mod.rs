@@ -1,0 +1,30 @@
+//! Every query of collections.
+
+mod activity;
+mod collection;
+mod metadata;
+mod request;
+mod token;
+
+pub(super) use activity::{activities, activity, insert_activities, known_places, minted_by};
+pub(super) use collection::{by_address, by_id, by_ids, collections, insert, set_environment, set_profile};
+pub(super) use metadata::{by_digests, insert_metadata, save_metadata, stacks, stacks_by_ids};
+pub(super) use request::{
+    awaited, insert_requests, latest, live_references, live_token_ids, of_operations, page_of_requests,
+    requested_metadata, save_requests, supersede,
+};
+pub(super) use token::{
+    balances_of, minted_token_ids, note_synced, owners, save_balances, save_tokens, sharing, tokens, tokens_by_ids,
+    tokens_with_balances,
+};
+
+use crate::error::Error;
+
+/// What is stored was parsed before; a value that no longer parses is a fault of the database.
+fn stored<T, E: std::fmt::Display>(value: Result<T, E>) -> Result<T, Error> {
+    value.map_err(|error| Error::internal(format!("a stored collection does not read back: {error}")))
+}
+
+fn known<T>(value: Option<T>, word: &str) -> Result<T, Error> {
+    value.ok_or_else(|| Error::internal(format!("a stored collection does not read back: {word}")))
+}
