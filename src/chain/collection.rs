@@ -75,6 +75,7 @@ pub async fn inspect(
         collection::by_quantity_threshold(),
         token::total_supply(),
         collection::is_minter(*signer),
+        collection::admins(),
     ];
     let calls = questions.map(|data| call(signer, contract, data));
     let answers = Answers {
@@ -147,7 +148,9 @@ impl Answers {
             symbol: self.read(3, returned::text),
             base_uri: self.read(4, returned::text),
             contract_uri: self.read(5, returned::text),
-            owner: self.read(6, returned::address),
+            owner: self
+                .read(10, returned::first_address)
+                .or_else(|| self.read(6, returned::address)),
             by_quantity: standard == Standard::Erc721 && self.read(7, returned::amount).is_some(),
             total_supply: self.read(8, returned::amount),
             is_minter: self.read(9, returned::flag).ok_or(NoCollection::Lacks {

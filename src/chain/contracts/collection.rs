@@ -4,7 +4,7 @@
 use ethers_core::abi::AbiEncode;
 
 use super::bindings::{address, erc721, erc1155, uint};
-use crate::types::{Address, Amount};
+use crate::types::{Address, Amount, keccak256};
 
 /// One recipient of an ERC-1155 batch: amounts by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +121,12 @@ pub fn by_quantity_threshold() -> Vec<u8> {
     erc721::MintBatchByQuantityThresholdCall {}.encode()
 }
 
+/// Immutable's presets, a list of addresses: who may grant roles. Ours do not list them.
+pub fn admins() -> Vec<u8> {
+    let hash = keccak256(b"getAdmins()");
+    hash.as_bytes().iter().take(4).copied().collect()
+}
+
 /// Both kinds: lets `account` mint. The collection's administrator sends it.
 pub fn grant_minter_role(account: Address) -> Vec<u8> {
     let account = address(&account);
@@ -138,7 +144,6 @@ pub fn is_minter(account: Address) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::keccak256;
 
     const A: Address = Address::from_bytes([1; 20]);
 

@@ -53,6 +53,14 @@ pub fn text(data: &[u8]) -> Option<String> {
     }
 }
 
+/// The first of a list of addresses.
+pub fn first_address(data: &[u8]) -> Option<Address> {
+    let list = ParamType::Array(Box::new(ParamType::Address));
+    let addresses = decode(&[list], data).ok()?.into_iter().next()?.into_array()?;
+    let first = addresses.into_iter().next()?.into_address()?;
+    Some(Address::from_bytes(first.0))
+}
+
 /// Two amounts.
 pub fn pair(data: &[u8]) -> Option<(Amount, Amount)> {
     let (first, second) = data.split_at_checked(32)?;
