@@ -1,6 +1,72 @@
 //! What a node's answer to `eth_sendRawTransaction` proves. Codes differ from node to node, so the words decide; a word
 //! that we do not know decides nothing (specs/chain.md, rule 5).
 
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::model::Sent;
+use super::node::{Node, Question, Silence};
+use super::rpc::Rpc;
+use super::wire;
+use crate::types::keccak256;
+
+/// What became of an offer to one endpoint.
+enum Offer {
+    Accepted,
+    Unclear(String),
+    Impossible(String),
+    Unsent(String),
+}
+
+impl Rpc {
+    /// Offers a signed transaction to the endpoints, one after the other until one has it. Safe to repeat.
+    pub async fn send(&self, raw: &[u8]) -> Sent {
+        let (mut refusals, mut doubts, mut unsent) = (Vec::new(), Vec::new(), Vec::new());
+        for (node, patience) in self.attempts(self.nodes.len()) {
+            match self.offer(node, raw, patience).await {
+                Offer::Accepted => return Sent::Accepted,
+                Offer::Unclear(text) => doubts.push(text),
+                Offer::Impossible(text) => refusals.push(text),
+                Offer::Unsent(text) => unsent.push(text),
+            }
+        }
+        if doubts.is_empty() && !refusals.is_empty() {
+            return Sent::Refused(refusals.join("; "));
+        }
+        Sent::Unclear([doubts, refusals, unsent].concat().join("; "))
+    }
+
+    async fn offer(&self, node: &Node, raw: &[u8], patience: Duration) -> Offer {
+        // A node of another chain would refuse in words that sound like a proof.
+        if let Err(failure) = self.verify(node, patience).await {
+            node.rest();
+            return Offer::Unsent(failure.to_string());
+        }
+        let question = Question::new("eth_sendRawTransaction", json!([wire::hex(raw)]));
+        match node.ask_one(question, patience).await {
+            Ok(Ok(value)) if wire::hash(&value) == Ok(keccak256(raw)) => Offer::Accepted,
+            Ok(Ok(_)) => Offer::Unclear(format!("{}: answers with another hash", node.name())),
+            Ok(Err(refusal)) => {
+                let text = node.refused(&refusal).to_string();
+                match judge(&refusal.message) {
+                    Verdict::Known => Offer::Accepted,
+                    Verdict::Unclear => Offer::Unclear(text),
+                    Verdict::Impossible => Offer::Impossible(text),
+                }
+            }
+            Err(Silence::Unsent(text)) => {
+                node.rest();
+                Offer::Unsent(text)
+            }
+            Err(Silence::Unanswered(text)) => {
+                node.rest();
+                Offer::Unclear(text)
+            }
+        }
+    }
+}
+
 /// What one endpoint's refusal says about the transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::fees::FeePolicy;
-use super::model::{Block, Log, Receipt, Sent};
+use super::model::{Block, Log, Receipt};
 use super::node::{ANSWER_BYTES_MAX, Answer, Node, Question, Silence, credentials, read_credentials};
-use super::offer::{self, Verdict};
 use super::wire;
 use crate::config::{Chain, Finality, Saved};
-use crate::types::{Address, Hash32, keccak256};
+use crate::types::{Address, Hash32};
 
 /// While another endpoint can be asked, one gets this long: a dead endpoint costs less than two seconds.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_millis(1_500);
@@ -31,7 +30,7 @@ pub struct Rpc {
     /// Above it nothing is final, where somebody watches what the node has on disk.
     pub(super) saved: Option<Saved>,
     pub(super) fees: FeePolicy,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     /// Who answered last is asked first.
     preferred: AtomicUsize,
     timeout: Duration,
@@ -102,7 +101,7 @@ impl Rpc {
         Ok(())
     }
 
-    async fn verify(&self, node: &Node, patience: Duration) -> Result<(), Failure> {
+    pub(super) async fn verify(&self, node: &Node, patience: Duration) -> Result<(), Failure> {
         if node.is_verified() {
             return Ok(());
         }
@@ -186,52 +185,6 @@ impl Rpc {
             "toBlock": wire::hex_number(to),
         }]);
         self.read_one(Question::new("eth_getLogs", filter), wire::logs).await
-    }
-
-    /// Offers a signed transaction to the endpoints, one after the other until one has it. Safe to repeat.
-    pub async fn send(&self, raw: &[u8]) -> Sent {
-        let (mut refusals, mut doubts, mut unsent) = (Vec::new(), Vec::new(), Vec::new());
-        for (node, patience) in self.attempts(self.nodes.len()) {
-            match self.offer(node, raw, patience).await {
-                Offer::Accepted => return Sent::Accepted,
-                Offer::Unclear(text) => doubts.push(text),
-                Offer::Impossible(text) => refusals.push(text),
-                Offer::Unsent(text) => unsent.push(text),
-            }
-        }
-        if doubts.is_empty() && !refusals.is_empty() {
-            return Sent::Refused(refusals.join("; "));
-        }
-        Sent::Unclear([doubts, refusals, unsent].concat().join("; "))
-    }
-
-    async fn offer(&self, node: &Node, raw: &[u8], patience: Duration) -> Offer {
-        // A node of another chain would refuse in words that sound like a proof.
-        if let Err(failure) = self.verify(node, patience).await {
-            node.rest();
-            return Offer::Unsent(failure.to_string());
-        }
-        let question = Question::new("eth_sendRawTransaction", json!([wire::hex(raw)]));
-        match node.ask_one(question, patience).await {
-            Ok(Ok(value)) if wire::hash(&value) == Ok(keccak256(raw)) => Offer::Accepted,
-            Ok(Ok(_)) => Offer::Unclear(format!("{}: answers with another hash", node.name())),
-            Ok(Err(refusal)) => {
-                let text = node.refused(&refusal).to_string();
-                match offer::judge(&refusal.message) {
-                    Verdict::Known => Offer::Accepted,
-                    Verdict::Unclear => Offer::Unclear(text),
-                    Verdict::Impossible => Offer::Impossible(text),
-                }
-            }
-            Err(Silence::Unsent(text)) => {
-                node.rest();
-                Offer::Unsent(text)
-            }
-            Err(Silence::Unanswered(text)) => {
-                node.rest();
-                Offer::Unclear(text)
-            }
-        }
     }
 
     async fn read_one<T>(
@@ -339,7 +292,7 @@ impl Rpc {
 
     /// Endpoints in the order in which they are asked, again from the first when there are more attempts than endpoints,
     /// each with the time it gets.
-    fn attempts(&self, count: usize) -> impl Iterator<Item = (&Node, Duration)> {
+    pub(super) fn attempts(&self, count: usize) -> impl Iterator<Item = (&Node, Duration)> {
         let preferred = self.preferred.load(Ordering::Relaxed);
         let mut order: Vec<(usize, &Node)> = self.nodes.iter().enumerate().collect();
         order.sort_by_key(|(place, node)| (node.is_resting(), *place != preferred));
@@ -374,13 +327,6 @@ impl Rpc {
     }
 }
 
-enum Offer {
-    Accepted,
-    Unclear(String),
-    Impossible(String),
-    Unsent(String),
-}
-
 fn unreachable(silence: Silence) -> Failure {
     Failure::Unreachable(silence.text().to_owned())
 }
@@ -406,6 +352,7 @@ mod tests {
     use secrecy::SecretBox;
 
     use super::*;
+    use crate::chain::Sent;
     use crate::chain::{At, Call};
     use crate::config::{Endpoint, KeySource};
 
