@@ -38,6 +38,8 @@ mod idempotency;
 mod identity;
 #[path = "api/language.rs"]
 mod language;
+#[path = "api/minting.rs"]
+mod minting;
 #[path = "api/minting_shell.rs"]
 mod minting_shell;
 #[path = "api/operations.rs"]

@@ -10,19 +10,27 @@ use futures_util::future::LocalBoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::ImmutableError;
+use super::asked::Asked;
 use super::quota::{ReadStanding, Shortage, What};
 use crate::access::environment::{self, Day};
 use crate::access::plan;
-use crate::access::quota::{self, Account, Rate, Taken};
+use crate::access::quota::{self, Account, Rate, Standing, Taken};
+use crate::access::{self, Scope};
 use crate::app::App;
+use crate::collection::{self, Collection, Right};
 use crate::ctx::Ctx;
+use crate::db::Tx;
 use crate::error::Error;
-use crate::types::{RequestId, Timestamp};
+use crate::operation::IdempotencyKey;
+use crate::types::{AssetId, RequestId, Timestamp};
 
 const SECRET_KEY: &str = "x-immutable-api-key";
 const PUBLISHABLE_KEY: &str = "x-immutable-publishable-key";
 const RATE_LIMIT_KEY: &str = "x-api-key";
 const FORWARDED_FOR: &str = "x-forwarded-for";
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// dalp.md A10.
+const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
 /// How long the usage of publishable keys is gathered before it is written.
 const USAGE_GATHERED: Duration = Duration::from_secs(5);
 
@@ -36,6 +44,9 @@ pub struct Caller {
     pub app: App,
     pub known: environment::Caller,
     pub ctx: Ctx,
+    /// The method and the path as called.
+    route: String,
+    idempotency_key: Option<String>,
 }
 
 impl FromRequest for Reader {
@@ -61,6 +72,9 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let visit = Visit::of(request);
+        let route = format!("{} {}", request.method(), request.path());
+        let header = request.headers().get(IDEMPOTENCY_KEY);
+        let idempotency_key = header.map(|value| value.to_str().unwrap_or("").to_owned());
         Box::pin(async move {
             let visit = visit?;
             visit.rate_limit_key().await?;
@@ -82,8 +96,111 @@ impl FromRequest for Caller {
                 app: visit.app,
                 known,
                 ctx,
+                route,
+                idempotency_key,
             })
         })
+    }
+}
+
+/// Tokens of a quota that a request takes.
+pub struct Spending {
+    pub account: Account,
+    pub rate: Rate,
+    pub tokens: i64,
+    pub what: What,
+}
+
+impl Caller {
+    /// The caller's key for this route, if one was given. Errors: `Invalid` unless it is 1 to 255 visible characters.
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Error> {
+        let Some(key) = self.idempotency_key.clone() else {
+            return Ok(None);
+        };
+        if !(1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Error::invalid(
+                IDEMPOTENCY_KEY,
+                "must be 1 to 255 visible ASCII characters",
+            ));
+        }
+        let (user, route) = (self.ctx.actor.user, self.route.clone());
+        Ok(Some(IdempotencyKey { user, route, key }))
+    }
+
+    /// The collection of the path. Errors: 404 for another chain or an unknown collection, 403 for one that is not linked
+    /// to the environment of the key.
+    pub async fn linked(&self, asked: &Asked) -> Result<Collection, ImmutableError> {
+        asked.chain(&self.app)?;
+        let contract = asked.address("contract_address")?;
+        let found = self.app.db().read(move |tx| collection::find_by_address(tx, &contract));
+        let found = found.await?;
+        if found.environment == Some(self.known.environment.id) {
+            return Ok(found);
+        }
+        self.note_refusal(Some(found.id)).await?;
+        Err(ImmutableError::NotLinked)
+    }
+
+    /// Takes tokens of the environment's quota, all or none, in a transaction of their own: nobody waits for a mint.
+    pub async fn spend(&self, spending: &Spending) -> Result<Standing, ImmutableError> {
+        let (account, rate, tokens, now) = (spending.account.clone(), spending.rate, spending.tokens, self.ctx.now);
+        let taken = self
+            .app
+            .db()
+            .write(move |tx| quota::take(tx, &account, rate, tokens, now))
+            .await?;
+        match taken {
+            Taken::Granted(standing) => Ok(standing),
+            Taken::Refused { standing, wait_micros } => {
+                let shortage = Shortage::new(spending.what, standing, wait_micros);
+                Err(ImmutableError::Exhausted(shortage))
+            }
+        }
+    }
+
+    /// Of a request that came to nothing. Tokens that cannot be given back come back with time.
+    pub async fn give_back(&self, spending: &Spending) {
+        let (account, rate, tokens) = (spending.account.clone(), spending.rate, spending.tokens);
+        let given = self
+            .app
+            .db()
+            .write(move |tx| quota::give_back(tx, &account, rate, tokens))
+            .await;
+        if let Err(error) = given {
+            tracing::warn!(%error, "tokens of a quota were not given back");
+        }
+    }
+
+    /// One transaction, by the environment. A 403 leaves an audit event.
+    pub async fn change<T, C>(&self, change: C) -> Result<T, ImmutableError>
+    where
+        T: Send + 'static,
+        C: Fn(&mut Tx<'_>, &collection::Caller<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        let (ctx, environment) = (self.ctx.clone(), self.known.environment.id);
+        let changed = self.app.db().write(move |tx| {
+            let by = collection::Caller {
+                ctx: &ctx,
+                right: Right::Environment(environment),
+            };
+            change(tx, &by)
+        });
+        let changed = changed.await;
+        if let Err(Error::Forbidden { .. } | Error::NotAllowed(_)) = &changed {
+            self.note_refusal(None).await?;
+        }
+        Ok(changed?)
+    }
+
+    /// Records that a known caller was turned away (architecture, section 9).
+    async fn note_refusal(&self, collection: Option<AssetId>) -> Result<(), Error> {
+        let (ctx, route) = (self.ctx.clone(), self.route.clone());
+        let scope = collection.map_or(Scope::System, Scope::Asset);
+        let noted = self
+            .app
+            .db()
+            .write(move |tx| access::note_forbidden(tx, &ctx, scope, &route, &[]));
+        noted.await
     }
 }
 

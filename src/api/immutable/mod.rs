@@ -8,12 +8,18 @@
 //! [`ROUTES`] and in [`routes`]. Every answer, also of the framework, has the five fields of [`ImmutableError`] when it is
 //! an error, and `x-trace-id`.
 
+mod activity;
+mod asked;
 mod call;
-mod chain;
 mod cors;
+mod create;
 mod dress;
 mod error;
+mod mint_request;
 mod quota;
+mod read;
+mod refresh;
+mod shown;
 
 pub use call::{Caller, Reader};
 pub use cors::preflight;
@@ -34,12 +40,79 @@ pub enum May {
     Act,
 }
 
+/// Below a chain.
+macro_rules! C {
+    () => {
+        "/v1/chains/{chain_name}"
+    };
+}
+
+/// Below a collection.
+macro_rules! K {
+    () => {
+        "/v1/chains/{chain_name}/collections/{contract_address}"
+    };
+}
+
 /// Method, path and who may call it (immutable.md section 2).
-pub const ROUTES: &[(&str, &str, May)] = &[("GET", "/v1/chains", May::Read)];
+pub const ROUTES: &[(&str, &str, May)] = &[
+    ("POST", "/v1/collections", May::Act),
+    ("POST", concat!(K!(), "/nfts/mint-requests"), May::Act),
+    ("GET", concat!(K!(), "/nfts/mint-requests"), May::Act),
+    ("GET", concat!(K!(), "/nfts/mint-requests/{reference_id}"), May::Act),
+    ("POST", concat!(K!(), "/nfts/refresh-metadata"), May::Act),
+    ("POST", concat!(K!(), "/metadata/refresh-metadata"), May::Act),
+    ("POST", concat!(K!(), "/refresh-metadata"), May::Act),
+    ("GET", "/v1/chains", May::Read),
+    ("GET", concat!(C!(), "/collections"), May::Read),
+    ("GET", K!(), May::Read),
+    (
+        "GET",
+        concat!(C!(), "/accounts/{account_address}/collections"),
+        May::Read,
+    ),
+    ("GET", concat!(K!(), "/nfts/{token_id}"), May::Read),
+    ("GET", concat!(K!(), "/nfts"), May::Read),
+    ("GET", concat!(C!(), "/nfts"), May::Read),
+    ("GET", concat!(C!(), "/accounts/{account_address}/nfts"), May::Read),
+    ("GET", concat!(K!(), "/nfts/{token_id}/owners"), May::Read),
+    ("GET", concat!(K!(), "/owners"), May::Read),
+    ("GET", concat!(C!(), "/nft-owners"), May::Read),
+    ("GET", concat!(K!(), "/metadata/{metadata_id}"), May::Read),
+    ("GET", concat!(K!(), "/metadata"), May::Read),
+    ("GET", concat!(C!(), "/metadata"), May::Read),
+    ("GET", concat!(C!(), "/activities"), May::Read),
+    ("GET", concat!(C!(), "/activities/{activity_id}"), May::Read),
+    ("GET", concat!(C!(), "/activity-history"), May::Read),
+];
 
 /// Every route of this dialect. Fixed paths come before those with a parameter in the same place.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(chain::list);
+    config
+        .service(create::create_collection)
+        .service(mint_request::create_requests)
+        .service(mint_request::list_requests)
+        .service(mint_request::get_request)
+        .service(refresh::refresh_tokens)
+        .service(refresh::refresh_stacks)
+        .service(refresh::refresh_collection)
+        .service(read::list_chains)
+        .service(read::list_collections)
+        .service(read::get_collection)
+        .service(read::collections_of_account)
+        .service(read::list_nfts)
+        .service(read::get_nft)
+        .service(read::all_nfts)
+        .service(read::nfts_of_account)
+        .service(read::owners_of_nft)
+        .service(read::owners_of_collection)
+        .service(read::all_owners)
+        .service(read::list_stacks)
+        .service(read::get_stack)
+        .service(read::all_stacks)
+        .service(activity::list_activities)
+        .service(activity::get_activity)
+        .service(activity::activity_history);
 }
 
 /// Writes the usage of publishable keys that is not written yet: when the server stops.

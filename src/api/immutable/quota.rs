@@ -11,7 +11,7 @@ const HUNDREDTH_MICROS: i64 = 10_000;
 type Header = (HeaderName, HeaderValue);
 
 /// The answer to a request that was accepted: every number is text.
-#[derive(Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub struct MintQuota {
     imx_mint_requests_limit: String,
     imx_mint_requests_limit_reset: String,
