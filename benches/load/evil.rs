@@ -168,12 +168,9 @@ impl<'a> Chaos<'a> {
             Evil::KilledAnywhere => shared.kill(server, self.launch)?,
             Evil::KilledAfterSigning => return self.kill_in_sending(Fault::TimeOut(PAUSE * 20), server, shared),
             Evil::KilledAfterSending => return self.kill_in_sending(Fault::TimeOutAfter(PAUSE * 20), server, shared),
-            Evil::NodeForgetsItsPool => {
-                self.node.stop();
-                self.node.start_again();
-            }
             Evil::OneDropped => return Ok(self.drop_one()),
-            Evil::PoolDropped => self.node.drop_all_transactions(),
+            // A node that is started again may begin another chain here, which a server rightly refuses to join.
+            Evil::NodeForgetsItsPool | Evil::PoolDropped => self.node.drop_all_transactions(),
             Evil::BaseFeeJumps => {
                 let gwei = self.random.random_range(3..40);
                 self.node.set_next_base_fee(gwei * WEI_PER_GWEI);

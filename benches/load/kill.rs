@@ -130,11 +130,12 @@ impl Load<'_> {
                 .collect();
             let tormented = torment(server, &shared);
             shared.stop.store(true, Ordering::SeqCst);
+            // What broke off is told before what follows from it.
+            tormented?;
             let mut told = Told::default();
             for client in clients {
                 told.add(client.join().map_err(|_| "a client panicked")??);
             }
-            tormented?;
             Ok(told)
         })
     }
