@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::access::{Door, Gate, KeyKind, RateLimit, Vault};
+use crate::chain::Rpc;
 use crate::config::{Config, Mode};
 use crate::ctx::{Actor, Ctx};
 use crate::db::{Db, Settings};
@@ -57,6 +58,7 @@ struct Inner {
     gate: Gate,
     policy: Arc<PolicySet>,
     lanes: Lanes,
+    rpc: Option<Arc<Rpc>>,
     clock: Arc<Clock>,
     body_bytes_max: usize,
     proxies: usize,
@@ -88,7 +90,9 @@ impl App {
         let policy = Arc::new(policy);
         let clock = Arc::new(clock);
         let reading = Arc::clone(&clock);
+        let rpc = config.chain.as_ref().map(Rpc::connect).transpose();
         let inner = Inner {
+            rpc: rpc.map_err(Error::internal)?.map(Arc::new),
             door: Door::new(
                 db.clone(),
                 Arc::clone(&vault),
@@ -157,6 +161,11 @@ impl App {
 
     pub fn lanes(&self) -> &Lanes {
         &self.inner.lanes
+    }
+
+    /// Where the chain that this deployment settles on is asked, if there is one.
+    pub fn rpc(&self) -> Option<&Arc<Rpc>> {
+        self.inner.rpc.as_ref()
     }
 
     pub fn clock(&self) -> &Clock {

@@ -139,6 +139,8 @@ pub enum RefusalKind {
     Collateral,
     Identity,
     Compliance,
+    Balance,
+    Agent,
 }
 
 /// The table of refusals: each row becomes a variant, its kind, its slug, its sentence and its numbers.
@@ -250,6 +252,11 @@ refusals! {
         => Compliance, "policy_error", "The policy cannot be applied: {reason}";
     ModuleError { reason: String as "reason" }
         => Compliance, "module_error", "A compliance module failed: {reason}";
+    BalanceShort { held: Amount as "held", requested: Amount as "requested" }
+        => Balance, "insufficient_balance", "The wallet has {held} that can be taken, {requested} requested";
+    /// The transaction that would make us an agent, for whoever may send it.
+    AgentRoleMissing { agent: Address as "agent", from: String as "from", to: Address as "to", data: String as "data" }
+        => Agent, "agent_role_missing", "The signer {agent} is not an agent of the token: {from} can make it one by sending {data} to {to}";
 }
 
 #[cfg(test)]

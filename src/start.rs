@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Clock};
-use crate::chain::{self, Rpc, Signer};
+use crate::chain::{self, Signer};
 use crate::config::{Config, Mode, Sources};
 use crate::error::Error;
 use crate::job::Job;
@@ -109,8 +109,10 @@ pub(crate) async fn settle(
     owner: String,
     cancel: CancellationToken,
 ) -> Result<Option<JoinHandle<()>>, Failure> {
-    let Some(chain) = &config.chain else { return Ok(None) };
-    let rpc = Rpc::connect(chain).map_err(|failure| Failure::usage(failure.to_string()))?;
+    let (Some(chain), Some(rpc)) = (&config.chain, app.rpc()) else {
+        return Ok(None);
+    };
+    let rpc = Arc::clone(rpc);
     let signer = Signer::open(&chain.signer)
         .await
         .map_err(|failure| Failure::usage(failure.to_string()))?;
@@ -122,7 +124,7 @@ pub(crate) async fn settle(
     let clock = app.clone();
     let driver = Driver {
         db: app.db().clone(),
-        rpc: Arc::new(rpc),
+        rpc,
         signer: Arc::new(signer),
         settings: settlement::Settings {
             policy,

@@ -18,6 +18,8 @@ mod answers;
 mod assets;
 #[path = "api/away.rs"]
 mod away;
+#[path = "api/burns.rs"]
+mod burns;
 #[path = "api/compliance.rs"]
 mod compliance;
 #[path = "api/dry_run.rs"]

@@ -44,6 +44,8 @@ mod support;
 
 use support::{node, proxy};
 
+#[path = "settlement/adoption.rs"]
+mod adoption;
 #[path = "settlement/crashes.rs"]
 mod crashes;
 #[path = "settlement/fees.rs"]
@@ -54,6 +56,8 @@ mod health;
 mod lines;
 #[path = "settlement/mints.rs"]
 mod mints;
+#[path = "settlement/moves.rs"]
+mod moves;
 #[path = "settlement/observed.rs"]
 mod observed;
 #[path = "settlement/reorgs.rs"]

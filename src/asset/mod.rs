@@ -79,14 +79,59 @@ pub fn found(
 ) -> Result<Asset, Error> {
     rules::check(&new, policies, ctx.now)?;
     let id = AssetId::generate();
-    let address = address_of(id);
+    let beginning = Beginning {
+        id,
+        address: address_of(id),
+        lifecycle: None,
+        action: "asset.created",
+    };
+    begin(tx, ctx, new, beginning)
+}
+
+/// As [`create`], for a contract that is there already and is paused or not.
+///
+/// `AlreadyExists` too, when it is an asset of this server.
+pub fn adopt(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    policies: &PolicySet,
+    new: NewAsset,
+    address: Address,
+    lifecycle: Lifecycle,
+) -> Result<Asset, Error> {
+    may_create(tx, ctx, policies, &new)?;
+    let beginning = Beginning {
+        id: AssetId::generate(),
+        address,
+        lifecycle: Some(lifecycle),
+        action: "asset.adopted",
+    };
+    begin(tx, ctx, new, beginning)
+}
+
+/// How an asset begins.
+struct Beginning {
+    id: AssetId,
+    address: Address,
+    /// Of a contract that is there already; else what is usual for the kind.
+    lifecycle: Option<Lifecycle>,
+    action: &'static str,
+}
+
+/// The fields are sound, and the caller may.
+fn begin(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAsset, beginning: Beginning) -> Result<Asset, Error> {
+    let Beginning { id, address, .. } = beginning;
     let (identity, _) = identity::create_for_asset(tx, ctx.now, address)?;
     let (asset, modules) = rules::begin(id, address, identity, new, ctx);
+    let asset = Asset {
+        lifecycle: beginning.lifecycle.unwrap_or(asset.lifecycle),
+        ..asset
+    };
     store::insert(tx, &asset)?;
     store::insert_modules(tx, id, &modules)?;
 
     let creator = ctx.actor.wallet;
-    audit::append(tx, ctx.now, vec![created(ctx, &asset, &modules)])?;
+    audit::append(tx, ctx.now, vec![begun(ctx, &asset, &modules, beginning.action)])?;
     access::grant(
         tx,
         ctx,
@@ -121,7 +166,7 @@ fn require_denomination(tx: &mut Tx<'_>, address: Option<Address>) -> Result<(),
     }
 }
 
-fn created(ctx: &Ctx, asset: &Asset, modules: &[NewModule]) -> Event {
+fn begun(ctx: &Ctx, asset: &Asset, modules: &[NewModule], action: &'static str) -> Event {
     let modules: Vec<_> = modules
         .iter()
         .map(|module| json!({ "typeId": module.type_id, "values": module.values.to_string() }))
@@ -129,7 +174,7 @@ fn created(ctx: &Ctx, asset: &Asset, modules: &[NewModule]) -> Event {
     Event {
         stream: Stream::Asset(asset.id),
         actor: ctx.actor.name(),
-        action: "asset.created",
+        action,
         asset: Some(asset.id),
         operation: None,
         subjects: vec![asset.address],

@@ -6,7 +6,7 @@ use super::{
     Asset, AssetKind, AssetName, BasisPoints, Collateral, ConfiguredModule, Decimals, Direction, Lifecycle, Links,
     Listing, NewModule, Order, Price, Settlement, Symbol, Token,
 };
-use crate::db::schema::{asset_modules, assets, identities, users};
+use crate::db::schema::{asset_modules, assets, chain_assets, identities, users};
 use crate::db::{Cursor, Page, Tx};
 use crate::error::Error;
 use crate::on;
@@ -228,10 +228,19 @@ pub(super) fn links_of(tx: &mut Tx<'_>, asset: AssetId) -> Result<Links, Error> 
     let query = assets::table
         .inner_join(identities::table.on(identities::id.eq(assets::identity_id)))
         .inner_join(users::table.on(users::id.eq(assets::created_by)))
+        .left_join(chain_assets::table.on(chain_assets::asset_id.eq(assets::id)))
         .filter(assets::id.eq(asset))
-        .select((identities::address, users::wallet));
-    let (identity, creator): (Address, Address) = on!(tx, c => query.first(c))?;
-    Ok(Links { identity, creator })
+        .select((
+            identities::address,
+            users::wallet,
+            chain_assets::recipients_max.nullable(),
+        ));
+    let (identity, creator, recipients_max): (Address, Address, Option<i32>) = on!(tx, c => query.first(c))?;
+    Ok(Links {
+        identity,
+        creator,
+        recipients_max: recipients_max.and_then(|max| usize::try_from(max).ok()),
+    })
 }
 
 /// In the order of evaluation.

@@ -28,6 +28,8 @@ pub struct Links {
     pub identity: Address,
     /// The wallet of the asset's creator.
     pub creator: Address,
+    /// Recipients of one operation that fit one transaction of its contract; none where it has none.
+    pub recipients_max: Option<usize>,
 }
 
 /// The part of a view that moves only with the asset's revision, or never.

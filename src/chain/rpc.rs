@@ -30,6 +30,7 @@ pub struct Rpc {
     /// Above it nothing is final, where somebody watches what the node has on disk.
     pub(super) saved: Option<Saved>,
     pub(super) fees: FeePolicy,
+    gas_per_transaction_max: u64,
     pub(super) nodes: Vec<Node>,
     /// Who answered last is asked first.
     preferred: AtomicUsize,
@@ -61,6 +62,7 @@ impl Rpc {
                 max: chain.fee_max,
                 priority_min: chain.priority_min,
             },
+            gas_per_transaction_max: chain.gas_per_transaction_max,
             nodes: nodes.collect::<Result<_, _>>()?,
             preferred: AtomicUsize::new(0),
             timeout: chain.timeout,
@@ -80,6 +82,11 @@ impl Rpc {
     /// What we are willing to pay.
     pub fn fee_policy(&self) -> FeePolicy {
         self.fees
+    }
+
+    /// Gas that one transaction of ours may spend.
+    pub fn gas_per_transaction_max(&self) -> u64 {
+        self.gas_per_transaction_max
     }
 
     /// Asks every endpoint which chain it serves. Errors: `WrongChain` when one serves another chain, which is a mistake
@@ -187,7 +194,7 @@ impl Rpc {
         self.read_one(Question::new("eth_getLogs", filter), wire::logs).await
     }
 
-    async fn read_one<T>(
+    pub(super) async fn read_one<T>(
         &self,
         question: Question,
         understand: impl Fn(&Value) -> Result<T, wire::Malformed> + Copy + Send,

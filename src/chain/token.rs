@@ -1,10 +1,14 @@
 //! What a contract says about itself, before it is taken for a token of ours: any ERC-3643 token can be.
 
+use serde_json::json;
+
 use super::contracts::{registry, returned, token};
 use super::failure::Failure;
 use super::model::{Call, Revert};
+use super::node::Question;
 use super::rpc::Rpc;
 use super::trial::At;
+use super::wire;
 use crate::types::{Address, Amount};
 
 /// One reading of a token, all of one endpoint.
@@ -74,6 +78,31 @@ pub async fn inspect(rpc: &Rpc, contract: &Address, signer: &Address) -> Result<
         Err(missing) => return Ok(Err(missing)),
     };
     with_registry(rpc, signer, facts).await
+}
+
+/// The block in which a contract was created: none when it is not there in block `at`.
+///
+/// `Refused` (or whatever the node says) when it does not keep the states of old blocks.
+pub async fn first_block(rpc: &Rpc, contract: &Address, at: u64) -> Result<Option<u64>, Failure> {
+    if !has_code(rpc, contract, at).await? {
+        return Ok(None);
+    }
+    // The code is there in `there` and was not below `above`.
+    let (mut above, mut there) = (0, at);
+    while above < there {
+        let middle = above.saturating_add(there.saturating_sub(above) / 2);
+        match has_code(rpc, contract, middle).await? {
+            true => there = middle,
+            false => above = middle.saturating_add(1),
+        }
+    }
+    Ok(Some(there))
+}
+
+async fn has_code(rpc: &Rpc, contract: &Address, block: u64) -> Result<bool, Failure> {
+    let question = Question::new("eth_getCode", json!([contract.to_lower_hex(), At::Block(block).tag()]));
+    let code = rpc.read_one(question, wire::bytes).await?;
+    Ok(!code.is_empty())
 }
 
 /// The registry must answer as one, and says whether we may write into it.

@@ -17,7 +17,7 @@ pub enum At {
 }
 
 impl At {
-    fn tag(self) -> Value {
+    pub(super) fn tag(self) -> Value {
         match self {
             Self::Latest => json!("latest"),
             Self::Block(number) => wire::hex_number(number),

@@ -285,6 +285,7 @@ diesel::table! {
         frozen -> Bool,
         acquired_at -> Nullable<Instant>,
         updated_at -> Instant,
+        leaving -> Amount,
     }
 }
 
@@ -429,6 +430,7 @@ diesel::table! {
         holder_transfers -> Bool,
         recipients_max -> Integer,
         first_block -> Nullable<BigInt>,
+        observed_block -> Nullable<BigInt>,
     }
 }
 

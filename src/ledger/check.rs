@@ -32,6 +32,8 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Vec<String>, Error> {
 struct Counted {
     posted: HashMap<Address, Sides>,
     pending: HashMap<Address, Sides>,
+    /// Issues that are not final.
+    issuing: Amount,
     unbalanced: Vec<i64>,
     overflow: bool,
     /// Postings of numbers that no operation has.
@@ -83,6 +85,12 @@ fn count_page(counted: &mut Counted, rows: &[PostingRow]) -> Result<(), Error> {
             Phase::Posted => &mut counted.posted,
             Phase::Voided => continue,
         };
+        if kind == "issuance" && phase == Phase::Pending && side == "debit" {
+            match counted.issuing.checked_add(*amount) {
+                Some(total) => counted.issuing = total,
+                None => counted.overflow = true,
+            }
+        }
         if kind == "holder" {
             let sides = balances.entry(*account).or_default();
             let sum = if side == "debit" {
@@ -122,10 +130,10 @@ fn compare(asset: &AssetRow, accounts: &[Account], counted: &Counted) -> Vec<Str
     if posted_sum != Some(*supply) {
         faults.push(format!("posted balances sum to {posted_sum:?}, the supply is {supply}"));
     }
-    let pending_sum = Amount::checked_sum(accounts.iter().map(|account| account.pending));
-    if pending_sum != Some(*pending) {
+    if counted.issuing != *pending {
         faults.push(format!(
-            "pending balances sum to {pending_sum:?}, the pending supply is {pending}"
+            "pending issues sum to {}, the pending supply is {pending}",
+            counted.issuing
         ));
     }
     let total = supply.checked_add(*pending);
@@ -178,24 +186,22 @@ fn differs(account: &Account, counted: &Counted) -> Option<String> {
         .copied()
         .unwrap_or_default()
         .balance();
-    let pending = counted
-        .pending
-        .get(&account.wallet)
-        .copied()
-        .unwrap_or_default()
-        .balance();
-    let is_sound = posted == Some(account.posted) && pending == Some(account.pending);
+    let pending = counted.pending.get(&account.wallet).copied().unwrap_or_default();
+    let is_sound =
+        posted == Some(account.posted) && pending.credit == account.pending && pending.debit == account.leaving;
     if is_sound && account.frozen_amount <= account.posted {
         return None;
     }
     let text = |sum: Option<Amount>| sum.map_or_else(|| "less than nothing".to_owned(), |sum| sum.to_string());
     Some(format!(
-        "account {}: balance {} posted, {} pending, {} frozen; its postings say {} and {}",
+        "account {}: balance {} posted, {} pending, {} leaving, {} frozen; its postings say {}, {} and {}",
         account.wallet,
         account.posted,
         account.pending,
+        account.leaving,
         account.frozen_amount,
         text(posted),
-        text(pending)
+        pending.credit,
+        pending.debit
     ))
 }

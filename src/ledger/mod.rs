@@ -4,13 +4,14 @@
 //! *frozen* is a part of posted. *Posting*: one line of an operation on one account. Every operation of an asset has one
 //! issuance line against its holder lines, so its debits equal its credits.
 //!
-//! What moved on a chain without us is posted at once, as *observed*: a debit of who had it, a credit of who has it.
+//! What moved on a chain without us is posted at once, as *observed*: a debit of who had it, a credit of who has it. What
+//! the holders of an adopted token had before is posted at once too, as its *opening*.
 //!
 //! A mint is pending when it is accepted and posted (or voided) when it is final; with `Book` settlement both happen in
-//! one commit.
+//! one commit. So is what a burn or a forced transfer takes; until then it is *leaving* the account that still has it.
 //!
 //! Invariants, checked by [`verify`] after every test and by `moneyer check`: for each asset and operation debits equal
-//! credits; posted balances of the holders sum to the supply and pending ones to the pending supply; each balance is the
+//! credits; posted balances of the holders sum to the supply and pending issues to the pending supply; each balance is the
 //! sum of its postings; supply + pending never passes the cap; the holder counters, of all and per country,
 //! equal a recount; no posting is without an operation.
 //!
@@ -18,18 +19,21 @@
 
 mod check;
 mod model;
+mod moves;
+mod opening;
 mod sheet;
 mod store;
 
 pub use check::verify;
 pub use model::{Account, HolderLine, Phase, Posting, Side};
+pub use opening::Opening;
 pub use sheet::{IssueLine, Movement, Party, Sheet, SheetError, Totals};
 
 use std::collections::{HashMap, HashSet};
 
 use crate::db::{Page, Tx};
 use crate::error::Error;
-use crate::types::{Address, AssetId, CountryCode, IdentityId, Timestamp};
+use crate::types::{Address, Amount, AssetId, CountryCode, IdentityId, Timestamp};
 
 /// The accounts of these wallets, and every other account of these identities: at most two queries.
 pub fn accounts(
@@ -116,9 +120,35 @@ pub fn holders_by_country(tx: &mut Tx<'_>, asset: AssetId) -> Result<HashMap<Cou
     store::country_counts(tx, asset)
 }
 
-/// What an operation gave to whom, in the order of its lines.
+/// What an operation gave to whom, in the order of its lines; of a burn, what it takes from whom.
 pub fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
-    store::lines_of(tx, asset, operation)
+    let given = store::lines_of(tx, asset, operation, Side::Credit)?;
+    match given.is_empty() {
+        false => Ok(given),
+        true => store::lines_of(tx, asset, operation, Side::Debit),
+    }
+}
+
+/// What moves or moved by an operation that takes from holders, in the order of its lines: from whom, and to whom where
+/// it is not burned.
+pub fn moves_of(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    operation: i64,
+) -> Result<Vec<(Address, Option<Address>, Amount)>, Error> {
+    let given = store::lines_of(tx, asset, operation, Side::Credit)?;
+    let taken = store::lines_of(tx, asset, operation, Side::Debit)?;
+    if !given.is_empty() && given.len() != taken.len() {
+        return Err(Error::internal(format!(
+            "operation {operation} does not move as much as it takes"
+        )));
+    }
+    let to = given
+        .iter()
+        .map(|line| Some(line.recipient))
+        .chain(std::iter::repeat(None));
+    let moves = taken.iter().zip(to);
+    Ok(moves.map(|(line, to)| (line.recipient, to, line.amount)).collect())
 }
 
 /// The pending holder lines of these operations with their operation's number, in the order of operations and lines.
@@ -165,6 +195,23 @@ pub fn void_all(
         .void(&lines, countries)
         .map_err(|error| Error::internal(format!("operations {operations:?}: {error}")))?;
     store::end_pending(tx, sheet.asset(), operations, Phase::Voided)
+}
+
+/// Makes the pending moves of an operation final; its accounts, and every account of their identities, must be on the
+/// sheet. The caller knows them from [`moves_of`], and that they are pending.
+pub fn post_moves(tx: &mut Tx<'_>, sheet: &mut Sheet, operation: i64, moves: &[Movement]) -> Result<(), Error> {
+    sheet
+        .post_moves(moves)
+        .map_err(|error| Error::internal(format!("operation {operation}: {error}")))?;
+    store::end_pending(tx, sheet.asset(), &[operation], Phase::Posted)
+}
+
+/// Takes the pending moves of an operation back; as [`post_moves`].
+pub fn void_moves(tx: &mut Tx<'_>, sheet: &mut Sheet, operation: i64, moves: &[Movement]) -> Result<(), Error> {
+    sheet
+        .void_moves(moves)
+        .map_err(|error| Error::internal(format!("operation {operation}: {error}")))?;
+    store::end_pending(tx, sheet.asset(), &[operation], Phase::Voided)
 }
 
 fn pending_lines(tx: &mut Tx<'_>, asset: AssetId, operations: &[i64]) -> Result<Vec<HolderLine>, Error> {

@@ -14,6 +14,8 @@ pub struct Account {
     /// When the first unit was acquired: hold periods count from here.
     pub acquired_at: Option<Timestamp>,
     pub updated_at: Timestamp,
+    /// A part of posted that is on its way out.
+    pub leaving: Amount,
 }
 
 impl Account {
@@ -27,6 +29,7 @@ impl Account {
             frozen: false,
             acquired_at: None,
             updated_at: Timestamp::from_micros(0),
+            leaving: Amount::ZERO,
         }
     }
 
@@ -35,12 +38,14 @@ impl Account {
         self.posted.checked_add(self.pending)
     }
 
-    /// What the holder may move: nothing while the address is frozen.
+    /// What the holder may move: nothing while the address is frozen, and nothing of what is frozen or leaving.
     pub fn available(&self) -> Amount {
         if self.frozen {
             return Amount::ZERO;
         }
-        self.posted.checked_sub(self.frozen_amount).unwrap_or(Amount::ZERO)
+        let free = self.posted.checked_sub(self.frozen_amount);
+        free.and_then(|free| free.checked_sub(self.leaving))
+            .unwrap_or(Amount::ZERO)
     }
 }
 
@@ -101,6 +106,7 @@ pub struct Posting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HolderLine {
     pub line: i32,
+    /// Who receives; of a burn, whose units are burned.
     pub recipient: Address,
     pub amount: Amount,
     pub phase: Phase,

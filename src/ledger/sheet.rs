@@ -21,14 +21,14 @@ pub struct Totals {
 #[derive(Debug)]
 pub struct Sheet {
     asset: AssetId,
-    totals: Totals,
-    accounts: HashMap<Address, Account>,
+    pub(super) totals: Totals,
+    pub(super) accounts: HashMap<Address, Account>,
     /// Posted plus pending over all wallets of an identity.
     held: HashMap<IdentityId, Amount>,
-    changed: BTreeSet<Address>,
+    pub(super) changed: BTreeSet<Address>,
     /// How many identities of a country became holders, or ceased to be.
     countries: BTreeMap<CountryCode, i64>,
-    postings: Vec<Posting>,
+    pub(super) postings: Vec<Posting>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -224,7 +224,7 @@ impl Sheet {
 
     /// The supply bounds every balance, and it was seen to fit. A wallet that was registered since it began to hold counts
     /// with all that it has.
-    fn give(&mut self, party: &Party, amount: Amount) {
+    pub(super) fn give(&mut self, party: &Party, amount: Amount) {
         let empty = || Account::empty(party.wallet, party.identity);
         let account = self.accounts.entry(party.wallet).or_insert_with(empty);
         let was_registered = account.identity.is_some();
@@ -241,7 +241,7 @@ impl Sheet {
         }
     }
 
-    fn move_posting(&mut self, operation: i64, line: i32, side: Side, party: Option<Party>, amount: Amount) {
+    pub(super) fn move_posting(&mut self, operation: i64, line: i32, side: Side, party: Option<Party>, amount: Amount) {
         self.postings.push(Posting {
             operation,
             line,
@@ -288,7 +288,7 @@ impl Sheet {
         }
     }
 
-    fn hold_for(&mut self, identity: IdentityId, country: Option<CountryCode>, amount: Amount) {
+    pub(super) fn hold_for(&mut self, identity: IdentityId, country: Option<CountryCode>, amount: Amount) {
         let held = self.held.entry(identity).or_default();
         let is_new = held.is_zero() && !amount.is_zero();
         *held = held.checked_add(amount).unwrap_or(Amount::MAX);
@@ -297,7 +297,7 @@ impl Sheet {
         }
     }
 
-    fn release(
+    pub(super) fn release(
         &mut self,
         identity: IdentityId,
         country: Option<CountryCode>,

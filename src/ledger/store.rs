@@ -19,10 +19,11 @@ type AccountRow = (
     bool,
     Option<Timestamp>,
     Timestamp,
+    Amount,
 );
 
 fn account_of(row: AccountRow) -> Account {
-    let (_, wallet, identity, posted, pending, frozen_amount, frozen, acquired_at, updated_at) = row;
+    let (_, wallet, identity, posted, pending, frozen_amount, frozen, acquired_at, updated_at, leaving) = row;
     Account {
         wallet,
         identity,
@@ -32,6 +33,7 @@ fn account_of(row: AccountRow) -> Account {
         frozen,
         acquired_at,
         updated_at,
+        leaving,
     }
 }
 
@@ -132,10 +134,11 @@ pub(super) fn save_accounts(tx: &mut Tx<'_>, asset: AssetId, rows: &[Account]) -
             rows.iter().map(|row| row.acquired_at).collect::<Vec<_>>(),
         )
         .column("updated_at", rows.iter().map(|row| row.updated_at).collect::<Vec<_>>())
+        .column("leaving", rows.iter().map(|row| row.leaving).collect::<Vec<_>>())
         .on_conflict(
             "ON CONFLICT (asset_id, account) DO UPDATE SET identity_id = excluded.identity_id, \
              posted = excluded.posted, pending = excluded.pending, frozen_amount = excluded.frozen_amount, \
-             frozen = excluded.frozen, acquired_at = excluded.acquired_at, updated_at = excluded.updated_at",
+             frozen = excluded.frozen, acquired_at = excluded.acquired_at, updated_at = excluded.updated_at, leaving = excluded.leaving",
         )
         .execute(tx)?;
     Ok(())
@@ -167,12 +170,13 @@ pub(super) fn end_pending(tx: &mut Tx<'_>, asset: AssetId, operations: &[i64], p
 
 type LineRow = (i32, Address, Amount, String);
 
-pub(super) fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
+/// The lines of one side of an operation.
+pub(super) fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64, side: Side) -> Result<Vec<HolderLine>, Error> {
     let query = postings::table
         .filter(postings::asset_id.eq(asset))
         .filter(postings::operation.eq(operation))
         .filter(postings::kind.eq("holder"))
-        .filter(postings::side.eq(Side::Credit.text()))
+        .filter(postings::side.eq(side.text()))
         .order(postings::line)
         .select((postings::line, postings::account, postings::amount, postings::state));
     let rows: Vec<LineRow> = on!(tx, c => query.load(c))?;

@@ -16,12 +16,13 @@ use tokio::sync::oneshot;
 
 use super::rules::Reading;
 use super::{Judge, Request, Target, Verdict, issue};
-use crate::asset;
+use crate::asset::{self, Settlement};
 use crate::config;
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::operation::IdempotencyKey;
 use crate::policy::PolicySet;
+use crate::settlement;
 use crate::telemetry::Stopwatch;
 use crate::types::{Address, AssetId, Currency, UserId};
 
@@ -110,17 +111,20 @@ impl Lanes {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The asset at an address: one query when it is asked for first, then none. `NotFound` when there is none.
+    /// The asset at an address: one or two queries when it is asked for first, then none. `NotFound` when there is none.
     pub async fn target(&self, address: Address) -> Result<Target, Error> {
         if let Some(known) = self.inner.targets.get(&address) {
             return Ok(known);
         }
-        let found = self.inner.db.read(move |tx| asset::find_by_address(tx, &address));
-        let asset = found.await?;
-        let target = Target {
-            asset: asset.id,
-            decimals: asset.decimals,
-        };
+        let found = self.inner.db.read(move |tx| {
+            let asset = asset::find_by_address(tx, &address)?;
+            Ok(Target {
+                asset: asset.id,
+                decimals: asset.decimals,
+                is_adopted: asset.settlement == Settlement::Evm && settlement::is_adopted(tx, asset.id)?,
+            })
+        });
+        let target = found.await?;
         self.inner.targets.insert(address, target);
         Ok(target)
     }

@@ -14,6 +14,8 @@ use crate::wallet::Proof;
 pub struct Target {
     pub asset: AssetId,
     pub decimals: Decimals,
+    /// Its contract was there before us, and what fits one transaction of it was measured.
+    pub is_adopted: bool,
 }
 
 /// One recipient and what it is to receive, in base units.

@@ -167,6 +167,24 @@ pub fn settle_claim(tx: &mut Tx<'_>, key: &IdempotencyKey, answer: &Remembered) 
     store::settle_claim(tx, key, answer)
 }
 
+/// Keeps the final answer to a request that was kept as open (by this status); an answer that is there already stays.
+/// Returns the one that is kept: what every replay gives from now on.
+pub fn close(tx: &mut Tx<'_>, key: &IdempotencyKey, open: u16, answer: &Replay) -> Result<Replay, Error> {
+    if store::close(tx, key, open, answer)? {
+        return Ok(answer.clone());
+    }
+    let found = store::remembered(tx, &[key])?.into_iter().next();
+    let kept = found.filter(|(_, kept)| kept.status != open);
+    Ok(kept.map_or_else(
+        || answer.clone(),
+        |(_, kept)| Replay {
+            status: kept.status,
+            headers: kept.headers,
+            body: kept.body,
+        },
+    ))
+}
+
 /// Leaves a claimed key free: its request was refused.
 pub fn release_claim(tx: &mut Tx<'_>, key: &IdempotencyKey) -> Result<(), Error> {
     store::release(tx, key)

@@ -8,7 +8,15 @@ use crate::types::{Amount, AssetId, Hash32, OperationId, RequestId, Timestamp, U
 pub enum Plan {
     /// The asset itself: what it is stands on its row.
     Create,
+    /// Nothing: what the holders of a token had that was there before us, up to this block.
+    Adopt {
+        block: u64,
+    },
     Mint,
+    /// Its lines are its postings, as those of a mint are.
+    Burn,
+    /// As a burn.
+    ForcedTransfer,
     Pause,
     Unpause,
     SetCap {
@@ -28,7 +36,10 @@ pub enum Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationKind {
     Create,
+    Adopt,
     Mint,
+    Burn,
+    ForcedTransfer,
     Pause,
     Unpause,
     SetCap,
@@ -40,7 +51,10 @@ impl OperationKind {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Create => "create",
+            Self::Adopt => "adopt",
             Self::Mint => "mint",
+            Self::Burn => "burn",
+            Self::ForcedTransfer => "forced-transfer",
             Self::Pause => "pause",
             Self::Unpause => "unpause",
             Self::SetCap => "set-cap",
@@ -52,7 +66,10 @@ impl OperationKind {
     pub fn parse(text: &str) -> Result<Self, Error> {
         [
             Self::Create,
+            Self::Adopt,
             Self::Mint,
+            Self::Burn,
+            Self::ForcedTransfer,
             Self::Pause,
             Self::Unpause,
             Self::SetCap,
@@ -69,7 +86,10 @@ impl Plan {
     pub fn kind(&self) -> OperationKind {
         match self {
             Self::Create => OperationKind::Create,
+            Self::Adopt { .. } => OperationKind::Adopt,
             Self::Mint => OperationKind::Mint,
+            Self::Burn => OperationKind::Burn,
+            Self::ForcedTransfer => OperationKind::ForcedTransfer,
             Self::Pause => OperationKind::Pause,
             Self::Unpause => OperationKind::Unpause,
             Self::SetCap { .. } => OperationKind::SetCap,
@@ -87,7 +107,12 @@ impl Plan {
         };
         Ok(match kind {
             OperationKind::Create => Self::Create,
+            OperationKind::Adopt => Self::Adopt {
+                block: text("block")?.parse().map_err(Error::internal)?,
+            },
             OperationKind::Mint => Self::Mint,
+            OperationKind::Burn => Self::Burn,
+            OperationKind::ForcedTransfer => Self::ForcedTransfer,
             OperationKind::Pause => Self::Pause,
             OperationKind::Unpause => Self::Unpause,
             OperationKind::SetCap => Self::SetCap {
@@ -107,7 +132,8 @@ impl Plan {
 
     pub fn to_json(&self) -> Value {
         match self {
-            Self::Create | Self::Mint | Self::Pause | Self::Unpause => json!({}),
+            Self::Create | Self::Mint | Self::Burn | Self::ForcedTransfer | Self::Pause | Self::Unpause => json!({}),
+            Self::Adopt { block } => json!({ "block": block.to_string() }),
             Self::SetCap { cap } => json!({ "cap": cap }),
             Self::FreezeAddress { wallet, frozen } => json!({ "wallet": wallet, "frozen": frozen }),
             Self::Observed { transaction, log_index } => {
@@ -298,7 +324,10 @@ mod tests {
         let wallet = Address::from_bytes([7; 20]);
         for plan in [
             Plan::Create,
+            Plan::Adopt { block: 7 },
             Plan::Mint,
+            Plan::Burn,
+            Plan::ForcedTransfer,
             Plan::Pause,
             Plan::Unpause,
             Plan::SetCap { cap: Amount::MAX },
@@ -318,6 +347,7 @@ mod tests {
     #[test]
     fn a_plan_that_lacks_a_part_is_not_read() {
         for kind in [
+            OperationKind::Adopt,
             OperationKind::SetCap,
             OperationKind::FreezeAddress,
             OperationKind::Observed,

@@ -15,7 +15,7 @@ use crate::ctx::Ctx;
 use crate::db::{Page, Tx};
 use crate::error::Error;
 use crate::ledger::{self, HolderLine};
-use crate::operation::{self, Of, Operation};
+use crate::operation::{self, Of, Operation, OperationKind};
 use crate::settlement::{self, SettledIn};
 use crate::types::{Address, AssetId, OperationId, Timestamp};
 
@@ -26,6 +26,8 @@ pub struct OperationReport {
     pub asset: Address,
     pub decimals: u8,
     pub lines: Vec<HolderLine>,
+    /// From whom each line was taken, of a forced transfer.
+    pub senders: Vec<Address>,
     /// The transactions that carry or carried it, the newest last; none where it settles in the books.
     pub transactions: Vec<SettledIn>,
     /// CAIP-2; none where it settles in the books.
@@ -42,6 +44,21 @@ pub fn operation(tx: &mut Tx<'_>, ctx: &Ctx, id: OperationId) -> Result<Operatio
     }
     let asset = asset::find(tx, operation.asset)?;
     let lines = ledger::lines_of(tx, operation.asset, operation.sequence)?;
+    let senders = match operation.kind {
+        OperationKind::ForcedTransfer => ledger::moves_of(tx, operation.asset, operation.sequence)?
+            .into_iter()
+            .map(|(from, ..)| from)
+            .collect(),
+        OperationKind::Create
+        | OperationKind::Adopt
+        | OperationKind::Mint
+        | OperationKind::Burn
+        | OperationKind::Pause
+        | OperationKind::Unpause
+        | OperationKind::SetCap
+        | OperationKind::FreezeAddress
+        | OperationKind::Observed => Vec::new(),
+    };
     let (transactions, head) = match asset.settlement {
         Settlement::Book => (Vec::new(), None),
         Settlement::Evm => (settlement::transactions_of(tx, &operation)?, settlement::head(tx)?),
@@ -52,6 +69,7 @@ pub fn operation(tx: &mut Tx<'_>, ctx: &Ctx, id: OperationId) -> Result<Operatio
         asset: asset.address,
         decimals: asset.decimals.get(),
         lines,
+        senders,
         transactions,
         chain,
         head,
@@ -84,6 +102,7 @@ pub fn own_operations(tx: &mut Tx<'_>, ctx: &Ctx, page: &Page) -> Result<Vec<Ope
             asset,
             decimals,
             lines: Vec::new(),
+            senders: Vec::new(),
             transactions: Vec::new(),
             chain,
             head: None,

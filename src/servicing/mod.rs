@@ -7,18 +7,25 @@
 //!
 //! Source: dalp.md 1.4, A9 and sections 4 and 5.
 
+mod adopt;
 mod asset_claim;
+mod burn;
 mod collection;
 mod create;
+mod forced_transfer;
 mod freeze_address;
+mod moves;
 mod pause;
 mod set_cap;
 mod unpause;
 mod update_collateral;
 
+pub use adopt::{Terms, adopt, may_adopt};
 pub use asset_claim::{asset_of_identity, issue_claim, revoke_claim};
+pub use burn::{BurnLine, burn, may_burn};
 pub use collection::{CONTRACT_TEXT_BYTES_MAX, CollectionTerms, adopt_collection, deploy_collection};
-pub use create::{create, may_create};
+pub use create::{create, create_with, may_create};
+pub use forced_transfer::{ForcedLine, forced_transfer, may_force_transfer};
 pub use freeze_address::{freeze_address, may_freeze_address};
 pub use pause::{may_pause, pause};
 pub use set_cap::{may_set_cap, set_cap};
@@ -27,7 +34,7 @@ pub use update_collateral::{CollateralUpdate, may_update_collateral, update_coll
 
 use serde_json::Value;
 
-use crate::asset::{self, Asset};
+use crate::asset::{self, Asset, Settlement};
 use crate::audit::{self, Event, Stream};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -46,6 +53,17 @@ struct Change {
 
 /// Records a change of an asset whose row is locked: its operation, settled as the asset settles, and its event.
 fn record(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset, change: Change) -> Result<OperationId, Error> {
+    record_in(tx, ctx, asset, asset.settlement, change)
+}
+
+/// As [`record`], for a change that is not settled as the asset is.
+fn record_in(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    asset: &Asset,
+    settlement: Settlement,
+    change: Change,
+) -> Result<OperationId, Error> {
     let queued = Operation::queued(&NewOperation {
         asset: asset.id,
         sequence: asset::take_number(tx, asset)?,
@@ -57,7 +75,7 @@ fn record(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset, change: Change) -> Result<O
         policy_hash: None,
         now: ctx.now,
     });
-    let operation = settlement::accept_change(asset.settlement, queued, ctx.now);
+    let operation = settlement::accept_change(settlement, queued, ctx.now);
     let event = Event {
         operation: Some(operation.id),
         ..event(ctx, asset, change.action, change.subjects, change.data)

@@ -1,12 +1,13 @@
 use serde_json::json;
 
-use super::{Change, record};
+use super::{Change, record_in};
 use crate::access::{self, Permission, Scope};
-use crate::asset::{self, Asset, Feature};
+use crate::asset::{self, Asset, Feature, Settlement};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, Refusal};
 use crate::operation::Plan;
+use crate::settlement;
 use crate::types::{Amount, AssetId, OperationId};
 
 /// Raises or lowers the most that may ever be issued, in base units.
@@ -28,7 +29,12 @@ pub fn set_cap(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId, cap: Amount) -> Resul
         subjects: Vec::new(),
         data,
     };
-    record(tx, ctx, &asset, change).map(Some)
+    // The standard knows no cap: on a contract that is not ours it is kept here alone.
+    let settlement = match asset.settlement {
+        Settlement::Evm if settlement::is_adopted(tx, asset.id)? => Settlement::Book,
+        other => other,
+    };
+    record_in(tx, ctx, &asset, settlement, change).map(Some)
 }
 
 pub fn may_set_cap(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<(), Error> {

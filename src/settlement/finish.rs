@@ -6,13 +6,14 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
+use super::moves;
 use crate::asset::{self, Asset};
 use crate::audit::{self, Event, Stream};
 use crate::collection;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::identity;
-use crate::ledger::{self, Sheet, Totals};
+use crate::ledger::{self, Phase, Sheet, Totals};
 use crate::operation::{self, Operation, OperationKind};
 use crate::types::{Address, AssetId, CountryCode, Hash32, IdentityId, Timestamp};
 
@@ -54,11 +55,17 @@ pub(super) fn succeed(
         }
         ledger::save(tx, sheet, now)?;
     }
+    for number in moves_of(&operations) {
+        moves::end(tx, asset.id, number, Phase::Posted, now)?;
+    }
     operation::finish(tx, asset.id, numbers, None, now)?;
     let events = operations.iter().map(|operation| {
         let action = match operation.kind {
             OperationKind::Mint => "mint.posted",
+            OperationKind::Burn => "burn.posted",
+            OperationKind::ForcedTransfer => "forced-transfer.posted",
             OperationKind::Create
+            | OperationKind::Adopt
             | OperationKind::Pause
             | OperationKind::Unpause
             | OperationKind::SetCap
@@ -97,11 +104,17 @@ pub(super) fn fail(
         let transaction = proof.map(|proof| proof.transaction);
         collection::fail(tx, asset.id, &[number], reason, transaction, now)?;
     }
+    for number in moves_of(&operations) {
+        moves::end(tx, asset.id, number, Phase::Voided, now)?;
+    }
     operation::finish(tx, asset.id, &[number], Some(reason), now)?;
     let events = operations.iter().map(|operation| {
         let action = match operation.kind {
             OperationKind::Mint => "mint.voided",
+            OperationKind::Burn => "burn.voided",
+            OperationKind::ForcedTransfer => "forced-transfer.voided",
             OperationKind::Create
+            | OperationKind::Adopt
             | OperationKind::Pause
             | OperationKind::Unpause
             | OperationKind::SetCap
@@ -123,6 +136,14 @@ fn mints_of(operations: &[Operation]) -> Vec<i64> {
         .iter()
         .filter(|operation| operation.kind == OperationKind::Mint && operation.finished_at.is_none());
     mints.map(|mint| mint.sequence).collect()
+}
+
+/// Those that take from holders.
+fn moves_of(operations: &[Operation]) -> Vec<i64> {
+    let open = operations
+        .iter()
+        .filter(|operation| moves::takes(operation.kind) && operation.finished_at.is_none());
+    open.map(|operation| operation.sequence).collect()
 }
 
 pub(super) fn event(operation: &Operation, action: &'static str, data: Value) -> Event {

@@ -6,14 +6,19 @@
 //! *Intent*: one transaction-to-be of our sender at one nonce, for life. *Attempt*: one signed form of it. An intent
 //! carries whole operations; mints of one asset share one, up to the gas bound. *Held*: accepted and not sent yet, with
 //! the reason. *Registry*: what identities the token's contract knows; ours mirrors the identities registered here.
+//! *Adopted*: a token that was there before us, with a registry that is not ours; what was before is its *opening*.
 //!
 //! [`sender`] decides about nonces, sending and finality, [`plan`] about what goes next; both are pure. [`Driver`] does
 //! it. Source: specs/chain.md part A and the twenty rules of its section 5.
 
+mod adopt;
+mod books;
+mod capacity;
 mod driver;
 mod finish;
 mod health;
 mod model;
+mod moves;
 mod nft;
 mod observe;
 mod plan;
@@ -25,15 +30,19 @@ mod turns;
 
 use std::time::Duration;
 
+pub use adopt::{Candidate, Found, look, take_over};
+pub use books::Books;
 pub use driver::{Driver, Settings};
 pub use health::{Health, health};
 pub use model::{ChainRecord, Contracts, Judging, Look, Placement, Ruling, Sendable, SettledIn};
+pub use moves::accept_moves;
 pub use nft::{FoundCollection, look as look_at_collection, take_over as take_over_collection};
 pub use reconcile::{Reconciled, reconcile};
 pub use resolve::{Case, Decision, Progress, cases, decide, progress};
 
-use crate::asset::Settlement;
+use crate::asset::{Asset, Settlement};
 use crate::chain::contracts::factory::Implementation;
+use crate::chain::contracts::token::Switch;
 use crate::collection::ContractType;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Issue};
@@ -109,15 +118,16 @@ impl std::fmt::Display for Site {
 }
 
 /// Notes that a new asset settles there.
-pub fn place(tx: &mut Tx<'_>, site: &Site, asset: AssetId) -> Result<Placement, Error> {
+pub fn place(tx: &mut Tx<'_>, site: &Site, asset: AssetId, holder_transfers: Switch) -> Result<Placement, Error> {
     let placement = Placement {
         asset,
         chain_id: site.chain_id,
         registry: site.contracts.registry,
         adopted: false,
-        holder_transfers: false,
-        recipients_max: 100,
+        holder_transfers: holder_transfers == Switch::On,
+        recipients_max: i32::try_from(Asset::RECIPIENTS_MAX).map_err(Error::internal)?,
         first_block: None,
+        observed_block: None,
     };
     store::insert_placement(tx, &placement)?;
     Ok(placement)
@@ -139,8 +149,21 @@ pub fn place_collection(tx: &mut Tx<'_>, site: &Site, asset: AssetId) -> Result<
         holder_transfers: true,
         recipients_max: 100,
         first_block: None,
+        observed_block: None,
     };
     store::insert_placement(tx, &placement)
+}
+
+/// Whether the contract of the asset was there before us.
+pub fn is_adopted(tx: &mut Tx<'_>, asset: AssetId) -> Result<bool, Error> {
+    let placements = store::placements(tx, &[asset])?;
+    Ok(placements.iter().any(|placement| placement.adopted))
+}
+
+/// Recipients of one operation that fit one transaction of the asset's contract; none where it has none.
+pub fn recipients_max(tx: &mut Tx<'_>, asset: AssetId) -> Result<Option<usize>, Error> {
+    let placement = store::placements(tx, &[asset])?.into_iter().next();
+    Ok(placement.and_then(|placement| usize::try_from(placement.recipients_max).ok()))
 }
 
 /// Notes which chain this deployment settles on. `Conflict` when the database belongs to another chain, to another state

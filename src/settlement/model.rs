@@ -52,6 +52,8 @@ pub struct Placement {
     pub recipients_max: i32,
     /// The block in which the token stands; none until its creation is mined.
     pub first_block: Option<u64>,
+    /// Of an adopted token: its final Transfer logs were read up to here. None for ours, which are read with their chain.
+    pub observed_block: Option<u64>,
 }
 
 /// The contract of an asset on a chain.
@@ -60,8 +62,20 @@ pub(super) struct Token {
     pub asset: AssetId,
     pub address: Address,
     pub first_block: u64,
+    /// Up to where it was read; none when it is ours, and read with its chain.
+    pub observed_block: Option<u64>,
+}
+
+impl Token {
     /// It was there before us.
-    pub adopted: bool,
+    pub fn is_adopted(&self) -> bool {
+        self.observed_block.is_some()
+    }
+
+    /// Whether everything up to this block was read.
+    pub fn is_read_up_to(&self, block: u64) -> bool {
+        self.observed_block.is_none_or(|observed| observed >= block)
+    }
 }
 
 /// What the registry on the chain is to hold for a wallet.
@@ -92,7 +106,7 @@ pub struct SenderKey {
 /// What a new intent is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Order {
-    /// For people and for the driver: `mint`, `nft`, `change`, `registry`, `setup`, `filler`.
+    /// For people and for the driver: `mint`, `nft`, `moves`, `change`, `registry`, `setup`, `filler`.
     pub kind: &'static str,
     pub asset: Option<AssetId>,
     /// None creates a contract.

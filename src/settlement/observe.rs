@@ -8,17 +8,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
+use super::books::Books;
 use super::model::Token;
 use super::store;
-use crate::asset;
 use crate::audit::{self, Event, Stream};
 use crate::chain::contracts::events::Transfer;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::identity;
-use crate::ledger::{self, Movement, Party, Sheet, Totals};
+use crate::ledger::{self, Movement};
 use crate::operation::{self, NewOperation, Operation, Plan};
-use crate::types::{Address, AssetId, CountryCode, Hash32, IdentityId, OperationId, RequestId, Timestamp, UserId};
+use crate::types::{Address, AssetId, Hash32, OperationId, RequestId, Timestamp, UserId};
 
 /// Movements that one commit posts; more are cut off at the end of a block.
 const MOVEMENTS_MAX: usize = 2_000;
@@ -37,7 +36,8 @@ pub(super) fn cut(mut transfers: Vec<Transfer>, to: u64) -> (Vec<Transfer>, u64)
 }
 
 /// Posts the movements of final blocks, `from` the first that was not read to the last one read, and notes how far it
-/// read: a crash posts nothing twice. Returns what could not be posted, one sentence each.
+/// read: a crash posts nothing twice. Every token was read up to the block before. Returns what could not be posted, one
+/// sentence each.
 pub(super) fn post(
     tx: &mut Tx<'_>,
     chain_id: u64,
@@ -49,10 +49,51 @@ pub(super) fn post(
     let (from, to) = blocks;
     let chain = store::chain(tx)?.ok_or_else(|| Error::internal("the chain is not set up"))?;
     if chain.observed_block.saturating_add(1) != from {
-        return Err(Error::Conflict(format!(
-            "the blocks from {from} on were read by another process"
-        )));
+        return Err(read_by_another(from));
     }
+    let drift = post_foreign(tx, tokens, transfers, now)?;
+    store::set_observed(tx, chain_id, to)?;
+    let adopted: Vec<AssetId> = tokens
+        .iter()
+        .filter(|one| one.is_adopted())
+        .map(|one| one.asset)
+        .collect();
+    if !adopted.is_empty() {
+        store::set_tokens_observed(tx, &adopted, to)?;
+    }
+    Ok(drift)
+}
+
+/// As [`post`] for an adopted token alone, which was read less far than its chain.
+pub(super) fn catch_up(
+    tx: &mut Tx<'_>,
+    blocks: (u64, u64),
+    token: &Token,
+    transfers: &[Transfer],
+    now: Timestamp,
+) -> Result<Vec<String>, Error> {
+    let (from, to) = blocks;
+    let placement = store::placements(tx, &[token.asset])?.into_iter().next();
+    let observed = placement.and_then(|placement| placement.observed_block);
+    if observed.map(|observed| observed.saturating_add(1)) != Some(from) {
+        return Err(read_by_another(from));
+    }
+    let drift = post_foreign(tx, std::slice::from_ref(token), transfers, now)?;
+    store::set_tokens_observed(tx, &[token.asset], to)?;
+    Ok(drift)
+}
+
+fn read_by_another(from: u64) -> Error {
+    Error::Conflict(format!("the blocks from {from} on were read by another process"))
+}
+
+/// Posts those of these movements that no transaction of ours made.
+fn post_foreign(
+    tx: &mut Tx<'_>,
+    tokens: &[Token],
+    transfers: &[Transfer],
+    now: Timestamp,
+) -> Result<Vec<String>, Error> {
     let mut hashes: Vec<Hash32> = transfers.iter().map(|transfer| transfer.transaction).collect();
     hashes.dedup();
     let ours = store::ours(tx, &hashes)?;
@@ -68,7 +109,6 @@ pub(super) fn post(
     for (asset, transfers) in foreign {
         drift.extend(post_of_asset(tx, asset, &transfers, now)?);
     }
-    store::set_observed(tx, chain_id, to)?;
     Ok(drift)
 }
 
@@ -78,7 +118,8 @@ fn post_of_asset(
     transfers: &[&Transfer],
     now: Timestamp,
 ) -> Result<Vec<String>, Error> {
-    let mut books = open(tx, asset, transfers)?;
+    let wallets = transfers.iter().flat_map(|one| [one.from, one.to]).collect();
+    let mut books = Books::open(tx, asset, wallets)?;
     let request_id = RequestId::generate();
     let (mut operations, mut events, mut drift) = (Vec::new(), Vec::new(), Vec::new());
     for transfer in transfers {
@@ -169,56 +210,6 @@ fn event(
         subjects,
         data,
     }
-}
-
-/// The books of an asset with everybody who is concerned.
-struct Books {
-    sheet: Sheet,
-    identities: HashMap<Address, IdentityId>,
-    countries: HashMap<IdentityId, CountryCode>,
-}
-
-impl Books {
-    /// Nobody is the zero address. The identity under which a wallet first held stays its identity.
-    fn party(&self, wallet: Address) -> Option<Party> {
-        let identity = self.identities.get(&wallet).copied();
-        (!wallet.is_zero()).then_some(Party {
-            wallet,
-            identity,
-            country: identity.and_then(|identity| self.countries.get(&identity).copied()),
-        })
-    }
-}
-
-fn open(tx: &mut Tx<'_>, asset: AssetId, transfers: &[&Transfer]) -> Result<Books, Error> {
-    let asset = asset::lock(tx, asset)?;
-    let mut wallets: Vec<Address> = transfers.iter().flat_map(|one| [one.from, one.to]).collect();
-    wallets.retain(|wallet| !wallet.is_zero());
-    wallets.sort_unstable();
-    wallets.dedup();
-    let people = identity::registrations(tx, &wallets)?;
-    let mut identities: HashMap<Address, IdentityId> =
-        people.into_iter().map(|person| (person.account, person.id)).collect();
-    for account in ledger::accounts(tx, asset.id, &wallets, &[])? {
-        identities.extend(account.identity.map(|identity| (account.wallet, identity)));
-    }
-    let mut ids: Vec<IdentityId> = identities.values().copied().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let countries = identity::countries_of(tx, &ids)?;
-    let accounts = ledger::accounts(tx, asset.id, &wallets, &ids)?;
-    let totals = Totals {
-        supply: asset.supply,
-        pending: asset.pending,
-        holders: asset.holders,
-        balances: asset.balances,
-        next_operation: asset.next_operation,
-    };
-    Ok(Books {
-        sheet: Sheet::open(asset.id, totals, accounts),
-        identities,
-        countries,
-    })
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::Placement;
 use super::turns::in_turns;
+use super::{Placement, moves};
 use crate::asset::{Asset, Lifecycle};
 use crate::operation::{Operation, OperationKind, Plan};
 use crate::types::AssetId;
@@ -15,7 +15,9 @@ use crate::types::AssetId;
 /// What one recipient of a mint is taken to cost before anything is known about its token, in gas: our token with a
 /// recipient that is new to it, and a foreign one that looks a claim up (specs/chain.md section 3).
 const GAS_PER_LINE_OWN: u64 = 40_000;
-const GAS_PER_LINE_FOREIGN: u64 = 110_000;
+pub(super) const GAS_PER_LINE_FOREIGN: u64 = 110_000;
+
+const NO_CONTRACT: &str = "waits for the asset's contract";
 
 /// One asset with operations that wait.
 #[derive(Clone, Debug)]
@@ -79,7 +81,16 @@ pub(super) fn choose(waiting: &[Waiting], gas: &GasBook, gas_usable: u64) -> Cho
             .operations
             .iter()
             .partition(|operation| operation.kind == OperationKind::Mint);
-        choice.changes.extend(changes.iter().copied().cloned());
+        for change in &changes {
+            match why_no_move(asset, change, changes.first().copied()) {
+                Some(reason) => choice.held.push(Held {
+                    asset: asset.asset.id,
+                    numbers: vec![change.sequence],
+                    reason,
+                }),
+                None => choice.changes.push((*change).clone()),
+            }
+        }
         if mints.is_empty() {
             continue;
         }
@@ -115,7 +126,10 @@ fn is_urgent(asset: &Waiting) -> bool {
             Ok(Plan::FreezeAddress { frozen: true, .. })
         ),
         OperationKind::Create
+        | OperationKind::Adopt
         | OperationKind::Mint
+        | OperationKind::Burn
+        | OperationKind::ForcedTransfer
         | OperationKind::Unpause
         | OperationKind::SetCap
         | OperationKind::Observed => false,
@@ -125,13 +139,27 @@ fn is_urgent(asset: &Waiting) -> bool {
 /// Why no mint of this asset may be sent now.
 fn why_not(asset: &Waiting, first_change: Option<&Operation>) -> Option<String> {
     if asset.placement.first_block.is_none() {
-        return Some("waits for the asset's contract".to_owned());
+        return Some(NO_CONTRACT.to_owned());
     }
     if asset.asset.lifecycle == Lifecycle::Paused {
         return Some("the asset is paused".to_owned());
     }
     let change = first_change.map(|change| change.kind).or(asset.change_on_its_way);
     change.map(|kind| format!("waits for {} to be mined", kind.text()))
+}
+
+/// Why a burn or a forced transfer may not be sent now: it is tried on the chain as it is, so what was accepted before it
+/// has to be mined. Other changes go at once.
+fn why_no_move(asset: &Waiting, change: &Operation, first: Option<&Operation>) -> Option<String> {
+    if !moves::takes(change.kind) {
+        return None;
+    }
+    if asset.placement.first_block.is_none() {
+        return Some(NO_CONTRACT.to_owned());
+    }
+    let earlier = first.filter(|first| first.sequence != change.sequence);
+    let kind = earlier.map(|earlier| earlier.kind).or(asset.change_on_its_way);
+    kind.map(|kind| format!("waits for {} to be mined", kind.text()))
 }
 
 /// The longest run of whole operations from the front that is taken to fit one transaction; one at least.
@@ -181,6 +209,7 @@ mod tests {
                 holder_transfers: false,
                 recipients_max: 100,
                 first_block: Some(1),
+                observed_block: None,
             },
             asset,
             change_on_its_way: None,
@@ -243,6 +272,34 @@ mod tests {
         assert_eq!(choice.held.len(), 1);
         assert_eq!(choice.held[0].numbers, [2]);
         assert!(numbers(&choice).is_empty());
+    }
+
+    #[test]
+    fn a_burn_waits_for_what_was_accepted_before_it_and_holds_the_mints() {
+        let asset = waiting(&[
+            (Plan::Unpause, 0),
+            (Plan::Burn, 1),
+            (Plan::ForcedTransfer, 1),
+            (Plan::Mint, 1),
+        ]);
+        let alone = waiting(&[(Plan::Burn, 1), (Plan::Mint, 1)]);
+        let mut behind = waiting(&[(Plan::ForcedTransfer, 1)]);
+        behind.change_on_its_way = Some(OperationKind::Burn);
+
+        let choices = [asset, alone, behind].map(|asset| choose(&[asset], &GasBook::default(), 1_000_000));
+
+        let changes = choices
+            .clone()
+            .map(|choice| choice.changes.iter().map(|one| one.sequence).collect::<Vec<_>>());
+        assert_eq!(changes, [vec![1], vec![1], vec![]]);
+        let held = choices.map(|choice| {
+            choice
+                .held
+                .iter()
+                .flat_map(|held| held.numbers.clone())
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(held, [vec![2, 3, 4], vec![2], vec![1]]);
     }
 
     #[test]

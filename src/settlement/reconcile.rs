@@ -68,8 +68,10 @@ fn read_books(tx: &mut Tx<'_>) -> Result<Option<Books>, Error> {
     if !store::are_books_at(tx, chain.chain_id, block)? {
         return Ok(None);
     }
-    let tokens = store::tokens(tx, chain.chain_id, block)?.into_iter();
-    let assets = tokens.map(|token| {
+    let mut tokens = store::tokens(tx, chain.chain_id, block)?;
+    // One that was adopted a moment ago is read up to an earlier block.
+    tokens.retain(|token| token.is_read_up_to(block));
+    let assets = tokens.into_iter().map(|token| {
         Ok(Expected {
             asset: asset::find(tx, token.asset)?,
             accounts: ledger::all_accounts(tx, token.asset)?,
@@ -141,7 +143,7 @@ fn questions(expected: &Expected) -> Vec<Question> {
             .map(|account| Question::Frozen(account.wallet, account.frozen)),
     );
     // The standard knows no cap: a contract that is not ours need not have one.
-    if !token.adopted {
+    if !token.is_adopted() {
         questions.push(Question::Cap(asset.cap.unwrap_or(Amount::ZERO)));
     }
     questions

@@ -333,7 +333,7 @@ const TAMPERING: [(&str, &str); 30] = [
     ),
     ("DELETE FROM accounts", "has postings and no balance"),
     ("UPDATE assets SET supply = pending", "the supply is 0"),
-    ("UPDATE assets SET pending = supply", "pending balances sum to"),
+    ("UPDATE assets SET pending = supply", "pending issues sum to"),
     (
         "UPDATE assets SET cap = pending WHERE symbol = 'ACME'",
         "pass the cap 0",

@@ -88,6 +88,9 @@ pub fn table() -> Vec<Route> {
         row("POST", "/api/token/create", InSystem(CreateAsset), |_| body(json!({
             "type": "deposit", "name": "Another", "symbol": "OTHER", "decimals": 2, "countryCode": "056",
             "basePrice": "1.00", "basePriceCurrencyCode": "USD" }))),
+        row("POST", "/api/token/adopt", InSystem(CreateAsset), |stage| body(json!({
+            "address": stage.unknown, "chain": 31_337, "type": "deposit", "countryCode": "056",
+            "basePrice": "1.00", "basePriceCurrencyCode": "USD" }))),
         row("GET", "/api/token", Everybody, nothing),
         row("GET", "/api/token/search", Everybody, |_| Ask::Query("query=ACME".to_owned())),
         row("GET", "/api/token/{tokenAddress}", Everybody, nothing),
@@ -106,6 +109,10 @@ pub fn table() -> Vec<Route> {
         row("POST", "/api/token/{contract}/set-cap", OnAsset(SetCap), |_| body(json!({ "newCap": "7" }))),
         row("POST", "/api/token/{contract}/update-collateral", Trust, |_| body(json!({ "amount": "7", "expiryTimestamp": "2026-12-01T00:00:00Z" }))),
         row("POST", "/api/token/{contract}/freeze-address", OnAsset(FreezeAddress), |stage| body(json!({ "userAddress": stage.bystander.wallet, "freeze": true }))),
+        row("DELETE", "/api/token/{contract}/burn", OnAsset(Burn), |stage| body(json!({ "addresses": stage.bystander.wallet, "amounts": "1" }))),
+        row("POST", "/api/token/{contract}/burn", OnAsset(Burn), |stage| body(json!({ "addresses": stage.bystander.wallet, "amounts": "1" }))),
+        row("POST", "/api/token/{contract}/transfer/forced", OnAsset(ForcedTransfer), |stage| body(json!({
+            "from": stage.bystander.wallet, "recipients": stage.unknown, "amounts": "1" }))),
         row("POST", "/api/token/grant-role", OnAsset(GrantAssetRole), |stage| body(json!({ "contract": stage.asset, "accounts": [stage.bystander.wallet], "role": "custodian" }))),
         row("POST", "/api/token/{contract}/grant-role", OnAsset(GrantAssetRole), |stage| body(json!({ "accounts": [stage.bystander.wallet], "role": "custodian" }))),
         row("DELETE", "/api/token/{contract}/revoke-role", OnAsset(RevokeAssetRole), |stage| body(json!({ "address": stage.bystander.wallet, "role": "custodian" }))),

@@ -6,7 +6,7 @@ use moneyer::types::{Address, Amount, OperationId};
 use serde_json::json;
 
 use crate::stage::Stage;
-use crate::support::{Database, PIN, Server};
+use crate::support::{Answer, Database, PIN, Server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_of_a_hundred_is_on_the_chain_when_the_answer_says_so() {
@@ -96,5 +96,47 @@ async fn an_asset_has_its_address_at_once_and_its_contract_when_its_operation_is
     let name = stage.ask(token, token::name()).await;
     assert_eq!(returned::text(&name).unwrap(), "On the chain");
     assert_eq!(returned::flag(&stage.ask(token, token::paused()).await), Some(true));
+    stage.finish().await;
+}
+
+async fn ask(stage: &Stage, token: &Address, key: &str, prefer: &str) -> Answer {
+    let body = Server::mint_body(stage.server.world.recipients[0].to_string(), "5");
+    let issuer = stage.server.world.issuer.clone();
+    let call = stage
+        .server
+        .request(reqwest::Method::POST, &issuer, &Server::mint_path(token));
+    call.header("Prefer", prefer)
+        .idempotency_key(key)
+        .json(&body)
+        .send()
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_tells_the_open_operation_and_then_one_body_for_ever() {
+    let mut stage = Stage::start(Database::Sqlite).await;
+    let token = stage.asset("CHAIN").await;
+    stage.stop_settling().await;
+
+    let accepted = ask(&stage, &token, "order-1", "respond-async").await;
+    let open = ask(&stage, &token, "order-1", "respond-async").await;
+    stage.settle().await;
+    let id = OperationId::parse(accepted.header("x-operation-id").unwrap()).unwrap();
+    assert_eq!(stage.ended(id).await.status, Status::Succeeded);
+    let first = ask(&stage, &token, "order-1", "respond-async").await;
+    let other = ask(&stage, &token, "order-2", "wait=30").await;
+    let again = ask(&stage, &token, "order-1", "wait=30").await;
+    let other_again = ask(&stage, &token, "order-2", "respond-async").await;
+
+    assert_eq!((accepted.status.as_u16(), open.status.as_u16()), (202, 202));
+    for replay in [&open, &first, &again, &other_again] {
+        assert_eq!(replay.header("idempotent-replayed"), Some("true"));
+    }
+    assert_eq!(first.header("x-operation-id"), accepted.header("x-operation-id"));
+    assert_eq!(again.header("x-transaction-hash"), first.header("x-transaction-hash"));
+    assert!(first.header("x-transaction-hash").is_some());
+    assert_eq!((&first.text, &other.text), (&again.text, &other_again.text));
+    assert_eq!(first.ok()["totalSupply"], json!("[\"5\",0]"));
+    assert_eq!(other.ok()["totalSupply"], json!("[\"10\",0]"));
     stage.finish().await;
 }

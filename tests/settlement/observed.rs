@@ -21,7 +21,7 @@ async fn stage_with_holders(database: Database) -> (Stage, Address, Address, Add
 }
 
 /// ERC-20 `transfer(address,uint256)`.
-fn transfer(to: Address, amount: u64) -> Vec<u8> {
+pub fn transfer(to: Address, amount: u64) -> Vec<u8> {
     let mut data = vec![0xa9, 0x05, 0x9c, 0xbb];
     data.extend([0; 12]);
     data.extend(to.as_bytes());
@@ -29,13 +29,13 @@ fn transfer(to: Address, amount: u64) -> Vec<u8> {
     data
 }
 
-async fn posted(stage: &Stage, token: Address, wallet: Address) -> Amount {
+pub async fn posted(stage: &Stage, token: Address, wallet: Address) -> Amount {
     let asset = stage.server.asset(&token).await.id;
     let account = stage.server.read(move |tx| ledger::account(tx, asset, wallet)).await;
     account.map_or(Amount::ZERO, |account| account.posted)
 }
 
-async fn observed(stage: &Stage, token: Address) -> Vec<Operation> {
+pub async fn observed(stage: &Stage, token: Address) -> Vec<Operation> {
     let asset = stage.server.asset(&token).await.id;
     let page = moneyer::db::Page::default();
     let mut all = stage

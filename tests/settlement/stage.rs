@@ -107,6 +107,29 @@ impl Stage {
         self.proxy.as_ref().unwrap()
     }
 
+    /// As [`Self::start`], with a server that reads the chain too, and takes so much gas for what a transaction has.
+    pub async fn start_reading(database: Database, gas_per_transaction_max: u64) -> Self {
+        let node = Node::start(Options {
+            mining: Mining::Every(1),
+            ..Options::default()
+        });
+        let chain = chain_at(&node.url());
+        let settings = crate::support::Options::default()
+            .with("chain.id", chain.id)
+            .with("chain.rpc", node.url())
+            .with("chain.signer_key", KEY)
+            .with("chain.gas_per_transaction_max", gas_per_transaction_max);
+        let mut stage = Self {
+            server: Server::start_with(database, &settings).await,
+            node,
+            proxy: None,
+            chain,
+            settling: None,
+        };
+        stage.settle().await;
+        stage
+    }
+
     /// Starts settlement, as a process that comes up does.
     pub async fn settle(&mut self) {
         let driver = driver(&self.server, &self.chain).await;

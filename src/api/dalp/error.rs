@@ -224,9 +224,11 @@ fn render_refusal(findings: &[Finding]) -> Rendered {
         RefusalKind::Collateral => ("INSUFFICIENT_COLLATERAL", "Insufficient collateral"),
         RefusalKind::Identity => ("RECIPIENT_IDENTITY_NOT_FOUND", "Recipient identity not found"),
         RefusalKind::Compliance => ("RECIPIENT_NOT_COMPLIANT", "Recipient not compliant"),
+        RefusalKind::Balance => ("INPUT_VALIDATION_FAILED", "Insufficient balance"),
+        RefusalKind::Agent => ("INPUT_VALIDATION_FAILED", "The signer is not an agent of the token"),
     };
     let mut data = Map::new();
-    if let (Some(Value::Object(numbers)), RefusalKind::Cap | RefusalKind::Collateral) =
+    if let (Some(Value::Object(numbers)), RefusalKind::Cap | RefusalKind::Collateral | RefusalKind::Agent) =
         (first.map(|finding| finding.refusal.params()), kind)
     {
         data.extend(numbers);

@@ -11,17 +11,18 @@ use super::amount::{amounts_of, recipients_of};
 use super::body::Issues;
 use super::error::render_findings;
 use super::forms;
-use super::mutate::{Code, WalletVerification, build};
+use super::mutate::build;
 use super::operation::OperationObject;
 use super::prefer::Prefer;
 use super::settled;
 use super::token_object::{self, TokenObject};
-use super::{Body, Call, DalpError, address_in_path, asset_in_path};
+use super::{Body, Call, Code, DalpError, WalletVerification, address_in_path, asset_in_path};
 use crate::access::{self, Held, Permission, Scope};
-use crate::asset::Decimals;
+use crate::asset::{Decimals, Settlement};
 use crate::error::Error;
 use crate::mint::{Issued, MintLine, Request, Stored, Verdict, check};
 use crate::operation::{self, Replay};
+use crate::settlement;
 use crate::types::{AssetId, Hash32};
 
 /// A remembered success may turn out stale once; then the code is proven at full cost.
@@ -78,6 +79,23 @@ fn lines_of(decimals: Decimals, recipients: &Value, amounts: &Value, issues: &mu
         .collect()
 }
 
+/// An operation is settled by one transaction, and the token of somebody else may need much gas for each recipient
+/// (dalp.md A13).
+pub(super) async fn fit_one_transaction(
+    call: &Call,
+    asset: AssetId,
+    path: &str,
+    count: usize,
+    issues: &mut Issues,
+) -> Result<(), DalpError> {
+    let max = call.read(move |tx, _| settlement::recipients_max(tx, asset)).await?;
+    if let Some(max) = max.filter(|max| count > *max) {
+        let message = format!("must have 1 to {max} elements, has {count}: one transaction of this token fits no more");
+        issues.add(path, "range", message);
+    }
+    Ok(())
+}
+
 /// Mint units to one or many recipients.
 ///
 /// All or nothing: when any line is refused nothing is minted, and every failing line is in `data.findings`.
@@ -100,15 +118,19 @@ pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Bod
     let mut issues = Issues::default();
     let lines = lines_of(target.decimals, &parsed.recipients, &parsed.amounts, &mut issues);
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
+    if target.is_adopted {
+        fit_one_transaction(&call, target.asset, "recipients", lines.len(), &mut issues).await?;
+    }
     issues.finish()?;
     let code = code.ok_or_else(|| Error::internal("a verification without an issue is there"))?;
     let idempotency = call.idempotency()?.map(|key| (key, body.fingerprint()));
 
+    let key = idempotency.as_ref().map(|(key, _)| key);
     for attempt in 0..PROOFS_MAX {
         let proof = prove(&call, target.asset, &code, idempotency.as_ref(), attempt).await?;
         let proof = match proof {
             Proven::Proof(proof) => proof,
-            Proven::Replayed(replay) => return settled::again(&call, &replay, prefer).await,
+            Proven::Replayed(replay) => return settled::again(&call, &replay, prefer, key).await,
         };
         let request = Request {
             ctx: call.ctx.clone(),
@@ -120,8 +142,8 @@ pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Bod
         };
         match call.app.lanes().submit(request).await? {
             Verdict::Accepted(issued) if issued.operation.status.is_final() => return respond(&issued, &prefer),
-            Verdict::Accepted(issued) => return settled::answer(&call, issued.operation.id, prefer).await,
-            Verdict::Replayed(replay) => return settled::again(&call, &replay, prefer).await,
+            Verdict::Accepted(issued) => return settled::answer(&call, issued.operation.id, prefer, key).await,
+            Verdict::Replayed(replay) => return settled::again(&call, &replay, prefer, key).await,
             Verdict::Refused(error) => return Err(error.into()),
             Verdict::Stale => {}
         }
@@ -239,6 +261,9 @@ pub async fn mint_check(call: Call, path: web::Path<String>, body: Body) -> Resu
     let parsed: MintCheckBody = body.parse()?;
     let mut issues = Issues::default();
     let lines = lines_of(asset.decimals, &parsed.recipients, &parsed.amounts, &mut issues);
+    if asset.settlement == Settlement::Evm {
+        fit_one_transaction(&call, asset.id, "recipients", lines.len(), &mut issues).await?;
+    }
     issues.finish()?;
     let lanes = call.app.lanes().clone();
     let asset_id = asset.id;

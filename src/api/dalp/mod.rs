@@ -19,6 +19,7 @@ mod claim_topic;
 mod environment_key;
 mod error;
 mod error_examples;
+mod fields;
 mod forms;
 mod identity;
 mod mint;
@@ -30,9 +31,11 @@ mod project;
 mod rate_plan;
 mod settled;
 mod time;
+mod token_adopt;
 mod token_compliance;
 mod token_create;
 mod token_identity;
+mod token_moves;
 mod token_object;
 mod token_permissions;
 mod token_read;
@@ -41,13 +44,15 @@ mod token_roles;
 mod token_servicing;
 mod trusted_issuer;
 mod user;
+mod verification;
 
 pub use body::{Body, Issues};
 pub use call::Call;
 pub use error::{DalpError, render_findings};
 pub use error_examples::error_examples;
-pub use mutate::{Answer, Code, Terms, WalletVerification};
+pub use mutate::{Answer, Terms};
 pub use page::{next_link, page_of, query};
+pub use verification::{Code, WalletVerification};
 
 use utoipa_actix_web::scope;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -77,6 +82,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 fn token_routes(config: &mut ServiceConfig<'_>) {
     config
         .service(token_create::create)
+        .service(token_adopt::adopt)
         .service(token_read::list)
         .service(token_read::search)
         .service(token_read::read)
@@ -93,7 +99,10 @@ fn token_routes(config: &mut ServiceConfig<'_>) {
         .service(token_servicing::unpause_put)
         .service(token_servicing::set_cap)
         .service(token_servicing::update_collateral)
-        .service(token_servicing::freeze_address);
+        .service(token_servicing::freeze_address)
+        .service(token_moves::burn)
+        .service(token_moves::burn_post)
+        .service(token_moves::forced_transfer);
 }
 
 /// Users, their keys, verification methods and system roles.

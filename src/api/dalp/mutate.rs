@@ -3,83 +3,24 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use utoipa::ToSchema;
 
-use super::body::secret_text;
-use super::{Body, Call, DalpError, Issues};
+use super::verification::Code;
+use super::{Body, Call, DalpError};
 use crate::asset;
 use crate::audit::{self, Event, Stream};
 use crate::ctx::Ctx;
 use crate::db::Tx;
-use crate::error::{Error, Finding, Issue};
+use crate::error::{Error, Finding};
 use crate::operation::{self, IdempotencyKey, Remembered, Replay};
 use crate::types::{AssetId, Timestamp};
-use crate::wallet::{self, Method, Proof, Spend};
+use crate::wallet::{self, Proof, Spend};
 
 /// Answers other than those of mints are kept this long (dalp.md A10).
 const REMEMBERED_SECONDS: i64 = 30 * 24 * 3_600;
 /// A remembered success may turn out stale once; a second time the credential changes under our hands.
 const PROOFS_MAX: usize = 2;
-
-/// The caller's word that it is really them (dalp.md A8).
-#[derive(Clone, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(example = json!({ "secretVerificationCode": "123456", "verificationType": "PINCODE" }))]
-pub struct WalletVerification {
-    /// The PIN, the one-time password, or one of the secret codes.
-    #[schema(value_type = String)]
-    #[serde(deserialize_with = "secret_text")]
-    secret_verification_code: SecretString,
-    /// `PINCODE` (the default), `OTP` or `SECRET_CODES`.
-    #[schema(value_type = Option<String>)]
-    verification_type: Option<String>,
-}
-
-/// A parsed verification: the method, and the code in a type that does not print.
-#[derive(Clone)]
-pub struct Code {
-    pub method: Method,
-    pub code: SecretString,
-}
-
-impl WalletVerification {
-    fn parse(&self) -> Result<Code, Issue> {
-        let text = self.verification_type.as_deref().unwrap_or("PINCODE");
-        let method = Method::parse(text).map_err(|_| {
-            Issue::new(
-                "walletVerification.verificationType",
-                "enum",
-                "must be PINCODE, OTP or SECRET_CODES",
-            )
-        })?;
-        Ok(Code {
-            method,
-            code: self.secret_verification_code.clone(),
-        })
-    }
-
-    /// The verification that a body must have; none when it is missing or wrong, which is noted.
-    pub fn take(given: Option<&Self>, issues: &mut Issues) -> Option<Code> {
-        if given.is_none() {
-            issues.add("walletVerification", "required", "is required");
-        }
-        Self::take_given(given, issues)
-    }
-
-    /// The verification that a body may have; none when it is missing, or wrong, which is noted.
-    pub fn take_given(given: Option<&Self>, issues: &mut Issues) -> Option<Code> {
-        match given?.parse() {
-            Ok(code) => Some(code),
-            Err(issue) => {
-                issues.extend([issue]);
-                None
-            }
-        }
-    }
-}
 
 /// What a mutation answers.
 pub struct Answer {
@@ -147,6 +88,12 @@ pub struct Terms {
     pub asset: Option<AssetId>,
 }
 
+/// A change that was made, in this request or in an earlier one with the same key.
+pub(super) enum Made {
+    Now(Answer),
+    Before(Replay),
+}
+
 enum Outcome {
     Done(Answer),
     Replayed(Replay),
@@ -208,6 +155,26 @@ impl Call {
         P: AsyncFn() -> Result<T, DalpError>,
         C: Fn(&mut Tx<'_>, &Ctx, T) -> Result<Answer, Error> + Clone + Send + 'static,
     {
+        match self.make(body, terms, steps).await? {
+            Made::Now(answer) => respond(&answer),
+            Made::Before(replay) => replayed(&replay),
+        }
+    }
+
+    /// Makes a change, or finds it made; the caller answers.
+    pub(super) async fn make<A, L, P, C, T>(
+        &self,
+        body: &Body,
+        terms: Terms,
+        steps: Steps<A, L, P, C>,
+    ) -> Result<Made, DalpError>
+    where
+        T: Clone + Send + 'static,
+        A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Clone + Send + 'static,
+        L: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Clone + Send + 'static,
+        P: AsyncFn() -> Result<T, DalpError>,
+        C: Fn(&mut Tx<'_>, &Ctx, T) -> Result<Answer, Error> + Clone + Send + 'static,
+    {
         let Steps {
             allowed,
             locks,
@@ -217,7 +184,7 @@ impl Call {
         let key = self.idempotency()?;
         let before = self.before(body, terms.asset, key.clone(), allowed.clone()).await?;
         if let Some(replay) = before {
-            return replayed(&replay);
+            return Ok(Made::Before(replay));
         }
         let asset = terms.asset;
         let enter = move |tx: &mut Tx<'_>, ctx: &Ctx| {
@@ -236,8 +203,8 @@ impl Call {
                 .commit(body, key.clone(), proof, asset, enter.clone(), change)
                 .await?;
             match outcome {
-                Outcome::Done(answer) => return respond(&answer),
-                Outcome::Replayed(replay) => return replayed(&replay),
+                Outcome::Done(answer) => return Ok(Made::Now(answer)),
+                Outcome::Replayed(replay) => return Ok(Made::Before(replay)),
                 Outcome::Refused(error) => return Err(error.into()),
                 Outcome::Stale => {}
             }
@@ -379,7 +346,7 @@ fn refusal_event(ctx: &Ctx, route: &str, asset: Option<AssetId>, findings: &[Fin
     }
 }
 
-fn respond(answer: &Answer) -> Result<HttpResponse, DalpError> {
+pub(super) fn respond(answer: &Answer) -> Result<HttpResponse, DalpError> {
     Ok(build(answer.status, &answer.headers, answer.body.clone()))
 }
 

@@ -19,7 +19,7 @@ use crate::types::{Address, Amount, Dnum, OperationId, Timestamp};
 pub struct OperationObject {
     #[schema(value_type = String, example = "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
     id: OperationId,
-    /// `create`, `mint`, `pause`, `unpause`, `set-cap`, `freeze-address` or `observed`: units moved on the chain.
+    /// `create`, `adopt`, `mint`, `burn`, `forced-transfer`, `pause`, `unpause`, `set-cap`, `freeze-address` or `observed`: units moved on the chain.
     #[schema(example = "mint")]
     kind: &'static str,
     /// `pending`, `submitted`, `mined`, `succeeded` or `failed`.
@@ -65,6 +65,11 @@ pub struct OperationObject {
 pub struct LineObject {
     #[schema(example = 0)]
     index: i32,
+    /// From whom, of a forced transfer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    from: Option<Address>,
+    /// Who receives; of a burn, whose units are burned.
     #[schema(value_type = String, example = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")]
     recipient: Address,
     #[schema(value_type = String, example = "[\"1000\",18]")]
@@ -100,6 +105,7 @@ impl From<OperationReport> for OperationObject {
             asset,
             decimals,
             lines,
+            senders,
             transactions,
             chain,
             head,
@@ -124,7 +130,11 @@ impl From<OperationReport> for OperationObject {
             requested_by: requested_by.to_string(),
             request_id,
             total: Dnum::new(total, decimals),
-            lines: lines.into_iter().map(|line| line_of(line, decimals)).collect(),
+            lines: lines
+                .into_iter()
+                .enumerate()
+                .map(|(place, line)| line_of(line, senders.get(place).copied(), decimals))
+                .collect(),
             chain,
             transaction_hashes: transactions
                 .iter()
@@ -142,7 +152,7 @@ impl From<OperationReport> for OperationObject {
     }
 }
 
-fn line_of(line: HolderLine, decimals: u8) -> LineObject {
+fn line_of(line: HolderLine, from: Option<Address>, decimals: u8) -> LineObject {
     let HolderLine {
         line,
         recipient,
@@ -151,6 +161,7 @@ fn line_of(line: HolderLine, decimals: u8) -> LineObject {
     } = line;
     LineObject {
         index: line,
+        from,
         recipient,
         amount: dnum(amount, decimals),
         status: phase.text(),

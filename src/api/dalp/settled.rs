@@ -3,19 +3,21 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::mutate::{build, replayed};
+use super::mutate::{Answer, Made, Steps, Terms, build, no_locks, replayed, respond};
 use super::operation::OperationObject;
 use super::prefer::Prefer;
-use super::token_object::token_body;
-use super::{Call, DalpError};
+use super::token_object::{token_answer, token_body};
+use super::{Body, Call, DalpError};
 use crate::asset;
+use crate::ctx::Ctx;
+use crate::db::Tx;
 use crate::error::Error;
 use crate::mint::Stored;
-use crate::operation::{Operation, Replay, Status};
+use crate::operation::{self, IdempotencyKey, Operation, Replay, Status};
 use crate::types::OperationId;
 use crate::{reports, settlement};
 
-/// The status under which an open operation is kept: its answer is made anew each time.
+/// The status under which an open operation is kept: its answer is made anew each time until it is final.
 const OPEN: u16 = 202;
 
 /// What is kept of an answer that was not final.
@@ -27,13 +29,70 @@ pub fn stored(id: OperationId) -> Stored {
     }
 }
 
-/// A request that was made before: what was sent then, or what has become of the operation since.
-pub async fn again(call: &Call, replay: &Replay, prefer: Prefer) -> Result<HttpResponse, DalpError> {
+/// Makes a change that settles as its asset does: the asset when it is final in time, else its operation.
+pub async fn make<A, C>(
+    call: &Call,
+    body: &Body,
+    terms: Terms,
+    prefer: Prefer,
+    allowed: A,
+    change: C,
+) -> Result<HttpResponse, DalpError>
+where
+    A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Clone + Send + 'static,
+    C: Fn(&mut Tx<'_>, &Ctx) -> Result<Operation, Error> + Clone + Send + 'static,
+{
+    let base_currency = call.app.base_currency();
+    let steps = Steps {
+        allowed,
+        locks: no_locks,
+        prepare: async || Ok(()),
+        change: move |tx: &mut Tx<'_>, ctx: &Ctx, ()| {
+            let operation = change(tx, ctx)?;
+            if !operation.status.is_final() {
+                let Stored { headers, body, .. } = stored(operation.id);
+                return Ok(Answer {
+                    status: StatusCode::ACCEPTED,
+                    headers,
+                    body,
+                    replay: None,
+                });
+            }
+            let asset = asset::find(tx, operation.asset)?;
+            let answer = token_answer(tx, ctx, &asset, base_currency)?;
+            Ok(answer.header("X-Operation-Id", operation.id))
+        },
+    };
+    let made = call.make(body, terms, steps).await?;
+    let key = call.idempotency()?;
+    match made {
+        Made::Now(open) if open.status == StatusCode::ACCEPTED => {
+            let id = OperationId::parse(&open.body).map_err(Error::internal)?;
+            answer(call, id, prefer, key.as_ref()).await
+        }
+        Made::Now(mut done) => {
+            let applied = prefer.applied();
+            done.headers
+                .extend(applied.map(|applied| ("Preference-Applied".to_owned(), applied)));
+            respond(&done)
+        }
+        Made::Before(replay) => again(call, &replay, prefer, key.as_ref()).await,
+    }
+}
+
+/// A request that was made before: what was sent then, or what has become of the operation since. Once it is final the
+/// answer is kept under the key, and every later one is the same.
+pub async fn again(
+    call: &Call,
+    replay: &Replay,
+    prefer: Prefer,
+    key: Option<&IdempotencyKey>,
+) -> Result<HttpResponse, DalpError> {
     if replay.status != OPEN {
         return replayed(replay);
     }
     let id = OperationId::parse(&replay.body).map_err(Error::internal)?;
-    let mut answer = answer(call, id, prefer).await?;
+    let mut answer = answer(call, id, prefer, key).await?;
     let name = actix_web::http::header::HeaderName::from_static("idempotent-replayed");
     answer
         .headers_mut()
@@ -42,13 +101,18 @@ pub async fn again(call: &Call, replay: &Replay, prefer: Prefer) -> Result<HttpR
 }
 
 /// Waits as long as the caller wants to.
-pub async fn answer(call: &Call, id: OperationId, prefer: Prefer) -> Result<HttpResponse, DalpError> {
+pub async fn answer(
+    call: &Call,
+    id: OperationId,
+    prefer: Prefer,
+    key: Option<&IdempotencyKey>,
+) -> Result<HttpResponse, DalpError> {
     let operation = settlement::wait(call.app.db(), id, prefer.patience()).await?;
     let applied = prefer
         .applied()
         .map(|applied| ("Preference-Applied".to_owned(), applied));
     match operation.status {
-        Status::Succeeded => succeeded(call, operation, applied).await,
+        Status::Succeeded => succeeded(call, operation, applied, key).await,
         Status::Failed | Status::Cancelled => Err(Error::Reverted {
             reason: operation
                 .error
@@ -64,6 +128,7 @@ async fn succeeded(
     call: &Call,
     operation: Operation,
     applied: Option<(String, String)>,
+    key: Option<&IdempotencyKey>,
 ) -> Result<HttpResponse, DalpError> {
     let base_currency = call.app.base_currency();
     let id = operation.id;
@@ -80,8 +145,21 @@ async fn succeeded(
         .await?;
     let mut headers = vec![("X-Operation-Id".to_owned(), id.to_string())];
     headers.extend(transaction.map(|transaction| ("X-Transaction-Hash".to_owned(), transaction.hash.to_string())));
-    headers.extend(applied);
-    Ok(build(StatusCode::OK, &headers, body))
+    let answer = Replay {
+        status: StatusCode::OK.as_u16(),
+        headers,
+        body,
+    };
+    let mut answer = match key.cloned() {
+        None => answer,
+        // Whoever renders it first decides for all.
+        Some(key) => {
+            let db = call.app.db();
+            db.write(move |tx| operation::close(tx, &key, OPEN, &answer)).await?
+        }
+    };
+    answer.headers.extend(applied);
+    Ok(build(StatusCode::OK, &answer.headers, answer.body))
 }
 
 async fn accepted(call: &Call, id: OperationId, applied: Option<(String, String)>) -> Result<HttpResponse, DalpError> {

@@ -9,13 +9,15 @@ use validator::Validate;
 
 use super::amount::amount_of;
 use super::body::Issues;
-use super::mutate::{Answer, Terms, WalletVerification};
+use super::fields::{given, number, optional, required};
+use super::mutate::{Answer, Terms};
 use super::time::time_of;
 use super::token_object::{TokenObject, token_answer};
-use super::{Body, Call, DalpError};
+use super::{Body, Call, DalpError, WalletVerification};
 use crate::asset::{
     AssetKind, AssetName, BasisPoints, Collateral, Decimals, NewAsset, NewModule, Price, Settlement, Symbol, Token,
 };
+use crate::chain::contracts::token::Switch;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
@@ -88,6 +90,9 @@ pub struct CreateTokenBody {
     collateral: Option<CollateralBody>,
     /// `book`.
     settlement: Option<String>,
+    /// With settlement on a chain: whether holders may transfer there by themselves. The server's modules do not judge
+    /// such transfers; it posts them as it observes them.
+    holder_transfers: Option<bool>,
     /// The id of a file under `policies/assets`.
     policy: Option<String>,
     /// Compliance modules to attach, each type once.
@@ -124,8 +129,37 @@ pub struct ModulePair {
 }
 
 impl CreateTokenBody {
+    /// The decimals that the cap is written with, where it is a dnum.
+    pub(super) fn cap_decimals(&self) -> Option<u8> {
+        let decimals = self.cap.as_array()?.get(1)?.as_u64()?;
+        u8::try_from(decimals)
+            .ok()
+            .filter(|decimals| *decimals <= Decimals::MAX)
+    }
+
+    fn holder_transfers(&self, issues: &mut Issues) -> Switch {
+        let is_on_chain = self.settlement.as_deref() == Some(Settlement::Evm.as_str());
+        match self.holder_transfers {
+            Some(true) if is_on_chain => Switch::On,
+            Some(true) => {
+                let message = "only an asset that settles on a chain has this";
+                issues.add("holderTransfers", "unsupported", message);
+                Switch::Off
+            }
+            Some(false) | None => Switch::Off,
+        }
+    }
+
+    /// For a token whose own name, symbol and decimals are not known yet.
+    pub(super) fn stand_in(&mut self, name: &str, symbol: &str, decimals: u8) {
+        self.name = Some(name.to_owned());
+        self.symbol = Some(symbol.to_owned());
+        self.decimals = Value::from(decimals);
+        self.settlement = Some(Settlement::Evm.as_str().to_owned());
+    }
+
     /// The new asset, or everything that is wrong with the fields.
-    fn parse(self, base_currency: Option<Currency>, issues: &mut Issues) -> Option<NewAsset> {
+    pub(super) fn parse(self, base_currency: Option<Currency>, issues: &mut Issues) -> Option<NewAsset> {
         let kind = required("type", self.kind.as_deref(), issues, AssetKind::parse_fungible);
         let name = required("name", self.name.as_deref(), issues, AssetName::parse);
         let symbol = required("symbol", self.symbol.as_deref(), issues, Symbol::parse);
@@ -181,63 +215,6 @@ impl CollateralBody {
             ratio: ratio?,
         })
     }
-}
-
-fn required<T, E: std::fmt::Display>(
-    path: &str,
-    text: Option<&str>,
-    issues: &mut Issues,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Option<T> {
-    match text {
-        Some(text) => issues.take(path, parse(text)),
-        None => {
-            issues.add(path, "required", "is required");
-            None
-        }
-    }
-}
-
-/// Empty text is nothing, as the reference has it.
-fn optional<T, E: std::fmt::Display>(
-    path: &str,
-    text: Option<&str>,
-    issues: &mut Issues,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Option<T> {
-    let text = text.filter(|text| !text.is_empty())?;
-    issues.take(path, parse(text))
-}
-
-/// A value that may be left out.
-fn given<T>(
-    path: &str,
-    value: &Value,
-    issues: &mut Issues,
-    read: impl FnOnce(&str, &Value, &mut Issues) -> Option<T>,
-) -> Option<T> {
-    if value.is_null() {
-        None
-    } else {
-        read(path, value, issues)
-    }
-}
-
-/// A whole number, or its digits.
-fn number(path: &str, value: &Value, max: u64, issues: &mut Issues) -> Option<u64> {
-    let number = match value {
-        Value::Null => {
-            issues.add(path, "required", "is required");
-            return None;
-        }
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.parse().ok(),
-        Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
-    if number.is_none() {
-        issues.add(path, "range", format!("must be a whole number between 0 and {max}"));
-    }
-    number
 }
 
 fn fee(value: &Value, issues: &mut Issues) -> Option<BasisPoints> {
@@ -360,6 +337,7 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let mut issues = Issues::default();
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     let base_currency = call.app.base_currency();
+    let holder_transfers = parsed.holder_transfers(&mut issues);
     let new = parsed.parse(base_currency, &mut issues);
     issues.finish()?;
     let new = new.ok_or_else(|| Error::internal("a field without an issue is there"))?;
@@ -367,7 +345,7 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let (wanted, rules) = (new.clone(), std::sync::Arc::clone(&policies));
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| servicing::may_create(tx, ctx, &rules, &wanted);
     call.mutate(&body, Terms { code, asset: None }, allowed, move |tx, ctx| {
-        let (created, operation) = servicing::create(tx, ctx, &policies, new.clone())?;
+        let (created, operation) = servicing::create_with(tx, ctx, &policies, new.clone(), holder_transfers)?;
         let answer = token_answer(tx, ctx, &created, base_currency)?;
         Ok(match operation {
             None => answer,

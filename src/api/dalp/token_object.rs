@@ -223,7 +223,7 @@ fn object(asset: &Asset, view: &AssetView) -> TokenObject {
         total_supply: scaled(asset, asset.supply),
         pending_supply: scaled(asset, asset.pending),
         settlement: asset.settlement.as_str(),
-        recipients_max: Asset::RECIPIENTS_MAX,
+        recipients_max: view.links.recipients_max.unwrap_or(Asset::RECIPIENTS_MAX),
         policy: asset.policy.clone(),
         maturity_date: asset.maturity,
         extensions: asset.features().into_iter().map(Feature::as_str).collect(),
@@ -400,6 +400,7 @@ mod tests {
             at: time("2026-11-21T10:00:00Z"),
             base_currency: None,
             links: Links {
+                recipients_max: None,
                 identity: address(0x1d),
                 creator: address(0xc0),
             },

@@ -11,6 +11,8 @@ static TRANSFER_SINGLE: LazyLock<Hash32> =
     LazyLock::new(|| keccak256(b"TransferSingle(address,address,address,uint256,uint256)"));
 static TRANSFER_BATCH: LazyLock<Hash32> =
     LazyLock::new(|| keccak256(b"TransferBatch(address,address,address,uint256[],uint256[])"));
+/// ERC-3643: the wallet, whether it is frozen, and the agent who did it, all of them indexed.
+static ADDRESS_FROZEN: LazyLock<Hash32> = LazyLock::new(|| keccak256(b"AddressFrozen(address,bool,address)"));
 
 /// Base units that moved, as ERC-20 logs it. From zero is a mint, to zero a burn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,15 @@ pub struct Transfer {
 /// whose third argument is an id.
 pub fn decode_transfers(logs: &[Log]) -> Vec<Transfer> {
     logs.iter().filter_map(transfer).collect()
+}
+
+/// The wallets that these logs freeze or free, in their order.
+pub fn decode_freezes(logs: &[Log]) -> Vec<Address> {
+    let wallet = |log: &Log| match log.topics.as_slice() {
+        [event, wallet, _, _] if *event == *ADDRESS_FROZEN => returned::address(wallet.as_bytes()),
+        _ => None,
+    };
+    logs.iter().filter_map(wallet).collect()
 }
 
 fn transfer(log: &Log) -> Option<Transfer> {
@@ -154,6 +165,14 @@ mod tests {
             (Address::from_bytes([2; 20]), Amount::from(5))
         );
         assert_eq!((found[0].block_number, found[0].index), (3, 6));
+    }
+
+    #[test]
+    fn a_freeze_names_its_wallet() {
+        let mut freeze = log();
+        freeze.topics = vec![*ADDRESS_FROZEN, topic([7; 20]), topic([0; 20]), topic([8; 20])];
+
+        assert_eq!(decode_freezes(&[log(), freeze]), [Address::from_bytes([7; 20])]);
     }
 
     #[test]

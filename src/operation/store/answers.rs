@@ -6,7 +6,7 @@ use crate::db::schema::idempotency_keys;
 use crate::db::{Bulk, Tx};
 use crate::error::Error;
 use crate::on;
-use crate::operation::{IdempotencyKey, Remembered};
+use crate::operation::{IdempotencyKey, Remembered, Replay};
 use crate::types::{Hash32, OperationId, Timestamp, UserId};
 
 type KeyRow = (
@@ -158,6 +158,24 @@ pub(in super::super) fn settle_claim(tx: &mut Tx<'_>, key: &IdempotencyKey, answ
     );
     on!(tx, c => diesel::update(idempotency_keys::table.find(name_of(key))).set(change).execute(c))?;
     Ok(())
+}
+
+/// True when it was open until now.
+pub(in super::super) fn close(
+    tx: &mut Tx<'_>,
+    key: &IdempotencyKey,
+    open: u16,
+    answer: &Replay,
+) -> Result<bool, Error> {
+    let row = idempotency_keys::table
+        .find(name_of(key))
+        .filter(idempotency_keys::status.eq(i32::from(open)));
+    let change = (
+        idempotency_keys::status.eq(i32::from(answer.status)),
+        idempotency_keys::headers.eq(serde_json::to_string(&answer.headers).map_err(Error::internal)?),
+        idempotency_keys::body.eq(&answer.body),
+    );
+    Ok(on!(tx, c => diesel::update(row).set(change).execute(c))? == 1)
 }
 
 pub(in super::super) fn release(tx: &mut Tx<'_>, key: &IdempotencyKey) -> Result<(), Error> {

@@ -2,7 +2,7 @@ mod answers;
 
 use diesel::prelude::*;
 
-pub(super) use answers::{claim, forget_expired, prune, release, remember, remembered, settle_claim};
+pub(super) use answers::{claim, close, forget_expired, prune, release, remember, remembered, settle_claim};
 
 use super::{Of, Operation, OperationKind, Status};
 use crate::db::schema::{assets, operations};

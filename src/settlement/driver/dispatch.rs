@@ -17,7 +17,7 @@ use crate::operation::{self, Operation, OperationKind, Plan};
 use crate::settlement::model::{ChainRecord, Entry, Order, Placement};
 use crate::settlement::plan::{self, Held, Waiting};
 use crate::settlement::sender::{Event, Intent, NoRoom, Work};
-use crate::settlement::store;
+use crate::settlement::{moves, store};
 use crate::types::{Address, AssetId};
 
 /// Queued operations that are looked at together.
@@ -78,9 +78,13 @@ impl Session {
 
     /// What one transaction may spend, with a margin for what estimates miss.
     fn gas_usable(&self) -> u64 {
+        preflight::without_margin(self.gas_bound())
+    }
+
+    /// What one transaction may have: of this chain, and of its blocks.
+    pub(super) fn gas_bound(&self) -> u64 {
         let block = self.head.map_or(u64::MAX, |head| head.gas_limit);
-        let bound = self.driver.settings.gas_per_transaction_max.min(block);
-        preflight::without_margin(bound)
+        self.driver.settings.gas_per_transaction_max.min(block)
     }
 
     async fn backlog(&self) -> Result<Vec<Waiting>, Error> {
@@ -154,25 +158,18 @@ impl Session {
         };
         if asset.asset.kind.is_collection() && change.kind == OperationKind::Create {
             let (to, data, gas_limit) = self.creation_of(&asset.asset).await?;
-            return self.assign_change(change, gas_limit, to, data).await;
+            return self.assign_change(change, ("change", gas_limit), to, data).await;
         }
-        let gas_limit = match change.kind {
-            OperationKind::Create => GAS_OF_CREATION,
-            OperationKind::Mint
-            | OperationKind::Pause
-            | OperationKind::Unpause
-            | OperationKind::SetCap
-            | OperationKind::FreezeAddress
-            | OperationKind::Observed => GAS_OF_CHANGE,
+        let Some((kind, to, data, gas_limit)) = self.prepared(asset, change).await? else {
+            return Ok(true);
         };
-        let (to, data) = self.call_of(asset, change)?;
-        self.assign_change(change, gas_limit, to, data).await
+        self.assign_change(change, (kind, gas_limit), to, data).await
     }
 
     async fn assign_change(
         &mut self,
         change: &Operation,
-        gas_limit: u64,
+        (kind, gas_limit): (&'static str, u64),
         to: Address,
         data: Vec<u8>,
     ) -> Result<bool, Error> {
@@ -180,7 +177,7 @@ impl Session {
             return Ok(false);
         };
         let order = Order {
-            kind: "change",
+            kind,
             asset: Some(change.asset),
             to: Some(to),
             data,
@@ -191,6 +188,32 @@ impl Session {
             .await?;
         self.follow(event).await?;
         Ok(true)
+    }
+
+    /// The kind of its intent, whom it calls with what, and its gas limit; none when it is not to be sent now.
+    async fn prepared(
+        &self,
+        asset: &Waiting,
+        change: &Operation,
+    ) -> Result<Option<(&'static str, Address, Vec<u8>, u64)>, Error> {
+        if moves::takes(change.kind) {
+            let tried = self.try_moves(asset, change).await?;
+            return Ok(tried.map(|(data, gas_limit)| ("moves", asset.asset.address, data, gas_limit)));
+        }
+        let gas_limit = match change.kind {
+            OperationKind::Create => GAS_OF_CREATION,
+            OperationKind::Adopt
+            | OperationKind::Mint
+            | OperationKind::Burn
+            | OperationKind::ForcedTransfer
+            | OperationKind::Pause
+            | OperationKind::Unpause
+            | OperationKind::SetCap
+            | OperationKind::FreezeAddress
+            | OperationKind::Observed => GAS_OF_CHANGE,
+        };
+        let (to, data) = self.call_of(asset, change)?;
+        Ok(Some(("change", to, data, gas_limit)))
     }
 
     fn call_of(&self, asset: &Waiting, change: &Operation) -> Result<(Address, Vec<u8>), Error> {
@@ -219,7 +242,9 @@ impl Session {
             Plan::Unpause => (token, token::unpause()),
             Plan::SetCap { cap } => (token, token::set_cap(cap)),
             Plan::FreezeAddress { wallet, frozen } => (token, token::set_address_frozen(wallet, switch(frozen))),
-            Plan::Mint | Plan::Observed { .. } => return Err(Error::internal("it is no change of the contract")),
+            Plan::Adopt { .. } | Plan::Mint | Plan::Burn | Plan::ForcedTransfer | Plan::Observed { .. } => {
+                return Err(Error::internal("it is no change of the contract"));
+            }
         })
     }
 

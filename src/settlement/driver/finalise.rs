@@ -136,13 +136,15 @@ impl Session {
             succeeded: part.operations.clone(),
             ..Ends::default()
         };
-        let (Some(asset), Some(token), "mint") = (part.asset, part.to, part.kind.as_str()) else {
+        let (Some(asset), Some(token)) = (part.asset, part.to) else {
             return Ok(all);
         };
-        let numbers: Vec<i64> = part.operations.iter().map(|(_, number)| *number).collect();
-        let mints = self.driver.db.read(move |tx| mints::load(tx, asset, &numbers)).await?;
-        let expected = mints.iter().flat_map(|mint| mint.lines.iter().copied());
-        match minted_as_planned(token, expected, receipt) {
+        let seen = match part.kind.as_str() {
+            "mint" => self.seen_minted(asset, token, part, receipt).await?,
+            "moves" => self.moved_as_planned(token, &part.operations, receipt).await?,
+            _ => Ok(()),
+        };
+        match seen {
             Ok(()) => Ok(all),
             Err(reason) => Ok(flagged(part, reason)),
         }
@@ -173,11 +175,35 @@ impl Session {
         })
     }
 
+    async fn seen_minted(
+        &self,
+        asset: AssetId,
+        token: Address,
+        part: &Part,
+        receipt: &Receipt,
+    ) -> Result<Result<(), String>, Error> {
+        let numbers: Vec<i64> = part.operations.iter().map(|(_, number)| *number).collect();
+        let mints = self.driver.db.read(move |tx| mints::load(tx, asset, &numbers)).await?;
+        let expected = mints.iter().flat_map(|mint| mint.lines.iter().copied());
+        Ok(minted_as_planned(token, expected, receipt))
+    }
+
     /// The transaction was mined without effect. Who is at fault fails; who is not goes again, as a new intent (rule 15).
     async fn reverted(&self, nonce: u64, part: &Part) -> Result<Ends, Error> {
         match part.kind.as_str() {
             "mint" => {}
             NFT => return self.reverted_nfts(part).await,
+            "moves" => {
+                let reason = "the contract refused it when it was mined: what it takes had moved meanwhile";
+                let failed = part
+                    .operations
+                    .iter()
+                    .map(|(asset, number)| (*asset, *number, reason.to_owned()));
+                return Ok(Ends {
+                    failed: failed.collect(),
+                    ..Ends::default()
+                });
+            }
             "change" => {
                 let reason = "the contract refused the change: the chain and our books differ";
                 let failed = part

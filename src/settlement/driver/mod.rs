@@ -10,12 +10,14 @@ mod collections;
 mod dispatch;
 mod finalise;
 mod mints;
+mod moves;
 mod preflight;
 mod report;
 mod resolve;
 mod setup;
 mod watch;
 
+pub(super) use preflight::without_margin;
 pub(super) use setup::salt_of;
 
 use std::collections::HashMap;

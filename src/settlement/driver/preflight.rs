@@ -2,10 +2,12 @@
 
 use super::Session;
 use super::mints::{Batch, Mint};
+use crate::asset;
 use crate::chain::Revert;
 use crate::chain::contracts::{registry, token};
 use crate::error::Error;
 use crate::operation::{self, Operation};
+use crate::settlement::{capacity, store};
 use crate::types::{Address, Amount};
 
 /// A gas limit is the estimate with so much on top of it: state that changes between the estimate and the block.
@@ -21,7 +23,7 @@ const EVERYTHING_AFTER: u32 = 3;
 const STARVED_MAX: u32 = 4;
 
 /// What a transaction may be estimated at so that its limit stays within a bound.
-pub(super) fn without_margin(bound: u64) -> u64 {
+pub(in crate::settlement) fn without_margin(bound: u64) -> u64 {
     part_of(bound, MARGIN_PERCENT)
 }
 
@@ -47,6 +49,11 @@ fn margin(starved: u32) -> u64 {
         1 => first,
         _ => further,
     }
+}
+
+/// The gas limit for what was estimated.
+pub(super) fn with_margin(gas: u64) -> u64 {
+    gas_limit(gas, 0, u64::MAX)
 }
 
 /// A batch that the chain would take now.
@@ -75,8 +82,7 @@ pub(super) enum Fault {
 impl Session {
     /// Cuts the batch to what fits one transaction and leaves out operations that the token refuses.
     pub(super) async fn preflight(&mut self, mut batch: Batch) -> Result<Judged, Error> {
-        let bound = self.driver.settings.gas_per_transaction_max;
-        let bound = bound.min(self.head.map_or(bound, |head| head.gas_limit));
+        let bound = self.gas_bound();
         let mut refused = leave_out_starved(&mut batch, bound);
         while !batch.mints.is_empty() {
             let starved = batch.mints.iter().map(|mint| mint.starved).max().unwrap_or(0);
@@ -106,11 +112,12 @@ impl Session {
                 }
                 Ok(gas) => {
                     self.gas.learn(batch.placement.asset, gas, line_count(&batch.mints));
-                    cut(&mut batch, &mut refused, (gas, usable, bound));
+                    self.correct(&batch, Some(gas), bound).await?;
+                    cut(&mut batch, &mut refused, (Some(gas), usable, bound));
                 }
-                Err(revert) if revert.is_out_of_gas() && batch.mints.len() > 1 => {
-                    let half = batch.mints.len().div_ceil(2);
-                    batch.mints.truncate(half);
+                Err(revert) if revert.is_out_of_gas() => {
+                    self.correct(&batch, None, bound).await?;
+                    cut(&mut batch, &mut refused, (None, usable, bound));
                 }
                 Err(revert) => {
                     let bad = self.find_bad(&batch, &revert).await?;
@@ -125,6 +132,23 @@ impl Session {
             }
         }
         Ok(Judged { checked: None, refused })
+    }
+
+    /// An operation that is alone and too large says how many fit: more are refused at acceptance from now on.
+    async fn correct(&self, batch: &Batch, gas: Option<u64>, bound: u64) -> Result<(), Error> {
+        let [mint] = batch.mints.as_slice() else { return Ok(()) };
+        let recipients_max = capacity::corrected(mint.lines.len(), gas, without_margin(bound));
+        if recipients_max >= batch.placement.recipients_max {
+            return Ok(());
+        }
+        let asset = batch.placement.asset;
+        tracing::warn!(%asset, recipients_max, "fewer recipients fit one transaction than was thought");
+        self.write(move |tx| {
+            asset::lock(tx, asset)?;
+            store::set_recipients_max(tx, asset, recipients_max)?;
+            asset::bump_revision(tx, asset)
+        })
+        .await
     }
 
     /// Which operations are at fault, by number. When it is the token itself, nobody is: everything waits and a person is
@@ -233,18 +257,23 @@ fn leave_out_starved(batch: &mut Batch, bound: u64) -> Vec<(Operation, String)> 
 
 /// Whole operations leave from the back; one that is alone and too large can never be sent. Gas: what is needed, what may
 /// be estimated, and what one transaction may spend.
-fn cut(batch: &mut Batch, refused: &mut Vec<(Operation, String)>, (gas, usable, bound): (u64, u64, u64)) {
-    if batch.mints.len() > 1 {
-        let keep = u128::from(usable) * u128::try_from(batch.mints.len()).unwrap_or(1) / u128::from(gas);
-        let keep = usize::try_from(keep)
-            .unwrap_or(1)
-            .clamp(1, batch.mints.len().saturating_sub(1));
-        batch.mints.truncate(keep);
+fn cut(batch: &mut Batch, refused: &mut Vec<(Operation, String)>, (gas, usable, bound): (Option<u64>, u64, u64)) {
+    let count = batch.mints.len();
+    if count > 1 {
+        let keep = match gas {
+            Some(gas) => {
+                let share = u128::from(usable) * u128::try_from(count).unwrap_or(1);
+                usize::try_from(share / u128::from(gas.max(1))).unwrap_or(1)
+            }
+            None => count.div_ceil(2),
+        };
+        batch.mints.truncate(keep.clamp(1, count.saturating_sub(1)));
         return;
     }
     if let Some(mint) = batch.mints.pop() {
+        let needed = gas.map_or_else(|| "more".to_owned(), |gas| gas.to_string());
         let reason =
-            format!("needs {gas} gas and one transaction may spend {bound}: mint to fewer recipients at a time");
+            format!("needs {needed} gas and one transaction may spend {bound}: mint to fewer recipients at a time");
         refused.push((mint.operation, reason));
     }
 }

@@ -3,6 +3,7 @@
 use super::Session;
 use crate::chain::contracts::events;
 use crate::error::Error;
+use crate::settlement::model::Token;
 use crate::settlement::sender::State;
 use crate::settlement::{nft, observe, reconcile, store};
 use crate::types::{Address, Timestamp};
@@ -76,6 +77,10 @@ impl Session {
                 ))
             })
             .await?;
+        if let Some(token) = tokens.iter().find(|token| !token.is_read_up_to(observed)) {
+            self.catch_up(*token, observed).await?;
+            return Ok(false);
+        }
         let contracts = || tokens.iter().chain(&collections);
         let first = contracts().map(|token| token.first_block).min();
         // Before the first of our contracts there is nothing to read.
@@ -103,6 +108,20 @@ impl Session {
             tell(&drift);
         }
         Ok(to == finalized)
+    }
+
+    /// Reads a token that was adopted while its chain was read on.
+    async fn catch_up(&self, token: Token, observed: u64) -> Result<(), Error> {
+        let from = token.observed_block.unwrap_or(observed).saturating_add(1);
+        let to = observed.min(from.saturating_add(BLOCKS_MAX));
+        let logs = self.driver.rpc.logs(&[token.address], from, to).await?;
+        let (transfers, to) = observe::cut(events::decode_transfers(&logs), to);
+        let now = self.driver.now();
+        let drift = self
+            .write(move |tx| observe::catch_up(tx, (from, to), &token, &transfers, now))
+            .await?;
+        tell(&drift);
+        Ok(())
     }
 
     /// The last block up to which everything of ours is posted; none while a receipt is missing, which may be in any.

@@ -170,6 +170,7 @@ pub fn take_over(
             holder_transfers: true,
             recipients_max: 100,
             first_block: Some(found.first_block),
+            observed_block: None,
         },
     )?;
     asset::lock(tx, collection.id)?;

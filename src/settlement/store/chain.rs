@@ -116,6 +116,7 @@ pub(in super::super) fn insert_placement(tx: &mut Tx<'_>, placement: &Placement)
         chain_assets::holder_transfers.eq(placement.holder_transfers),
         chain_assets::recipients_max.eq(placement.recipients_max),
         chain_assets::first_block.eq(placement.first_block.map(column).transpose()?),
+        chain_assets::observed_block.eq(placement.observed_block.map(column).transpose()?),
     );
     on!(tx, c => diesel::insert_into(chain_assets::table).values(row).execute(c))?;
     Ok(())
@@ -128,7 +129,15 @@ pub(in super::super) fn set_first_block(tx: &mut Tx<'_>, asset: AssetId, block: 
     Ok(())
 }
 
-type PlacementRow = (AssetId, i64, Address, bool, bool, i32, Option<i64>);
+/// Notes that fewer recipients fit one transaction than was thought.
+pub(in super::super) fn set_recipients_max(tx: &mut Tx<'_>, asset: AssetId, recipients_max: i32) -> Result<(), Error> {
+    let row = chain_assets::table.find(asset);
+    let change = chain_assets::recipients_max.eq(recipients_max);
+    on!(tx, c => diesel::update(row).set(change).execute(c))?;
+    Ok(())
+}
+
+type PlacementRow = (AssetId, i64, Address, bool, bool, i32, Option<i64>, Option<i64>);
 
 /// Of these assets; those that do not settle on a chain are left out.
 pub(in super::super) fn placements(tx: &mut Tx<'_>, assets: &[AssetId]) -> Result<Vec<Placement>, Error> {
@@ -136,7 +145,8 @@ pub(in super::super) fn placements(tx: &mut Tx<'_>, assets: &[AssetId]) -> Resul
     let rows: Vec<PlacementRow> = on!(tx, c => query.load(c))?;
     rows.into_iter()
         .map(|row| {
-            let (asset, chain_id, registry, adopted, holder_transfers, recipients_max, first_block) = row;
+            let (asset, chain_id, registry, adopted, holder_transfers, recipients_max, first_block, observed_block) =
+                row;
             Ok(Placement {
                 asset,
                 chain_id: number(chain_id)?,
@@ -145,6 +155,7 @@ pub(in super::super) fn placements(tx: &mut Tx<'_>, assets: &[AssetId]) -> Resul
                 holder_transfers,
                 recipients_max,
                 first_block: first_block.map(number).transpose()?,
+                observed_block: observed_block.map(number).transpose()?,
             })
         })
         .collect()

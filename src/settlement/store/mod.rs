@@ -11,19 +11,19 @@ mod registry;
 pub(super) use attempt::{raw_of, store_signed};
 pub(super) use chain::{
     chain, head, insert_chain, insert_placement, lock_observed, placements, set_contracts, set_first_block, set_head,
-    set_look, set_ready,
+    set_look, set_ready, set_recipients_max,
 };
 pub(super) use history::{flagged_count, is_giving_up, starved};
 pub(super) use intent::{
     insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
 };
-pub(super) use observed::{are_books_at, collections, is_changing, ours, set_observed, tokens};
+pub(super) use observed::{are_books_at, collections, is_changing, ours, set_observed, set_tokens_observed, tokens};
 pub(super) use person::{
     attention_of, cases, delete_resolution, insert_resolution, refuse_resolution, resolution_refusal, resolutions,
     set_attention,
 };
 pub(super) use registry::{
-    change_all, change_entries_of, changed_wallets, is_idle, mirrored, put_entries, take_changes,
+    change_all, change_entries_of, changed_wallets, is_idle, mirrored, put_entries, some_wallets, take_changes,
 };
 
 /// Numbers of a chain fit the columns; what does not is a fault of ours or of the node.

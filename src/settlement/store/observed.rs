@@ -34,16 +34,16 @@ fn contracts(tx: &mut Tx<'_>, chain: u64, up_to: u64, kinds: &[AssetKind]) -> Re
             chain_assets::asset_id,
             assets::address,
             chain_assets::first_block.assume_not_null(),
-            chain_assets::adopted,
+            chain_assets::observed_block,
         ));
-    let rows: Vec<(AssetId, Address, i64, bool)> = on!(tx, c => query.load(c))?;
+    let rows: Vec<(AssetId, Address, i64, Option<i64>)> = on!(tx, c => query.load(c))?;
     rows.into_iter()
-        .map(|(asset, address, first_block, adopted)| {
+        .map(|(asset, address, first_block, observed_block)| {
             Ok(Token {
                 asset,
                 address,
                 first_block: number(first_block)?,
-                adopted,
+                observed_block: observed_block.map(number).transpose()?,
             })
         })
         .collect()
@@ -54,6 +54,16 @@ pub(in super::super) fn set_observed(tx: &mut Tx<'_>, chain: u64, block: u64) ->
     let row = chains::table.find(column(chain)?);
     let block = column(block)?;
     on!(tx, c => diesel::update(row).set(chains::observed_block.eq(block)).execute(c))?;
+    Ok(())
+}
+
+/// Notes up to which block transfers of adopted tokens were posted; those of ours are left as they are.
+pub(in super::super) fn set_tokens_observed(tx: &mut Tx<'_>, assets: &[AssetId], block: u64) -> Result<(), Error> {
+    let rows = chain_assets::table
+        .filter(chain_assets::asset_id.eq_any(assets))
+        .filter(chain_assets::observed_block.is_not_null());
+    let block = column(block)?;
+    on!(tx, c => diesel::update(rows).set(chain_assets::observed_block.eq(block)).execute(c))?;
     Ok(())
 }
 

@@ -42,6 +42,15 @@ pub(in super::super) fn change_all(tx: &mut Tx<'_>, now: Timestamp) -> Result<()
     insert_changes(tx, wallets, now)
 }
 
+/// Wallets that have an identity here, the same ones each time.
+pub(in super::super) fn some_wallets(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Address>, Error> {
+    let query = identity_wallets::table
+        .order(identity_wallets::wallet)
+        .limit(limit)
+        .select(identity_wallets::wallet);
+    Ok(on!(tx, c => query.load(c))?)
+}
+
 /// Puts the wallets of an intent on the list again: it had no effect.
 pub(in super::super) fn change_entries_of(
     tx: &mut Tx<'_>,

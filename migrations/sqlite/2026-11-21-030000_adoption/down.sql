@@ -1,0 +1,1 @@
+ALTER TABLE chain_assets DROP COLUMN observed_block;
