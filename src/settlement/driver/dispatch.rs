@@ -81,12 +81,6 @@ impl Session {
         preflight::without_margin(self.gas_bound())
     }
 
-    /// What one transaction may have: of this chain, and of its blocks.
-    pub(super) fn gas_bound(&self) -> u64 {
-        let block = self.head.map_or(u64::MAX, |head| head.gas_limit);
-        self.driver.settings.gas_per_transaction_max.min(block)
-    }
-
     async fn backlog(&self) -> Result<Vec<Waiting>, Error> {
         let on_their_way: HashSet<AssetId> = self
             .sender

@@ -80,6 +80,12 @@ pub(super) enum Fault {
 }
 
 impl Session {
+    /// What one transaction may have: of this chain, and of its blocks.
+    pub(super) fn gas_bound(&self) -> u64 {
+        let block = self.head.map_or(u64::MAX, |head| head.gas_limit);
+        self.driver.settings.gas_per_transaction_max.min(block)
+    }
+
     /// Cuts the batch to what fits one transaction and leaves out operations that the token refuses.
     pub(super) async fn preflight(&mut self, mut batch: Batch) -> Result<Judged, Error> {
         let bound = self.gas_bound();
