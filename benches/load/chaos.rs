@@ -114,6 +114,8 @@ pub fn run(args: &ChaosArgs, maintenance: Option<&str>) -> Outcome<Report> {
         recipients: POOL,
     };
     let world = world::create_with(&db, size, Settlement::Evm)?;
+    // The addresses of the contracts follow from the nonces of the set-up: nobody may take one of those.
+    until("the set-up to be final", || Ok(db.read_blocking(settlement::is_idle)?))?;
     let journal = place.folder().join("journal");
     let written = Journal::create(&journal)?;
     let book = OrderBook::new(&world);

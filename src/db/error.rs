@@ -8,6 +8,8 @@ use crate::error::Error;
 pub(super) const BUSY: &str = "the database is busy";
 /// The connection is gone; nothing was acknowledged.
 pub(super) const LOST: &str = "the database connection was lost";
+/// Not tried again by us: whoever asked decides.
+const OVERLOADED: &str = "the database is full or too slow";
 
 /// Unique constraints that a caller can break, as PostgreSQL names them and as SQLite lists their columns.
 const UNIQUE: &[(&str, &str, &str)] = &[
@@ -122,6 +124,7 @@ fn from_database(kind: DatabaseErrorKind, constraint: Option<&str>, message: &st
         DatabaseErrorKind::UniqueViolation => unique(constraint, message),
         DatabaseErrorKind::Unknown if is_busy(message) => Error::Unavailable(BUSY),
         DatabaseErrorKind::Unknown if is_lost(message) => Error::Unavailable(LOST),
+        DatabaseErrorKind::Unknown if is_overloaded(message) => Error::Unavailable(OVERLOADED),
         _ => Error::internal(format!("database: {message}")),
     }
 }
@@ -170,6 +173,17 @@ fn is_lost(message: &str) -> bool {
     .any(|text| message.contains(text))
 }
 
+/// The statement was undone, and at once it would fare no better.
+fn is_overloaded(message: &str) -> bool {
+    [
+        "due to statement timeout",
+        "No space left on device",
+        "database or disk is full",
+    ]
+    .iter()
+    .any(|text| message.contains(text))
+}
+
 /// The database is away, rather than busy.
 pub fn is_away(error: &Error) -> bool {
     is_connection_lost(error)
@@ -192,6 +206,20 @@ mod tests {
     use diesel::result::DatabaseErrorInformation;
 
     use super::*;
+
+    #[test]
+    fn a_full_or_slow_database_is_unavailable_and_not_asked_again_at_once() {
+        for message in [
+            "canceling statement due to statement timeout",
+            "could not extend file: No space left on device",
+            "database or disk is full",
+        ] {
+            let error = from_database(DatabaseErrorKind::Unknown, None, message);
+
+            assert!(matches!(error, Error::Unavailable(OVERLOADED)), "{message}: {error}");
+            assert!(!is_retryable(&error) && !is_connection_lost(&error));
+        }
+    }
 
     #[test]
     fn a_named_constraint_becomes_what_the_caller_did() {

@@ -275,6 +275,7 @@ pub async fn usage(call: Call, path: web::Path<String>, request: HttpRequest) ->
     let environment = environment_in_path(&path)?;
     let asked: UsageQuery = query(request.query_string())?;
     let (from, to) = asked.days(Day::of(call.ctx.now))?;
+    call.read(may_read).await?;
     environment::write_usage(call.app.db(), &call.app.gate().usage, call.ctx.now).await?;
     let days = call
         .read(move |tx, ctx| {

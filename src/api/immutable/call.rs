@@ -158,6 +158,13 @@ impl Caller {
         }
     }
 
+    /// As [`Self::give_back`], but not where nobody knows whether the change was made.
+    pub async fn give_back_after(&self, error: &ImmutableError, spending: &Spending) {
+        if !matches!(error, ImmutableError::Domain(Error::OutcomeUnknown(_))) {
+            self.give_back(spending).await;
+        }
+    }
+
     /// Of a request that came to nothing. Tokens that cannot be given back come back with time.
     pub async fn give_back(&self, spending: &Spending) {
         let (account, rate, tokens) = (spending.account.clone(), spending.rate, spending.tokens);

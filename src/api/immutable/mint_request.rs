@@ -133,7 +133,7 @@ pub(super) async fn create_requests(caller: Caller, request: HttpRequest, body: 
     }
     let quota = MintQuota::from(&caller.spend(&spending).await?);
     let policies = Arc::clone(caller.app.policy());
-    let first = (once, quota.clone());
+    let (first, again) = ((once.clone(), quota.clone()), once);
     let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
         let (once, quota) = &first;
         once.claim(tx, by)?;
@@ -148,8 +148,12 @@ pub(super) async fn create_requests(caller: Caller, request: HttpRequest, body: 
             Err(used(conflict))
         }
         Err(error) => {
-            caller.give_back(&spending).await;
-            Err(error)
+            caller.give_back_after(&error, &spending).await;
+            // Whoever came first under the key was answered while this one waited.
+            match again.replay(&caller).await? {
+                Some(replay) => replayed(&replay),
+                None => Err(error),
+            }
         }
     }
 }

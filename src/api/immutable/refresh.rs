@@ -92,7 +92,7 @@ where
 {
     let standing = caller.spend(spending).await?;
     if let Err(error) = caller.change(change).await {
-        caller.give_back(spending).await;
+        caller.give_back_after(&error, spending).await;
         return Err(error);
     }
     let quota = RefreshQuota::from(&standing);
