@@ -44,6 +44,7 @@ async fn whichever_of_node_and_demo_is_killed_what_was_final_stays_and_the_next_
 
     // The demo and whoever was to end its node: the node lives on, and the next start ends it.
     let node = place.node();
+    demo.freeze();
     node.parent().kill();
     demo.kill();
     assert!(node.is_there());
