@@ -10,7 +10,7 @@ use diesel::{Connection, RunQueryDsl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::error::{BUSY, LOST, is_connection_lost, is_retryable, is_unknown};
+use super::error::{BUSY, LOST, UNWRITTEN, is_connection_lost, is_retryable, is_unknown};
 use super::{MigrationReport, Tx, migrate, postgres};
 use crate::error::Error;
 
@@ -102,6 +102,16 @@ fn lost_in_commit(error: Error, decided: bool) -> Error {
     error
 }
 
+/// A file that could not be written in COMMIT (full disk, I/O error) may hold the whole transaction all the same, and a
+/// restart would find it. Only a commit that lost against another one is known to have done nothing.
+fn failed_in_commit(error: Error, decided: bool) -> Error {
+    if decided && !is_retryable(&error) {
+        tracing::error!(%error, "a commit failed: what it wrote may or may not be there after a restart");
+        return Error::OutcomeUnknown(UNWRITTEN);
+    }
+    error
+}
+
 /// WAL and FULL: an acknowledged commit survives a power cut (NORMAL can lose the last ones).
 fn open_sqlite(path: &str) -> Result<SqliteConnection, diesel::ConnectionError> {
     let mut connection = SqliteConnection::establish(path)?;
@@ -111,6 +121,22 @@ fn open_sqlite(path: &str) -> Result<SqliteConnection, diesel::ConnectionError> 
         .batch_execute(pragmas)
         .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
+}
+
+/// One connection in use, counted until it is dropped: work that panics gives it back too.
+struct InUse<'a>(&'a AtomicUsize);
+
+impl<'a> InUse<'a> {
+    fn count(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Db {
@@ -243,7 +269,13 @@ impl Db {
                 committed.map_err(|error| lost_in_commit(error, decided.get()))
             }),
             Pools::Sqlite { write, .. } => self.with(write, |connection| {
-                connection.immediate_transaction(|connection| transaction(&mut Tx::Sqlite(connection)))
+                let decided = Cell::new(false);
+                let committed = connection.immediate_transaction(|connection| {
+                    let value = transaction(&mut Tx::Sqlite(connection))?;
+                    decided.set(true);
+                    Ok(value)
+                });
+                committed.map_err(|error| failed_in_commit(error, decided.get()))
             }),
         }
     }
@@ -283,9 +315,9 @@ impl Db {
             tracing::warn!(%error, "no database connection");
             Error::Unavailable(LOST)
         })?;
-        self.inner.in_use.fetch_add(1, Ordering::Relaxed);
+        let in_use = InUse::count(&self.inner.in_use);
         let result = work(&mut link.connection);
-        self.inner.in_use.fetch_sub(1, Ordering::Relaxed);
+        drop(in_use);
         link.used = Instant::now();
         link.broken = result
             .as_ref()
@@ -350,5 +382,32 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + S
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(join) => Err(Error::Internal(format!("a database task ended early: {join}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::OVERLOADED;
+    use super::*;
+
+    #[test]
+    fn a_commit_that_the_disk_refused_is_not_known_to_have_done_nothing() {
+        for refused in [
+            Error::internal("database: disk I/O error"),
+            Error::Unavailable(OVERLOADED),
+        ] {
+            let told = failed_in_commit(refused, true);
+
+            assert!(matches!(told, Error::OutcomeUnknown(UNWRITTEN)), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_commit_that_was_not_reached_or_lost_against_another_is_known_to_have_done_nothing() {
+        let before = failed_in_commit(Error::internal("database: disk I/O error"), false);
+        let busy = failed_in_commit(Error::Unavailable(BUSY), true);
+
+        assert!(matches!(before, Error::Internal(_)), "{before}");
+        assert!(is_retryable(&busy), "{busy}");
     }
 }

@@ -8,8 +8,10 @@ use crate::error::Error;
 pub(super) const BUSY: &str = "the database is busy";
 /// The connection is gone; nothing was acknowledged.
 pub(super) const LOST: &str = "the database connection was lost";
+/// The file of an embedded database could not be written while a transaction was committed.
+pub(super) const UNWRITTEN: &str = "the database file could not be written";
 /// Not tried again by us: whoever asked decides.
-const OVERLOADED: &str = "the database is full or too slow";
+pub(super) const OVERLOADED: &str = "the database is full or too slow";
 
 /// Unique constraints that a caller can break, as PostgreSQL names them and as SQLite lists their columns.
 const UNIQUE: &[(&str, &str, &str)] = &[

@@ -222,7 +222,7 @@ impl Inner {
                     self.note_minters(&verdicts);
                     answer(replies, verdicts);
                 }
-                Err(error @ Error::Internal(_)) if replies.len() > 1 => {
+                Err(error) if replies.len() > 1 && may_be_of_one(&error) => {
                     tracing::warn!(%error, requests = replies.len(), "a group of mints failed and is halved");
                     requests = shared.to_vec();
                     let half = replies.len() / 2;
@@ -230,7 +230,7 @@ impl Inner {
                     groups.push(late);
                     groups.push((requests, replies));
                 }
-                Err(error) => fail(replies, &error),
+                Err(error) => fail(replies, error),
             }
         }
     }
@@ -292,14 +292,24 @@ fn answer(replies: Vec<Reply>, verdicts: Vec<Verdict>) {
     }
 }
 
-fn fail(replies: Vec<Reply>, error: &Error) {
+/// Whether a smaller group may fare better: not while the database is away, and never where this one may be committed.
+fn may_be_of_one(error: &Error) -> bool {
+    !matches!(error, Error::Unavailable(_) | Error::OutcomeUnknown(_))
+}
+
+/// What befell all of them is told to each; the error of one request is its own and keeps its kind.
+fn fail(replies: Vec<Reply>, error: Error) {
+    metrics::counter!("mints_total", "result" => "error").increment(u64::try_from(replies.len()).unwrap_or(u64::MAX));
+    let mut replies = replies.into_iter();
+    let Some(first) = replies.next() else { return };
     for reply in replies {
-        metrics::counter!("mints_total", "result" => "error").increment(1);
-        let copy = match error {
+        let copy = match &error {
             Error::Unavailable(reason) => Error::Unavailable(reason),
             Error::OutcomeUnknown(reason) => Error::OutcomeUnknown(reason),
             other => Error::Internal(other.to_string()),
         };
+        // A caller may have gone away; nobody else is told.
         let _ = reply.send(Err(copy));
     }
+    let _ = first.send(Err(error));
 }
