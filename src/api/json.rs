@@ -40,7 +40,18 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
 /// A NUL is text for JSON and not for PostgreSQL.
 fn refuse_nul(bytes: &[u8]) -> Result<(), Error> {
     const ESCAPED: &[u8] = b"\\u0000";
-    if bytes.contains(&0) || bytes.windows(ESCAPED.len()).any(|window| window == ESCAPED) {
+    let mut backslashes: usize = 0;
+    let mut is_escaped = false;
+    for window in bytes.windows(ESCAPED.len()) {
+        // After an odd number of backslashes this one is the text of the one before it.
+        is_escaped |= window == ESCAPED && backslashes.is_multiple_of(2);
+        backslashes = if window.first() == Some(&b'\\') {
+            backslashes.saturating_add(1)
+        } else {
+            0
+        };
+    }
+    if bytes.contains(&0) || is_escaped {
         return Err(Error::invalid("", "the body must not contain the character NUL"));
     }
     Ok(())
@@ -85,6 +96,29 @@ fn sentence(error: &serde_json::Error) -> String {
         }
         serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
             format!("the body is not JSON: {error}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_refused_and_the_text_that_speaks_of_one_is_not() {
+        let nul: [&[u8]; 4] = [
+            b"{\"a\":\"\\u0000\"}",
+            b"{\"a\":\"\\\\\\u0000\"}",
+            b"\\u0000",
+            b"{\"a\":\"\0\"}",
+        ];
+        let text: [&[u8]; 3] = [b"{\"a\":\"\\\\u0000\"}", b"{\"a\":\"\\u0001\"}", b"{\"a\":\"u0000\"}"];
+
+        for body in nul {
+            assert!(refuse_nul(body).is_err(), "{}", body.escape_ascii());
+        }
+        for body in text {
+            assert!(refuse_nul(body).is_ok(), "{}", body.escape_ascii());
         }
     }
 }
