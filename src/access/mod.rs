@@ -88,6 +88,8 @@ pub fn require_user_creation(tx: &mut Tx<'_>, ctx: &Ctx, wallet: &Address) -> Re
 ///
 /// Errors: `Conflict` when the system has an admin; whoever is locked out then is helped by that admin.
 pub fn bootstrap_admin(tx: &mut Tx<'_>, now: Timestamp, name: &str, wallet: Address) -> Result<User, Error> {
+    // Where nobody holds the role there is no row to lock: of two at once the later looks when the other is done.
+    store::lock_all_grants(tx)?;
     if !store::lock_holders(tx, Scope::System, Role::Admin)?.is_empty() {
         return Err(Error::Conflict("The system has an admin".to_owned()));
     }

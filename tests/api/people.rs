@@ -1,9 +1,15 @@
 //! Users, API keys and system roles as their callers see them.
 
+use std::time::Duration;
+
+use moneyer::access;
+use moneyer::db::{Db, Settings};
+use moneyer::error::Error;
+use moneyer::types::Timestamp;
 use serde_json::{Value, json};
 
 use crate::both_databases;
-use crate::support::{PIN, Person, Server, wallet, with_pin};
+use crate::support::{Database, PIN, Person, Server, TestDatabase, wallet, with_pin};
 
 fn pin() -> Value {
     json!({ "secretVerificationCode": PIN, "verificationType": "PINCODE" })
@@ -355,4 +361,33 @@ async fn the_last_admin_cannot_be_revoked_and_revoking_needs_no_code(server: &Se
     let mut wrong = body.clone();
     wrong["walletVerification"] = json!({ "secretVerificationCode": "000000" });
     server.delete(admin, path, &wrong).await.error(401, "CHALLENGE_FAILED");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_make_themselves_the_first_admin_at_once_one_does() {
+    for kind in [Database::Sqlite, Database::Postgres] {
+        let database = TestDatabase::empty(kind).await;
+        let db = Db::connect(&Settings {
+            url: database.url.clone().into(),
+            connections_max: 8,
+            wait: Duration::from_secs(30),
+        });
+        let db = db.unwrap();
+        db.migrate(false).unwrap();
+        let now = Timestamp::from_micros(1_800_000_000_000_000);
+
+        let all = (0..8).map(|number| {
+            let admin = wallet(number);
+            db.write(move |tx| access::bootstrap_admin(tx, now, "First", admin))
+        });
+        let all = futures_util::future::join_all(all).await;
+
+        let (made, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
+        assert_eq!(made.len(), 1, "{kind:?}");
+        for error in refused.into_iter().filter_map(Result::err) {
+            assert!(matches!(error, Error::Conflict(_)), "{kind:?}: {error}");
+        }
+        drop(db);
+        database.remove().await;
+    }
 }

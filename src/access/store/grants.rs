@@ -114,6 +114,14 @@ fn read_wallet_cursor(text: &str) -> Result<Address, Error> {
 }
 
 /// Wallets that hold a role in a scope; their rows stay locked until the commit.
+/// Nobody grants or revokes anything until the commit; SQLite has one writer anyway.
+pub(in crate::access) fn lock_all_grants(tx: &mut Tx<'_>) -> Result<(), Error> {
+    if let Tx::Pg(c) = tx {
+        diesel::sql_query("LOCK TABLE role_grants IN SHARE ROW EXCLUSIVE MODE").execute(*c)?;
+    }
+    Ok(())
+}
+
 pub(in crate::access) fn lock_holders(tx: &mut Tx<'_>, scope: Scope, role: Role) -> Result<Vec<Address>, Error> {
     let query = role_grants::table
         .filter(role_grants::scope.eq(scope_id(scope)))
