@@ -122,11 +122,21 @@ pub fn holders_by_country(tx: &mut Tx<'_>, asset: AssetId) -> Result<HashMap<Cou
 
 /// What an operation gave to whom, in the order of its lines; of a burn, what it takes from whom.
 pub fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Vec<HolderLine>, Error> {
+    let Legs { taken, given } = legs_of(tx, asset, operation)?;
+    Ok(if given.is_empty() { taken } else { given })
+}
+
+/// What an operation took from whom and gave to whom, each in the order of its lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Legs {
+    pub taken: Vec<HolderLine>,
+    pub given: Vec<HolderLine>,
+}
+
+pub fn legs_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64) -> Result<Legs, Error> {
+    let taken = store::lines_of(tx, asset, operation, Side::Debit)?;
     let given = store::lines_of(tx, asset, operation, Side::Credit)?;
-    match given.is_empty() {
-        false => Ok(given),
-        true => store::lines_of(tx, asset, operation, Side::Debit),
-    }
+    Ok(Legs { taken, given })
 }
 
 /// What moves or moved by an operation that takes from holders, in the order of its lines: from whom, and to whom where
@@ -136,8 +146,7 @@ pub fn moves_of(
     asset: AssetId,
     operation: i64,
 ) -> Result<Vec<(Address, Option<Address>, Amount)>, Error> {
-    let given = store::lines_of(tx, asset, operation, Side::Credit)?;
-    let taken = store::lines_of(tx, asset, operation, Side::Debit)?;
+    let Legs { taken, given } = legs_of(tx, asset, operation)?;
     if !given.is_empty() && given.len() != taken.len() {
         return Err(Error::internal(format!(
             "operation {operation} does not move as much as it takes"

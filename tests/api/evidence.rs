@@ -290,7 +290,7 @@ fn lift_guards(tx: &mut Tx<'_>) -> Result<(), Error> {
 }
 
 /// Each of these changes one stored fact behind the server's back, and what `moneyer check` says of it names it.
-const TAMPERING: [(&str, &str); 30] = [
+const TAMPERING: [(&str, &str); 34] = [
     (
         "UPDATE audit_events SET data = '{}' WHERE action = 'mint.accepted'",
         "was changed",
@@ -312,8 +312,8 @@ const TAMPERING: [(&str, &str); 30] = [
         "names no operation",
     ),
     (
-        "UPDATE audit_events SET operation_id = (SELECT id FROM operations WHERE sequence = 2 AND kind = 'mint') \
-         WHERE action = 'mint.accepted'",
+        "UPDATE audit_events SET operation_id = (SELECT id FROM operations WHERE sequence = 2 AND kind = 'mint' \
+         AND asset_id = (SELECT id FROM assets WHERE symbol = 'ACME')) WHERE action = 'mint.accepted'",
         "has two mint events",
     ),
     (
@@ -394,13 +394,42 @@ const TAMPERING: [(&str, &str); 30] = [
         "UPDATE postings SET amount = '115792089237316195423570985008687907853269984665640564039457584007913129639935'",
         "the postings pass 2^256-1",
     ),
+    (
+        "UPDATE audit_events SET data = '{}' WHERE action = 'burn.accepted'",
+        "its lines differ between the ledger and the audit log",
+    ),
+    (
+        "UPDATE audit_events SET action = 'burn.voided' WHERE action = 'burn.accepted'",
+        "the ledger has this burn, the audit log does not",
+    ),
+    (
+        "UPDATE audit_events SET data = '{}' WHERE action = 'forced-transfer.accepted'",
+        "its lines differ between the ledger and the audit log",
+    ),
+    (
+        "DELETE FROM operations WHERE kind = 'forced-transfer'",
+        "the audit log has forced-transfer",
+    ),
 ];
+
+/// A burn and a forced transfer of what two recipients were minted.
+async fn move_units(server: &Server) {
+    let (deposit, one, two) = (server.world.deposit, recipient(0), recipient(1));
+    server.mint_each(&deposit, &[one, two], 10).await.ok();
+    let path = format!("/api/token/{deposit}/burn");
+    let body = json!({ "addresses": [one, two], "amounts": ["1", "2"] });
+    server.verified().delete(&server.world.issuer, &path, &body).await.ok();
+    let path = format!("/api/token/{deposit}/transfer/forced");
+    let body = json!({ "from": [one], "recipients": [two], "amounts": ["3"] });
+    server.verified().post(&server.world.custodian, &path, &body).await.ok();
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_changed_behind_the_servers_back_is_found_and_named() {
     for database in [Database::Sqlite, Database::Postgres] {
         let server = Server::start(database).await;
         make_history(&server).await;
+        move_units(&server).await;
         server.verify().await;
         let owner = Db::connect(&Settings {
             url: server.database.owner_url.clone().into(),
