@@ -128,8 +128,10 @@ impl Load<'_> {
                     scope.spawn(move || client.run())
                 })
                 .collect();
-            let tormented = torment(server, &shared);
-            shared.stop.store(true, Ordering::SeqCst);
+            let tormented = {
+                let _stop = Stop(&shared);
+                torment(server, &shared)
+            };
             // What broke off is told before what follows from it.
             tormented?;
             let mut told = Told::default();
@@ -138,6 +140,15 @@ impl Load<'_> {
             }
             Ok(told)
         })
+    }
+}
+
+/// Tells the clients to stop when it is dropped: also when what torments panics, or they would be waited for forever.
+struct Stop<'s>(&'s Shared);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::SeqCst);
     }
 }
 

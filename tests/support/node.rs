@@ -283,18 +283,20 @@ impl Node {
     }
 
     fn signal(&self, signal: &str) {
-        let status = Command::new("kill")
-            .args([signal, &self.process.to_string()])
+        // Every shell has `kill`; a program of that name is not on every machine.
+        let status = Command::new("sh")
+            .args(["-c", "kill \"$0\" \"$1\"", signal, &self.process.to_string()])
             .stderr(Stdio::null())
             .status();
         assert!(status.unwrap().success(), "no such process: {}", self.process);
     }
 
-    /// As `ps` writes it: `T` is stopped.
+    /// A letter of proc(5): `T` is stopped.
     fn state(&self) -> String {
-        let arguments = ["-o", "stat=", "-p", &self.process.to_string()];
-        let output = Command::new("ps").args(arguments).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process)).unwrap_or_default();
+        // The name, in parentheses, may hold spaces.
+        let (_, fields) = stat.rsplit_once(") ").unwrap_or_default();
+        fields.chars().take(1).collect()
     }
 
     fn wait_for_end(&mut self) {
