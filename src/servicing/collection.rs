@@ -68,7 +68,7 @@ pub fn deploy_collection(
 /// Takes a collection over that was there before us, with everything that it holds. What the caller does not say of it is
 /// as its contract says.
 ///
-/// Errors are those of [`collection::found`]; `Conflict` when the chain was read on since the look: look again.
+/// Errors are those of [`collection::found`]; `Invalid` when the logs do not explain the tokens.
 pub fn adopt_collection(
     tx: &mut Tx<'_>,
     caller: &Caller<'_>,

@@ -80,7 +80,8 @@ fn read_books(tx: &mut Tx<'_>) -> Result<Option<Books>, Error> {
         })
     });
     let assets = assets.collect::<Result<_, Error>>()?;
-    let collections = store::collections(tx, chain.chain_id, block)?;
+    let mut collections = store::collections(tx, chain.chain_id, block)?;
+    collections.retain(|token| token.is_read_up_to(block));
     let collections = collections.iter().map(|token| nft::expected(tx, token));
     let collections = collections.collect::<Result<_, Error>>()?;
     Ok(Some(Books {

@@ -81,6 +81,10 @@ impl Session {
             self.catch_up(*token, observed).await?;
             return Ok(false);
         }
+        if let Some(collection) = collections.iter().find(|one| !one.is_read_up_to(observed)) {
+            self.catch_up_collection(*collection, observed).await?;
+            return Ok(false);
+        }
         let contracts = || tokens.iter().chain(&collections);
         let first = contracts().map(|token| token.first_block).min();
         // Before the first of our contracts there is nothing to read.
@@ -119,6 +123,19 @@ impl Session {
         let now = self.driver.now();
         let drift = self
             .write(move |tx| observe::catch_up(tx, (from, to), &token, &transfers, now))
+            .await?;
+        tell(&drift);
+        Ok(())
+    }
+
+    async fn catch_up_collection(&self, collection: Token, observed: u64) -> Result<(), Error> {
+        let from = collection.observed_block.unwrap_or(observed).saturating_add(1);
+        let to = observed.min(from.saturating_add(BLOCKS_MAX));
+        let logs = self.driver.rpc.logs(&[collection.address], from, to).await?;
+        let (moved, to) = nft::cut(events::decode_token_transfers(&logs), to);
+        let now = self.driver.now();
+        let drift = self
+            .write(move |tx| nft::catch_up(tx, (from, to), &collection, &moved, now))
             .await?;
         tell(&drift);
         Ok(())

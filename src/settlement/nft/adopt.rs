@@ -147,19 +147,14 @@ async fn check_supply(rpc: &Rpc, found: &FoundCollection) -> Result<(), Error> {
     )))
 }
 
-/// Notes where a new collection stands and posts what moved there before. `Conflict` when the chain was read on since the
-/// look: look again.
+/// Notes where a new collection stands and posts what moved there before. What moved since the look is read from its block
+/// on.
 pub fn take_over(
     tx: &mut Tx<'_>,
     collection: &Collection,
     found: &FoundCollection,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let observed = store::lock_observed(tx, found.chain_id)?;
-    if observed != found.block {
-        let message = format!("the chain was read up to block {} and is at {observed}", found.block);
-        return Err(Error::Conflict(message));
-    }
     store::insert_placement(
         tx,
         &Placement {
@@ -170,7 +165,7 @@ pub fn take_over(
             holder_transfers: true,
             recipients_max: 100,
             first_block: Some(found.first_block),
-            observed_block: None,
+            observed_block: Some(found.block),
         },
     )?;
     asset::lock(tx, collection.id)?;

@@ -14,5 +14,5 @@ mod reconcile;
 pub use adopt::{FoundCollection, look, take_over};
 pub(super) use batch::{Batch, batches, minted};
 pub(super) use finish::succeed;
-pub(super) use observe::{cut, post};
+pub(super) use observe::{catch_up, cut, post};
 pub(super) use reconcile::{Expected, compare, expected};

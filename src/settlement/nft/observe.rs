@@ -33,10 +33,10 @@ pub(in crate::settlement) fn cut(mut transfers: Vec<TokenTransfer>, to: u64) -> 
 }
 
 /// Posts what moved in collections in final blocks and is not recorded yet: what our own mints moved is recorded where
-/// they are finished. `collections` are those whose logs were read; the caller has moved the chain's mark in this
-/// transaction. Returns what could not be posted, one sentence each.
+/// they are finished. `collections` are those whose logs were read, each up to the block before; the caller has moved the
+/// chain's mark in this transaction. Returns what could not be posted, one sentence each.
 ///
-/// `Conflict` when a collection was taken over since they were read: its logs have to be read, too.
+/// `Conflict` when one of ours came to the chain since they were read: its logs have to be read, too.
 pub(in crate::settlement) fn post(
     tx: &mut Tx<'_>,
     (chain_id, to): (u64, u64),
@@ -46,10 +46,45 @@ pub(in crate::settlement) fn post(
 ) -> Result<Vec<String>, Error> {
     if store::collections(tx, chain_id, to)?
         .iter()
-        .any(|one| !collections.contains(one))
+        .any(|one| !one.is_adopted() && !collections.contains(one))
     {
-        return Err(Error::Conflict("a collection was taken over meanwhile".to_owned()));
+        return Err(Error::Conflict("a collection came to the chain meanwhile".to_owned()));
     }
+    let adopted: Vec<AssetId> = collections
+        .iter()
+        .filter(|one| one.is_adopted())
+        .map(|one| one.asset)
+        .collect();
+    if !adopted.is_empty() {
+        store::set_tokens_observed(tx, &adopted, to)?;
+    }
+    post_each(tx, collections, transfers, now)
+}
+
+/// As [`post`] for an adopted collection alone, which was read less far than its chain: up to the block before `from`.
+pub(in crate::settlement) fn catch_up(
+    tx: &mut Tx<'_>,
+    (from, to): (u64, u64),
+    collection: &Token,
+    transfers: &[TokenTransfer],
+    now: Timestamp,
+) -> Result<Vec<String>, Error> {
+    let placement = store::placements(tx, &[collection.asset])?.into_iter().next();
+    let observed = placement.and_then(|placement| placement.observed_block);
+    if observed.map(|observed| observed.saturating_add(1)) != Some(from) {
+        let message = format!("the blocks from {from} on were read by another process");
+        return Err(Error::Conflict(message));
+    }
+    store::set_tokens_observed(tx, &[collection.asset], to)?;
+    post_each(tx, std::slice::from_ref(collection), transfers, now)
+}
+
+fn post_each(
+    tx: &mut Tx<'_>,
+    collections: &[Token],
+    transfers: &[TokenTransfer],
+    now: Timestamp,
+) -> Result<Vec<String>, Error> {
     let assets: HashMap<Address, AssetId> = collections.iter().map(|one| (one.address, one.asset)).collect();
     let mut of_asset: BTreeMap<AssetId, Vec<Moved>> = BTreeMap::new();
     for transfer in transfers.iter().filter(|one| !one.amount.is_zero()) {

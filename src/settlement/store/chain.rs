@@ -44,16 +44,6 @@ pub(in super::super) fn chain(tx: &mut Tx<'_>) -> Result<Option<ChainRecord>, Er
     row.map(record).transpose()
 }
 
-/// Up to which block final logs were read; it stays so until the commit.
-pub(in super::super) fn lock_observed(tx: &mut Tx<'_>, chain: u64) -> Result<u64, Error> {
-    let query = chains::table.find(column(chain)?).select(chains::observed_block);
-    let block: i64 = match tx {
-        Tx::Pg(c) => query.for_update().first(*c)?,
-        Tx::Sqlite(c) => query.first(*c)?,
-    };
-    number(block)
-}
-
 pub(in super::super) fn insert_chain(tx: &mut Tx<'_>, chain: &ChainRecord, now: Timestamp) -> Result<(), Error> {
     let row = (
         chains::chain_id.eq(column(chain.chain_id)?),

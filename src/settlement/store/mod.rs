@@ -10,8 +10,8 @@ mod registry;
 
 pub(super) use attempt::{raw_of, store_signed};
 pub(super) use chain::{
-    chain, head, insert_chain, insert_placement, lock_observed, placements, set_contracts, set_first_block, set_head,
-    set_look, set_ready, set_recipients_max,
+    chain, head, insert_chain, insert_placement, placements, set_contracts, set_first_block, set_head, set_look,
+    set_ready, set_recipients_max,
 };
 pub(super) use history::{flagged_count, is_giving_up, starved};
 pub(super) use intent::{
