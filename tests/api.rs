@@ -20,6 +20,8 @@ mod assets;
 mod away;
 #[path = "api/burns.rs"]
 mod burns;
+#[path = "api/collections.rs"]
+mod collections;
 #[path = "api/compliance.rs"]
 mod compliance;
 #[path = "api/dry_run.rs"]

@@ -17,6 +17,8 @@ use support::{node, proxy};
 
 #[path = "collections/asking.rs"]
 mod asking;
+#[path = "collections/door.rs"]
+mod door;
 #[path = "collections/faults.rs"]
 mod faults;
 #[path = "collections/game.rs"]

@@ -52,6 +52,15 @@ impl Wish {
     }
 }
 
+/// What the refusal of one recipient does to the others of its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusing {
+    /// Nothing: its request has failed, the others go ahead (immutable.md A).
+    Alone,
+    /// Nothing is taken, and every finding is told (dalp.md A5).
+    All,
+}
+
 /// Takes wishes of a caller who may mint, under the lock of the collection's row.
 pub(super) fn accept(
     tx: &mut Tx<'_>,
@@ -59,6 +68,7 @@ pub(super) fn accept(
     policies: &PolicySet,
     collection: &Collection,
     wishes: &[Wish],
+    refusing: Refusing,
 ) -> Result<Requested, Error> {
     let asset = asset::lock(tx, collection.id)?;
     if let Some(conflict) = conflict(tx, collection, wishes)? {
@@ -67,6 +77,9 @@ pub(super) fn accept(
     let owners = wishes.iter().map(|wish| wish.owner).collect();
     let mut books = Books::open(tx, &asset, owners)?;
     let judged = judge(tx, policies, &asset, &books, wishes, caller.ctx.now)?;
+    if refusing == Refusing::All && judged.findings.iter().any(|findings| !findings.is_empty()) {
+        return Err(Error::Refused(judged.findings.into_iter().flatten().collect()));
+    }
     let stacks = stacks(tx, collection, wishes, caller.ctx.now)?;
 
     let mut round = Round {

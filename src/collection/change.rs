@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::accept::{self, Shows, Wish};
+use super::accept::{self, Refusing, Shows, Wish};
 use super::books::Books;
 use super::{
     Caller, Collection, Metadata, MintKind, MintRequest, Profile, RequestStatus, Requested, TokenRow, events, find,
@@ -79,7 +79,7 @@ pub fn retry(
         amount: failed.amount,
         shows: failed.metadata.map_or(Shows::Nothing, Shows::Known),
     };
-    accept::accept(tx, caller, policies, &collection, &[wish])
+    accept::accept(tx, caller, policies, &collection, &[wish], Refusing::Alone)
 }
 
 /// Links a collection to another environment, or to none.

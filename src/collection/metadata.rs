@@ -1,10 +1,11 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value, json};
 
 use crate::types::{Hash32, sha256};
 
-/// What a token shows: the fields of ERC-721's metadata schema and of marketplaces.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What a token shows: the fields of ERC-721's metadata schema and of marketplaces. Null is as good as nothing.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct Metadata {
     pub name: Option<String>,
     pub description: Option<String>,
@@ -12,7 +13,12 @@ pub struct Metadata {
     pub external_url: Option<String>,
     pub animation_url: Option<String>,
     pub youtube_url: Option<String>,
+    #[serde(deserialize_with = "null_is_empty")]
     pub attributes: Vec<Attribute>,
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<Attribute>, D::Error> {
+    Ok(Option::deserialize(reader)?.unwrap_or_default())
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -36,6 +36,7 @@ mod request;
 mod rules;
 mod store;
 
+use accept::{Refusing, Wish};
 pub use activity::{Activity, ActivityKind, Minted, Moved, Place};
 pub use books::Books;
 pub use change::{cancel, link, refresh_collection, refresh_stacks, refresh_tokens, retry};
@@ -111,14 +112,33 @@ pub fn request_mints(
     collection: AssetId,
     requests: &[NewMintRequest],
 ) -> Result<Requested, Error> {
+    take(tx, caller, policies, collection, requests, Refusing::Alone)
+}
+
+/// As [`request_mints`], but a recipient whom the rules refuse refuses the whole call: `Refused` with every finding.
+pub fn mint_all(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    policies: &PolicySet,
+    collection: AssetId,
+    requests: &[NewMintRequest],
+) -> Result<Requested, Error> {
+    take(tx, caller, policies, collection, requests, Refusing::All)
+}
+
+fn take(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    policies: &PolicySet,
+    collection: AssetId,
+    requests: &[NewMintRequest],
+    refusing: Refusing,
+) -> Result<Requested, Error> {
     let collection = find(tx, collection)?;
     may(tx, caller, &collection, Permission::Mint)?;
     rules::check(&collection, requests)?;
-    let wishes: Vec<accept::Wish> = requests
-        .iter()
-        .map(|request| accept::Wish::of(&collection, request))
-        .collect();
-    accept::accept(tx, caller, policies, &collection, &wishes)
+    let wishes: Vec<Wish> = requests.iter().map(|request| Wish::of(&collection, request)).collect();
+    accept::accept(tx, caller, policies, &collection, &wishes, refusing)
 }
 
 /// Whether the caller may act on this collection: by a role that gives the permission, or by the environment to which it

@@ -36,7 +36,7 @@ both_databases! {
 const IMAGE: &str = "https://example.test/sword.png";
 
 /// A collection of the environment, without a contract: no test here sends anything.
-async fn found(server: &Server, minting: &Minting, way: Way, number: u16) -> Collection {
+pub async fn found(server: &Server, minting: &Minting, way: Way, number: u16) -> Collection {
     let environment = EnvironmentId::parse(&minting.environment).unwrap();
     let policies = std::sync::Arc::clone(server.app.policy());
     server
@@ -106,7 +106,7 @@ fn wish(reference: &str, token_id: Option<&str>) -> Value {
 }
 
 /// Makes every pending request of a collection final, in one transaction and block.
-async fn settle(server: &Server, found: &Collection, first_given: u64) {
+pub async fn settle(server: &Server, found: &Collection, first_given: u64) {
     let (id, found) = (found.id, found.clone());
     server
         .write(&server.world.creator, move |tx, ctx| {

@@ -169,6 +169,15 @@ pub fn table() -> Vec<Route> {
         row("PUT", "/api/system/trusted-issuers/{issuerAddress}", InSystem(ManageTrustedIssuers), |_| body(json!({ "claimTopicIds": ["collateral"] }))),
         row("DELETE", "/api/system/trusted-issuers/{issuerAddress}", InSystem(ManageTrustedIssuers), only_code),
 
+        // collections
+        row("POST", "/api/collections", InSystem(CreateAsset), |_| body(json!({ "name": "Swords", "symbol": "SWD" }))),
+        row("POST", "/api/collections/adopt", InSystem(CreateAsset), |stage| body(json!({ "address": stage.unknown }))),
+        row("GET", "/api/collections", Everybody, nothing),
+        row("GET", "/api/collections/{collection}", Everybody, nothing),
+        row("POST", "/api/collections/{collection}/link", OnAsset(GrantAssetRole), |_| body(json!({ "environmentId": null }))),
+        row("POST", "/api/collections/{collection}/mint", OnAsset(Mint), |stage| body(json!({
+            "assets": [{ "ownerAddress": stage.bystander.wallet }] }))),
+
         // projects, environments and keys of the minting API
         row("POST", "/api/projects", InSystem(ManageProjects), |_| body(json!({ "name": "Another game" }))),
         row("GET", "/api/projects", InSystem(ReadProjects), nothing),

@@ -6,6 +6,7 @@ use moneyer::access::environment::{self, KeyPurpose, NewEnvironment, Tier};
 use moneyer::access::plan::{self, PlanName};
 use moneyer::access::{self, By, Held, KeyChange, KeyKind, NewKey, NewUser, Permission, Role, Scope};
 use moneyer::asset::{AssetKind, Collateral};
+use moneyer::collection::{self, NewCollection, Profile, Right};
 use moneyer::config::TestMarker;
 use moneyer::db::Tx;
 use moneyer::error::Error;
@@ -38,6 +39,8 @@ pub struct Caller {
 pub struct Stage {
     /// An asset with a cap and collateral, on which each role is held by somebody.
     pub asset: Address,
+    /// A collection without a contract, on which each role is held by somebody.
+    pub collection: Address,
     /// Registered, a holder, with a PIN and an operation of their own, and without any role now.
     pub bystander: Person,
     /// The bystander's identity, with claims.
@@ -67,6 +70,7 @@ pub struct Minting {
 impl Stage {
     pub async fn set(server: &Server) -> Self {
         let asset = found_everything(server).await;
+        let collection = found_collection(server).await;
         let bystander = person(server, "bystander", 900).await;
         let elsewhere = person(server, "elsewhere", 901).await;
         let wallet = bystander.wallet;
@@ -90,6 +94,7 @@ impl Stage {
         server.advance(2 * DAY_SECONDS);
         Self {
             asset,
+            collection,
             identity,
             key,
             operation,
@@ -109,6 +114,7 @@ impl Stage {
             false => &self.minting.environment_key,
         };
         path.replace("{contract}", &self.asset.to_string())
+            .replace("{collection}", &self.collection.to_string())
             .replace("{projectId}", &self.minting.project)
             .replace("{environmentId}", &self.minting.environment)
             .replace("{planName}", PLAN)
@@ -217,6 +223,38 @@ async fn found_everything(server: &Server) -> Address {
     server
         .write(&server.world.creator, move |tx, _| found(tx, &policies))
         .await
+}
+
+async fn found_collection(server: &Server) -> Address {
+    let policies = server.app.policy().clone();
+    let collection = server
+        .write(&server.world.creator, move |tx, ctx| {
+            let new = NewCollection {
+                environment: None,
+                minting: collection::Minting::Hybrid,
+                many: true,
+                adopted: false,
+                owner: ctx.actor.wallet,
+                profile: Profile::default(),
+                metadata_api_url: None,
+                policy: None,
+            };
+            let by = collection::Caller {
+                ctx,
+                right: Right::Role,
+            };
+            let founded = collection::found(tx, &by, &policies, &new, |_| address(960))?;
+            // The founder's first roles would blur the columns of the matrix.
+            let wallet = ctx.actor.wallet;
+            let first = [(wallet, Role::Admin), (wallet, Role::Governance)];
+            access::revoke(tx, ctx, Scope::Asset(founded.id), &first)?;
+            Ok(founded)
+        })
+        .await;
+    let people = server.world.on_assets.iter();
+    let grants: Vec<_> = people.map(|(role, person)| (person.wallet, *role)).collect();
+    server.grant(Scope::Asset(collection.id), &grants).await;
+    collection.address
 }
 
 async fn person(server: &Server, name: &'static str, number: u16) -> Person {

@@ -53,13 +53,13 @@ fn quoted(literal: &str) -> String {
 }
 
 /// A studio's contract; its owner is its administrator, and nobody may mint yet.
-struct Preset<'n> {
-    contract: Contract<'n>,
-    owner: String,
+pub struct Preset<'n> {
+    pub contract: Contract<'n>,
+    pub owner: String,
 }
 
 impl<'n> Preset<'n> {
-    fn deploy(stage: &'n Stage, name: &str) -> Self {
+    pub fn deploy(stage: &'n Stage, name: &str) -> Self {
         let node = &stage.node;
         node.impersonate_everybody();
         let owner = funded(node);
@@ -81,7 +81,7 @@ impl<'n> Preset<'n> {
         Self { contract, owner }
     }
 
-    fn let_mint(&self, who: &str) {
+    pub fn let_mint(&self, who: &str) {
         self.contract.send("grantMinterRole", json!([who]));
     }
 

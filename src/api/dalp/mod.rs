@@ -16,6 +16,9 @@ mod body;
 mod call;
 mod claim;
 mod claim_topic;
+mod collection;
+mod collection_mint;
+mod collection_read;
 mod environment_key;
 mod error;
 mod error_examples;
@@ -74,6 +77,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(token_routes)
         .configure(people_routes)
         .configure(identity_routes)
+        .configure(collection_routes)
         .configure(project_routes);
     config.service(api);
 }
@@ -151,6 +155,17 @@ fn identity_routes(config: &mut ServiceConfig<'_>) {
         .service(trusted_issuer::create)
         .service(trusted_issuer::update)
         .service(trusted_issuer::delete);
+}
+
+/// NFT collections. What they share with assets is there: roles (`token/grant-role`), events, operations.
+fn collection_routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(collection_mint::mint)
+        .service(collection::adopt)
+        .service(collection::deploy)
+        .service(collection_read::list)
+        .service(collection::link)
+        .service(collection_read::read);
 }
 
 /// Projects, environments, and the keys of the minting API.
