@@ -1,7 +1,7 @@
 //! The load bench: the real server in its own process, driven over HTTP. Each sub-command prints one line of JSON.
 //!
 //! `bin/bench mint …` measures; `bin/bench kill …` kills the server again and again and compares what it acknowledged
-//! with what it has; `bin/bench settle …` measures settlement on a node.
+//! with what it has; `bin/bench settle …` measures settlement on a node, `bin/bench nft …` that of tokens.
 
 #![expect(
     clippy::as_conversions,
@@ -9,6 +9,8 @@
     reason = "figures are rounded anyway, and a benchmark that is wrong should stop"
 )]
 
+#[path = "load/bare.rs"]
+mod bare;
 #[path = "load/ceiling.rs"]
 mod ceiling;
 #[path = "load/chaos.rs"]
@@ -23,6 +25,8 @@ mod journal;
 mod kill;
 #[path = "load/mint.rs"]
 mod mint;
+#[path = "load/nft.rs"]
+mod nft;
 #[allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -92,6 +96,9 @@ enum Command {
     ChaosChain(chaos::ChaosArgs),
     /// SIGKILL at random moments under load; exit code 1 when anything was lost or doubled.
     Kill(kill::KillArgs),
+    /// Mint requests of many clients for one collection, until their tokens are final on a node; exit code 1 when one is lost
+    /// or doubled.
+    Nft(nft::NftArgs),
     /// Mints that come all at once, until they are final on a node; exit code 1 when one is lost, doubled or split.
     Settle(settle::SettleArgs),
 }
@@ -103,6 +110,7 @@ fn main() -> ExitCode {
         Command::Mint(args) => mint::run(args, maintenance).map(|line| (line, true)),
         Command::ChaosChain(args) => chaos_report(args, maintenance),
         Command::Kill(args) => kill_report(args, maintenance),
+        Command::Nft(args) => nft_report(args, maintenance),
         Command::Settle(args) => settle_report(args, maintenance),
     };
     match outcome {
@@ -125,6 +133,11 @@ fn kill_report(args: &kill::KillArgs, maintenance: Option<&str>) -> Outcome<(Str
 
 fn settle_report(args: &settle::SettleArgs, maintenance: Option<&str>) -> Outcome<(String, bool)> {
     let report = settle::run(args, maintenance)?;
+    Ok((serde_json::to_string(&report)?, report.is_sound()))
+}
+
+fn nft_report(args: &nft::NftArgs, maintenance: Option<&str>) -> Outcome<(String, bool)> {
+    let report = nft::run(args, maintenance)?;
     Ok((serde_json::to_string(&report)?, report.is_sound()))
 }
 

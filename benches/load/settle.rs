@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use moneyer::asset::{self, Asset, Settlement};
 use moneyer::chain::contracts::{events, token};
-use moneyer::chain::{Receipt, Rpc, Sent, Signer, Transaction};
-use moneyer::config::{Chain, Endpoint, Finality, KeySource};
+use moneyer::chain::{Receipt, Rpc};
+use moneyer::config::Chain;
 use moneyer::db::Db;
 use moneyer::operation;
 use moneyer::settlement;
 use moneyer::types::{Address, Amount, Hash32, OperationId};
-use secrecy::SecretBox;
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::bare::{self, wait};
 use crate::client::Connection;
 use crate::node::{self, Mining, Node};
 use crate::order::{Drawn, Line, OrderBook};
@@ -27,13 +27,6 @@ use crate::world::{self, Size};
 
 /// Recipients of one request: as many as the API takes.
 const PER_REQUEST: usize = 100;
-/// Long enough for everything here on a busy machine; what takes longer never ends.
-const PATIENCE: Duration = Duration::from_secs(600);
-const LOOK: Duration = Duration::from_millis(20);
-/// A gas limit is what was used and so much on top, in percent: the margin of the server.
-const GAS_MARGIN: u64 = 110;
-/// Transactions may be at most so much more than their gas needs, in percent.
-const TRANSACTIONS_PERCENT_MAX: u64 = 130;
 
 #[derive(Args)]
 pub struct SettleArgs {
@@ -116,9 +109,9 @@ pub fn run(args: &SettleArgs, maintenance: Option<&str>) -> Outcome<Report> {
     let check = launch.check();
     server.kill()?;
 
-    let minted = Minted::read(&db, asset, &accepted, &chain(&node)?)?;
+    let minted = Minted::read(&db, asset, &accepted, &bare::chain(&node)?)?;
     eprintln!("measuring the node");
-    let ceiling = minted.repeat_on(spare.address, &chain(&node)?)?;
+    let ceiling = bare::send(spare.address, &minted.batches, &bare::chain(&node)?)?;
     let recipients = requests.len() * PER_REQUEST;
     let per_second = |took: Duration| (recipients as f64 / took.as_secs_f64() * 10.0).round() / 10.0;
     Ok(Report {
@@ -153,17 +146,6 @@ fn is_calm(db: &Db, assets: &[&Asset]) -> Outcome<bool> {
         let changed = open.iter().flatten().all(|operation| operation.status.is_final());
         Ok(changed && settlement::is_idle(tx)?)
     })?)
-}
-
-fn wait(what: &str, mut is_there: impl FnMut() -> Outcome<bool>) -> Outcome<()> {
-    let begin = Instant::now();
-    while !is_there()? {
-        if begin.elapsed() > PATIENCE {
-            return Err(format!("waited in vain for {what}").into());
-        }
-        std::thread::sleep(LOOK);
-    }
-    Ok(())
 }
 
 /// All requests at once, each on a connection of its own, without waiting for finality.
@@ -240,10 +222,8 @@ impl Minted {
         self.batches.iter().map(|(receipt, _)| receipt.gas_used).sum()
     }
 
-    /// What is allowed: the gas of all, over what one transaction may use within its limit, and a third more.
     fn transactions_max(&self) -> u64 {
-        let usable = node::TRANSACTION_GAS_MAX * 100 / GAS_MARGIN;
-        self.gas().div_ceil(usable) * TRANSACTIONS_PERCENT_MAX / 100
+        bare::transactions_max(self.gas())
     }
 
     fn wrong(&self, token: Address, accepted: &[Accepted]) -> usize {
@@ -266,57 +246,4 @@ impl Minted {
         let asked: usize = accepted.iter().map(|one| one.lines.len()).sum();
         asked.max(balances.len()) - right.count()
     }
-
-    /// Sends the same calldata to another token, one after the other, and returns how long it took until the last was
-    /// final by the server's rule.
-    #[tokio::main(flavor = "current_thread")]
-    async fn repeat_on(&self, token: Address, chain: &Chain) -> Outcome<Duration> {
-        let rpc = Rpc::connect(chain)?;
-        let signer = Signer::open(&chain.signer).await?;
-        let view = rpc.view(&signer.address(), &[], &[]).await?;
-        let begin = Instant::now();
-        let mut last = Hash32::ZERO;
-        for (offset, (receipt, data)) in (0_u64..).zip(&self.batches) {
-            let signed = signer
-                .sign(&Transaction {
-                    chain_id: chain.id,
-                    nonce: view.count + offset,
-                    to: Some(token),
-                    value: Amount::ZERO,
-                    data: data.clone(),
-                    gas_limit: receipt.gas_used * GAS_MARGIN / 100,
-                    fees: view.suggested,
-                })
-                .await?;
-            match rpc.send(&signed.raw).await {
-                Sent::Accepted => last = signed.hash,
-                Sent::Unclear(reason) | Sent::Refused(reason) => return Err(reason.into()),
-            }
-        }
-        loop {
-            let receipt = rpc.receipt(&last).await?;
-            if let Some(receipt) = receipt
-                && rpc.head().await?.number > receipt.block_number
-            {
-                return receipt
-                    .success
-                    .then(|| begin.elapsed())
-                    .ok_or_else(|| "the bare loop was refused".into());
-            }
-            if begin.elapsed() > PATIENCE {
-                return Err("the bare loop is not mined".into());
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-}
-
-fn chain(node: &Node) -> Outcome<Chain> {
-    let key = data_encoding::HEXLOWER.decode(node::KEYS[0].trim_start_matches("0x").as_bytes())?;
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(&key);
-    let signer = KeySource::Key(SecretBox::new(Box::new(bytes)));
-    let mut chain = Chain::new(node::CHAIN_ID, vec![Endpoint::parse(&node.url())?], signer);
-    chain.finality = Finality::Depth(1);
-    Ok(chain)
 }

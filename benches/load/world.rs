@@ -68,14 +68,35 @@ pub fn create(db: &Db, size: Size) -> Outcome<World> {
     create_with(db, size, Settlement::Book)
 }
 
-/// The same on a database that has its schema, with assets that settle this way.
-pub fn create_with(db: &Db, size: Size, settlement: Settlement) -> Outcome<World> {
+/// A system with nobody in it but an officer.
+pub struct Founded {
+    pub officer: Ctx,
+    pub policies: PolicySet,
+    pub vault: Arc<Vault>,
+}
+
+/// On a database that has its schema.
+pub fn found(db: &Db) -> Outcome<Founded> {
     let policies = policy::load(&policies()).map_err(|errors| format!("{errors:?}"))?;
     let vault = Arc::new(Vault::new(
         &SecretBox::new(Box::new(PEPPER)),
         &SecretBox::new(Box::new(DATA_KEY)),
     ));
     let officer = found_system(db, &policies)?;
+    Ok(Founded {
+        officer,
+        policies,
+        vault,
+    })
+}
+
+/// The same on a database that has its schema, with assets that settle this way.
+pub fn create_with(db: &Db, size: Size, settlement: Settlement) -> Outcome<World> {
+    let Founded {
+        officer,
+        policies,
+        vault,
+    } = found(db)?;
     let recipients: Vec<Address> = (0..size.recipients).map(|number| wallet(b'r', number)).collect();
     for wallets in recipients.chunks(REGISTRATION_MAX) {
         db.write_blocking(|tx| approve(tx, &officer, wallets))?;
@@ -237,7 +258,7 @@ fn ctx(user: &User) -> Ctx {
 }
 
 /// Different for every group and number, spread over all bytes as real addresses are.
-fn wallet(group: u8, number: usize) -> Address {
+pub fn wallet(group: u8, number: usize) -> Address {
     let hash = moneyer::types::sha256(format!("{group} {number}").as_bytes());
     let mut bytes = [0; 20];
     bytes.copy_from_slice(&hash.as_bytes()[..20]);
