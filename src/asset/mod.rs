@@ -216,6 +216,11 @@ pub fn find_by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Asset, Erro
     store::by_address(tx, address)
 }
 
+/// Of an asset or a collection: their events and roles are kept alike. `NotFound` when there is neither.
+pub fn id_at(tx: &mut Tx<'_>, address: &Address) -> Result<AssetId, Error> {
+    store::id_at(tx, address)?.ok_or(Error::NotFound("asset"))
+}
+
 /// The modules of an asset in the order of their evaluation.
 pub fn modules_of(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<ConfiguredModule>, Error> {
     store::modules_of(tx, asset)

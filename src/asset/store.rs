@@ -166,6 +166,11 @@ pub(super) fn by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Asset, Er
     found(on!(tx, c => query.first(c).optional())?)
 }
 
+pub(super) fn id_at(tx: &mut Tx<'_>, address: &Address) -> Result<Option<AssetId>, Error> {
+    let query = assets::table.filter(assets::address.eq(address)).select(assets::id);
+    Ok(on!(tx, c => query.first(c).optional())?)
+}
+
 pub(super) fn insert(tx: &mut Tx<'_>, asset: &Asset) -> Result<(), Error> {
     let identification = (
         assets::id.eq(asset.id),

@@ -124,7 +124,7 @@ pub struct AuditQuestion {
     pub after_sequence: Option<i64>,
 }
 
-/// Events, newest first. One asset's for who may read its records; everything for the system's auditor.
+/// Events, newest first. One asset's or collection's for who may read its records; everything for the system's auditor.
 pub fn audit_events(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -137,9 +137,9 @@ pub fn audit_events(
             None
         }
         Some(address) => {
-            let asset = asset::find_by_address(tx, &address)?;
-            access::require(tx, ctx, Permission::ReadRecords, Scope::Asset(asset.id))?;
-            Some(asset.id)
+            let asset = asset::id_at(tx, &address)?;
+            access::require(tx, ctx, Permission::ReadRecords, Scope::Asset(asset))?;
+            Some(asset)
         }
     };
     let filter = EventFilter {

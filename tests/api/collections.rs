@@ -20,6 +20,7 @@ both_databases! {
     what_is_malformed_is_named_in_this_dialects_spelling,
     the_same_call_under_one_key_mints_once_and_ends_in_one_answer,
     a_collection_is_listed_read_and_linked,
+    who_may_mint_is_granted_and_revoked,
     a_server_without_a_chain_deploys_and_adopts_nothing,
 }
 
@@ -104,6 +105,11 @@ async fn tokens_are_minted_by_a_role_and_told_when_they_are_final(server: &Serve
     let path = format!("/api/collections/{}", collection.address);
     let shown = server.get(&server.world.issuer, &path).await.ok();
     assert_eq!(shown["totalSupply"], "2");
+    let path = format!("/api/audit?asset={}", collection.address);
+    let events = server.get(&server.world.issuer, &path).await.ok();
+    let actions = events["events"].as_array().unwrap().iter();
+    let accepted = actions.filter(|event| event["action"] == "mint.accepted");
+    assert_eq!(accepted.count(), 2);
 }
 
 async fn one_refused_recipient_refuses_the_whole_call_and_nothing_is_written(server: &Server) {
@@ -238,6 +244,30 @@ async fn a_collection_is_listed_read_and_linked(server: &Server) {
     let bad_cursor = server.get(creator, "/api/collections?cursor=x").await;
     let data = bad_cursor.error(400, "BAD_REQUEST");
     assert_eq!(data["issues"][0]["path"], json!(["cursor"]));
+}
+
+async fn who_may_mint_is_granted_and_revoked(server: &Server) {
+    let studio = minting(server, "Game", Tier::Standard).await;
+    let collection = found(server, &studio, Way::Hybrid, 700).await;
+    let (creator, issuer) = (&server.world.creator, server.world.issuer.wallet);
+    let path = |action: &str| format!("/api/collections/{}/{action}", collection.address);
+    let wish = json!([{ "ownerAddress": recipient(0) }]);
+
+    mint(server, &collection, wish.clone())
+        .await
+        .error(403, "USER_NOT_AUTHORIZED");
+    let grant = json!({ "accounts": [issuer], "role": "supplyManagement" });
+    let granted = server.verified().post(creator, &path("grant-role"), &grant).await.ok();
+    assert_eq!(granted["accounts"], json!([issuer]));
+    let accepted = mint_at_once(server, &collection, wish.clone(), None).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text);
+    let revoke = json!({ "address": issuer, "role": "supplyManagement" });
+    server
+        .verified()
+        .delete(creator, &path("revoke-role"), &revoke)
+        .await
+        .ok();
+    mint(server, &collection, wish).await.error(403, "USER_NOT_AUTHORIZED");
 }
 
 async fn a_server_without_a_chain_deploys_and_adopts_nothing(server: &Server) {

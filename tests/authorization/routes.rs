@@ -175,6 +175,10 @@ pub fn table() -> Vec<Route> {
         row("GET", "/api/collections", Everybody, nothing),
         row("GET", "/api/collections/{collection}", Everybody, nothing),
         row("POST", "/api/collections/{collection}/link", OnAsset(GrantAssetRole), |_| body(json!({ "environmentId": null }))),
+        row("POST", "/api/collections/{collection}/grant-role", OnAsset(GrantAssetRole), |stage| body(json!({
+            "accounts": [stage.bystander.wallet], "role": "auditor" }))),
+        row("DELETE", "/api/collections/{collection}/revoke-role", OnAsset(RevokeAssetRole), |stage| body(json!({
+            "address": stage.bystander.wallet, "role": "auditor" }))),
         row("POST", "/api/collections/{collection}/mint", OnAsset(Mint), |stage| body(json!({
             "assets": [{ "ownerAddress": stage.bystander.wallet }] }))),
 

@@ -20,7 +20,7 @@ async fn post(stage: &Stage, person: &Person, path: &str, body: &Value) -> Answe
 async fn let_issuer_mint(stage: &Stage, collection: &str) {
     let world = &stage.server.world;
     let body = json!({ "accounts": [world.issuer.wallet], "role": "supplyManagement" });
-    let path = format!("/api/token/{collection}/grant-role");
+    let path = format!("/api/collections/{collection}/grant-role");
     post(stage, &world.creator, &path, &body).await.ok();
 }
 

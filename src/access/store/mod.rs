@@ -1,7 +1,8 @@
 mod grants;
 
 pub(super) use grants::{
-    delete_grants, grants_in, held, holders_page, holds_any_role, insert_grants, lock_all_grants, lock_holders, roles_of,
+    delete_grants, grants_in, held, holders_page, holds_any_role, insert_grants, lock_all_grants, lock_holders,
+    roles_of,
 };
 
 use std::collections::HashMap;

@@ -115,7 +115,7 @@ const CSV_EXAMPLE: &str = "stream,sequence,at,actor,action,assetId,operationId,d
 ///
 /// With `asset`: for everybody with a role on it. Without: for the system auditor. As CSV with `Accept: text/csv`.
 #[utoipa::path(tag = "Audit", operation_id = "auditList",
-    params(("asset" = Option<String>, Query, description = "Address of the asset"),
+    params(("asset" = Option<String>, Query, description = "Address of the asset or collection"),
         ("action" = Option<String>, Query, description = "For example `mint.accepted`"),
         ("actor" = Option<String>, Query, description = "For example `user:<id>`"),
         ("recipient" = Option<String>, Query, description = "A wallet that the event is about"),

@@ -157,7 +157,7 @@ fn identity_routes(config: &mut ServiceConfig<'_>) {
         .service(trusted_issuer::delete);
 }
 
-/// NFT collections. What they share with assets is there: roles (`token/grant-role`), events, operations.
+/// NFT collections. Their operations and events are where those of assets are.
 fn collection_routes(config: &mut ServiceConfig<'_>) {
     config
         .service(collection_mint::mint)
@@ -165,6 +165,8 @@ fn collection_routes(config: &mut ServiceConfig<'_>) {
         .service(collection::deploy)
         .service(collection_read::list)
         .service(collection::link)
+        .service(token_roles::collection_grant_role)
+        .service(token_roles::collection_revoke_role)
         .service(collection_read::read);
 }
 

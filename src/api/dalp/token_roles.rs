@@ -1,4 +1,4 @@
-//! Roles on an asset: who may mint, freeze, pause (dalp.md 1.4 and section 4).
+//! Roles on an asset, or on a collection: who may mint, freeze, pause (dalp.md 1.4 and section 4).
 
 use actix_web::{HttpResponse, delete, post, web};
 use serde::{Deserialize, Serialize};
@@ -10,12 +10,11 @@ use super::access_manager::{RolesBody, RolesObject, pair, roles_of};
 use super::amount::recipients_of;
 use super::body::Issues;
 use super::mutate::{Answer, Terms};
-use super::{Body, Call, DalpError, WalletVerification, asset_in_path};
+use super::{Body, Call, DalpError, WalletVerification, asset_in_path, collection};
 use crate::access::{self, Grant, Permission, Role, Scope};
-use crate::asset::Asset;
 use crate::ctx::Ctx;
 use crate::db::Tx;
-use crate::types::Address;
+use crate::types::{Address, AssetId};
 
 /// Many accounts with one role, or one address with many roles.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -85,8 +84,8 @@ impl GrantedObject {
     }
 }
 
-async fn grant_on(call: &Call, asset: Asset, parsed: &GrantRoleBody, body: &Body) -> Result<HttpResponse, DalpError> {
-    let scope = Scope::Asset(asset.id);
+async fn grant_on(call: &Call, asset: AssetId, parsed: &GrantRoleBody, body: &Body) -> Result<HttpResponse, DalpError> {
+    let scope = Scope::Asset(asset);
     let mut issues = Issues::default();
     let (wallets, roles) = parsed.grants(&mut issues);
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
@@ -94,7 +93,7 @@ async fn grant_on(call: &Call, asset: Asset, parsed: &GrantRoleBody, body: &Body
     let grants = pair(scope, &wallets, &roles)?;
     let terms = Terms {
         code,
-        asset: Some(asset.id),
+        asset: Some(asset),
     };
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| access::require(tx, ctx, Permission::GrantAssetRole, scope);
     call.mutate(body, terms, allowed, move |tx, ctx| {
@@ -114,7 +113,7 @@ async fn grant_on(call: &Call, asset: Asset, parsed: &GrantRoleBody, body: &Body
 pub async fn grant_role(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
     let parsed: GrantRoleBody = body.parse()?;
     let asset = asset_in_path(&call, parsed.contract.as_deref().unwrap_or_default()).await?;
-    grant_on(&call, asset, &parsed, &body).await
+    grant_on(&call, asset.id, &parsed, &body).await
 }
 
 /// Grant roles on an asset that the path names.
@@ -128,7 +127,7 @@ pub async fn grant_role(call: Call, body: Body) -> Result<HttpResponse, DalpErro
 pub async fn grant_role_on(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, &path).await?;
     let parsed: GrantRoleBody = body.parse()?;
-    grant_on(&call, asset, &parsed, &body).await
+    grant_on(&call, asset.id, &parsed, &body).await
 }
 
 /// Revoke roles on an asset.
@@ -141,8 +140,44 @@ pub async fn grant_role_on(call: Call, path: web::Path<String>, body: Body) -> R
 #[delete("/token/{contract}/revoke-role")]
 pub async fn revoke_role(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, &path).await?;
-    let scope = Scope::Asset(asset.id);
     let parsed: RolesBody = body.parse()?;
+    revoke_on(&call, asset.id, &parsed, &body).await
+}
+
+/// Grant roles on a collection.
+///
+/// For its `admin`; `supplyManagement` is who mints. What is granted already stays; when everything is, 409.
+#[utoipa::path(tag = "Collections", operation_id = "collectionGrantRole",
+    params(("collection" = String, Path, description = "Address of the collection")),
+    request_body = GrantRoleBody,
+    responses((status = 200, description = "The accounts of the request", body = GrantedObject)))]
+#[post("/collections/{collection}/grant-role")]
+pub async fn collection_grant_role(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+    let found = collection::in_path(&call, &path).await?;
+    let parsed: GrantRoleBody = body.parse()?;
+    grant_on(&call, found.id, &parsed, &body).await
+}
+
+/// Revoke roles on a collection.
+///
+/// For its `admin`. What is not granted is passed over; when nothing is, 409.
+#[utoipa::path(tag = "Collections", operation_id = "collectionRevokeRole",
+    params(("collection" = String, Path, description = "Address of the collection")),
+    request_body = RolesBody,
+    responses((status = 200, description = "What the request revoked", body = RolesObject)))]
+#[delete("/collections/{collection}/revoke-role")]
+pub async fn collection_revoke_role(
+    call: Call,
+    path: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, DalpError> {
+    let found = collection::in_path(&call, &path).await?;
+    let parsed: RolesBody = body.parse()?;
+    revoke_on(&call, found.id, &parsed, &body).await
+}
+
+async fn revoke_on(call: &Call, asset: AssetId, parsed: &RolesBody, body: &Body) -> Result<HttpResponse, DalpError> {
+    let scope = Scope::Asset(asset);
     let mut issues = Issues::default();
     let (wallets, roles) = parsed.grants(&mut issues);
     let code = WalletVerification::take(parsed.verification(), &mut issues);
@@ -150,10 +185,10 @@ pub async fn revoke_role(call: Call, path: web::Path<String>, body: Body) -> Res
     let grants = pair(scope, &wallets, &roles)?;
     let terms = Terms {
         code,
-        asset: Some(asset.id),
+        asset: Some(asset),
     };
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| access::require(tx, ctx, Permission::RevokeAssetRole, scope);
-    call.mutate(&body, terms, allowed, move |tx, ctx| {
+    call.mutate(body, terms, allowed, move |tx, ctx| {
         access::revoke(tx, ctx, scope, &grants)?;
         Answer::ok(&RolesObject::of(&grants))
     })
