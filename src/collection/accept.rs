@@ -116,8 +116,7 @@ fn conflict(tx: &mut Tx<'_>, collection: &Collection, wishes: &[Wish]) -> Result
     };
     let concerned = wishes.iter().filter(is_concerned);
     let ids: Vec<TokenId> = concerned.filter_map(|wish| wish.token_id).collect();
-    let mut used = store::live_token_ids(tx, collection.id, &ids)?;
-    used.extend(store::minted_token_ids(tx, collection.id, &ids)?);
+    let mut used = super::taken_ids(tx, collection.id, &ids)?;
     used.extend(contradicted(wishes));
     let mut seen = HashSet::new();
     let named: Vec<TokenId> = ids

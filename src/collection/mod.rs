@@ -50,8 +50,8 @@ pub use model::{
 pub use page::{Slice, Window};
 pub use read::{
     ActivityFilter, CollectionFilter, NftFilter, OwnerFilter, RequestFilter, StackFilter, activities, activity, find,
-    find_by_address, find_many, list, metadata_of, mint_request, mint_requests, nft, nfts, nfts_held, owners, stack,
-    stacks,
+    find_by_address, find_by_number, find_many, list, metadata_of, mint_request, mint_requests, mint_requests_named,
+    nft, nfts, nfts_held, owners, stack, stacks, taken_ids,
 };
 pub use register::{Register, Unexplained};
 pub use request::{Conflict, MintKind, MintRequest, NewMintRequest, RequestStatus, Requested};
@@ -82,7 +82,7 @@ pub fn found(
     match caller.right {
         Right::Role => access::require(tx, caller.ctx, Permission::CreateAsset, Scope::System)?,
         Right::Environment(environment) if new.environment == Some(environment) => {}
-        Right::Environment(_) => return Err(foreign()),
+        Right::Environment(_) | Right::Owner(_) => return Err(foreign()),
     }
     rules::check_profile(&new.profile)?;
     let asset = asset::found(tx, caller.ctx, policies, rules::asset_of(new)?, address_of)?;
@@ -141,16 +141,17 @@ fn take(
     accept::accept(tx, caller, policies, &collection, &wishes, refusing)
 }
 
-/// Whether the caller may act on this collection: by a role that gives the permission, or by the environment to which it
-/// is linked.
+/// Whether the caller may act on this collection: by a role that gives the permission, by the environment to which it is
+/// linked, or as its owner.
 pub fn may(tx: &mut Tx<'_>, caller: &Caller<'_>, collection: &Collection, permission: Permission) -> Result<(), Error> {
     match caller.right {
         Right::Role => access::require(tx, caller.ctx, permission, Scope::Asset(collection.id)),
         Right::Environment(environment) if collection.environment == Some(environment) => Ok(()),
-        Right::Environment(_) => Err(foreign()),
+        Right::Owner(wallet) if collection.owner == wallet => Ok(()),
+        Right::Environment(_) | Right::Owner(_) => Err(foreign()),
     }
 }
 
 fn foreign() -> Error {
-    Error::NotAllowed("The collection is not linked to the environment of this key".to_owned())
+    Error::NotAllowed("The collection does not belong to this key".to_owned())
 }

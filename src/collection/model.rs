@@ -122,6 +122,8 @@ pub struct Collection {
     pub adopted: bool,
     /// The administrator of the contract, as it was when the collection came here.
     pub owner: Address,
+    /// What callers name it by who have no room for an address; none of one that an older process founded.
+    pub number: Option<i64>,
     pub profile: Profile,
     pub metadata_api_url: Option<String>,
     pub verification: Verification,
@@ -159,6 +161,8 @@ pub enum Right {
     Role,
     /// The caller showed the secret key of this environment, which is linked to the collection.
     Environment(EnvironmentId),
+    /// The caller proved to be this wallet, which owns the collection.
+    Owner(Address),
 }
 
 /// Who acts.
@@ -171,7 +175,7 @@ pub struct Caller<'c> {
 impl Caller<'_> {
     pub(super) fn environment(&self) -> Option<EnvironmentId> {
         match self.right {
-            Right::Role => None,
+            Right::Role | Right::Owner(_) => None,
             Right::Environment(environment) => Some(environment),
         }
     }

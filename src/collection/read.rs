@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::store;
 use super::{
@@ -80,6 +80,11 @@ pub fn find_by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Collection,
     store::by_address(tx, address)?.ok_or(Error::NotFound("collection"))
 }
 
+/// The collection that callers name by a number.
+pub fn find_by_number(tx: &mut Tx<'_>, number: i64) -> Result<Collection, Error> {
+    store::by_number(tx, number)?.ok_or(Error::NotFound("collection"))
+}
+
 pub fn list(tx: &mut Tx<'_>, filter: &CollectionFilter, window: &Window) -> Result<Slice<Collection>, Error> {
     store::collections(tx, filter, window)
 }
@@ -87,6 +92,23 @@ pub fn list(tx: &mut Tx<'_>, filter: &CollectionFilter, window: &Window) -> Resu
 /// The newest request under a reference; `NotFound` when there is none.
 pub fn mint_request(tx: &mut Tx<'_>, collection: AssetId, reference: &ReferenceId) -> Result<MintRequest, Error> {
     store::latest(tx, collection, reference)?.ok_or(Error::NotFound("mint request"))
+}
+
+/// The newest request under each of these references; an unknown one is absent. In no order.
+pub fn mint_requests_named(
+    tx: &mut Tx<'_>,
+    collection: AssetId,
+    references: &[ReferenceId],
+) -> Result<Vec<MintRequest>, Error> {
+    let references: Vec<&str> = references.iter().map(ReferenceId::as_str).collect();
+    store::named(tx, collection, &references)
+}
+
+/// Ids among these that were minted, also if they were burned since, or are about to be.
+pub fn taken_ids(tx: &mut Tx<'_>, collection: AssetId, ids: &[TokenId]) -> Result<HashSet<TokenId>, Error> {
+    let mut taken = store::live_token_ids(tx, collection, ids)?;
+    taken.extend(store::minted_token_ids(tx, collection, ids)?);
+    Ok(taken)
 }
 
 /// Each reference once, with its newest request.

@@ -179,6 +179,7 @@ mod tests {
             many: true,
             adopted: false,
             owner: Address::ZERO,
+            number: None,
             profile: Profile::default(),
             metadata_api_url: None,
             verification: super::super::Verification::Unverified,

@@ -13,6 +13,7 @@ mod bulk;
 mod catalogue;
 mod columns;
 mod connect;
+mod counter;
 mod error;
 mod lookup;
 mod migrate;
@@ -27,6 +28,7 @@ use diesel::sqlite::SqliteConnection;
 
 pub use bulk::{Bulk, Column};
 pub use connect::{Db, Settings};
+pub use counter::{last_number, next_number, set_last_number};
 pub use error::is_away;
 pub use lookup::{Lookup, address_key, id_key};
 pub use migrate::{MigrationReport, migrations_of};

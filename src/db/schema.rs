@@ -663,6 +663,7 @@ diesel::table! {
         indexed_at -> Instant,
         updated_at -> Instant,
         metadata_synced_at -> Nullable<Instant>,
+        number -> Nullable<BigInt>,
     }
 }
 
@@ -765,6 +766,105 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    counters (name) {
+        name -> Text,
+        last -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    certhis_challenges (filed_under) {
+        filed_under -> Text,
+        wallet -> Binary,
+        message -> Text,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    certhis_accounts (wallet) {
+        wallet -> Binary,
+        number -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    certhis_keys (asset_id, number) {
+        asset_id -> Id,
+        number -> BigInt,
+        owner -> Binary,
+        user_id -> Id,
+        key_hash -> Binary,
+        key_sealed -> Text,
+        secret_hash -> Binary,
+        active -> Bool,
+        created_at -> Instant,
+        ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    certhis_tasks (asset_id, id) {
+        asset_id -> Id,
+        id -> Id,
+        number -> BigInt,
+        key_number -> BigInt,
+        account -> BigInt,
+        nft_number -> BigInt,
+        token_id -> Nullable<Amount>,
+        given -> Bool,
+        token_uri -> Nullable<Text>,
+        email -> Nullable<Text>,
+        retain_until -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    custody_wallets (email_hash) {
+        email_hash -> Binary,
+        wallet -> Binary,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    custody_transfers (wallet, nonce) {
+        wallet -> Binary,
+        nonce -> BigInt,
+        asset_id -> Id,
+        token_id -> Amount,
+        amount -> Amount,
+        recipient -> Binary,
+        raw -> Binary,
+        transaction_hash -> Binary,
+        status -> Text,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     api_keys,
@@ -813,4 +913,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     nft_tokens,
     nft_balances,
     activities,
+    counters,
+    certhis_challenges,
+    certhis_accounts,
+    certhis_keys,
+    certhis_tasks,
+    custody_wallets,
+    custody_transfers,
 );

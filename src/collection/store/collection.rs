@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use super::{known, stored};
 use crate::collection::page::{Begin, Slice, Window};
 use crate::collection::{Collection, CollectionFilter, Minting, NewCollection, Profile, Verification};
-use crate::db::Tx;
 use crate::db::schema::{assets, collections, nft_balances};
+use crate::db::{self, Tx};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, AssetId, EnvironmentId, Timestamp, UserId};
@@ -25,7 +25,7 @@ type TextsRow = (
 /// Of the asset, of the collection, its texts, its times.
 type Row = (
     (AssetId, Address, Option<String>, UserId),
-    (Option<EnvironmentId>, String, bool, bool, Address, String),
+    (Option<EnvironmentId>, String, bool, bool, Address, String, Option<i64>),
     TextsRow,
     (Timestamp, Timestamp, Option<Timestamp>),
 );
@@ -41,6 +41,7 @@ fn columns() -> _ {
             collections::adopted,
             collections::owner,
             collections::verification_status,
+            collections::number,
         ),
         (
             collections::name,
@@ -63,7 +64,7 @@ fn columns() -> _ {
 fn collection(row: Row) -> Result<Collection, Error> {
     let (of_asset, of_collection, texts, (indexed_at, updated_at, metadata_synced_at)) = row;
     let (id, address, policy, created_by) = of_asset;
-    let (environment, minting, many, adopted, owner, verification) = of_collection;
+    let (environment, minting, many, adopted, owner, verification, number) = of_collection;
     let (name, symbol, description, image, external_link, contract_uri, base_uri, metadata_api_url) = texts;
     Ok(Collection {
         id,
@@ -73,6 +74,7 @@ fn collection(row: Row) -> Result<Collection, Error> {
         many,
         adopted,
         owner,
+        number,
         profile: Profile {
             name,
             symbol,
@@ -118,6 +120,15 @@ pub(in crate::collection) fn by_address(tx: &mut Tx<'_>, address: &Address) -> R
     let query = collections::table
         .inner_join(assets::table.on(assets::id.eq(collections::asset_id)))
         .filter(assets::address.eq(address))
+        .select(columns());
+    let row: Option<Row> = on!(tx, c => query.first(c).optional())?;
+    row.map(collection).transpose()
+}
+
+pub(in crate::collection) fn by_number(tx: &mut Tx<'_>, number: i64) -> Result<Option<Collection>, Error> {
+    let query = collections::table
+        .inner_join(assets::table.on(assets::id.eq(collections::asset_id)))
+        .filter(collections::number.eq(number))
         .select(columns());
     let row: Option<Row> = on!(tx, c => query.first(c).optional())?;
     row.map(collection).transpose()
@@ -176,6 +187,7 @@ pub(in crate::collection) fn insert(
     now: Timestamp,
 ) -> Result<(), Error> {
     let profile = &new.profile;
+    let number = db::next_number(tx, "collection")?;
     let row = (
         (
             collections::asset_id.eq(id),
@@ -185,6 +197,7 @@ pub(in crate::collection) fn insert(
             collections::adopted.eq(new.adopted),
             collections::owner.eq(new.owner),
             collections::verification_status.eq(Verification::Unverified.text()),
+            collections::number.eq(number),
         ),
         (
             collections::name.eq(&profile.name),

@@ -217,6 +217,19 @@ pub(in crate::collection) fn latest(
     row.map(MintRequest::try_from).transpose()
 }
 
+/// The newest request under each of these references.
+pub(in crate::collection) fn named(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    references: &[&str],
+) -> Result<Vec<MintRequest>, Error> {
+    let query = mint_requests::table
+        .filter(mint_requests::asset_id.eq(asset))
+        .filter(mint_requests::reference_id.eq_any(references))
+        .filter(mint_requests::superseded.eq(false));
+    requests(on!(tx, c => query.load(c))?)
+}
+
 /// Takes requests that failed off the list: their references are used again.
 pub(in crate::collection) fn supersede(tx: &mut Tx<'_>, asset: AssetId, references: &[&str]) -> Result<(), Error> {
     let rows = mint_requests::table

@@ -220,6 +220,7 @@ mod tests {
             many,
             adopted: !many,
             owner: Address::ZERO,
+            number: None,
             profile: Profile::default(),
             metadata_api_url: None,
             verification: Verification::Unverified,
