@@ -6,7 +6,7 @@
 //!
 //! *Key*: how ERC-734 names the key of an account, keccak256(abi.encode(address)). *Claim*: ERC-735 as ONCHAINID's
 //! `Identity.sol` and `ClaimIssuer.sol` read it. *Shape*: the ABI types of a claim's data. *Account*: what a private key
-//! controls. *View*: one consistent reading of the chain by one endpoint. *Offer*: handing a signed transaction to a node;
+//! controls. *Personal signature*: of a text that a wallet showed to its owner. *View*: one consistent reading of the chain by one endpoint. *Offer*: handing a signed transaction to a node;
 //! its answer proves less than it says (specs/chain.md, rule 5).
 //!
 //! Invariants: what an endpoint says counts only when it serves our chain and is not behind what was seen before; answers
@@ -22,6 +22,7 @@ mod fees;
 mod model;
 mod node;
 mod offer;
+mod personal;
 mod revert;
 mod rpc;
 mod shape;
@@ -37,9 +38,10 @@ pub use claim::{ClaimSignature, SignatureError, claim_signer, key_hash};
 pub use failure::Failure;
 pub use fees::FeePolicy;
 pub use model::{Block, Call, Fees, Log, Receipt, Revert, Sent, Signed, Transaction, View};
+pub use personal::{PersonalSignature, PersonalSignatureError};
 pub use rpc::Rpc;
 pub use shape::{ClaimShape, ClaimValue, ShapeError, ValueError};
-pub use signer::{Signer, create_keystore};
+pub use signer::{Signer, create_keystore, keystore_key};
 pub use trial::At;
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 //! A setting `section.key` is `MONEYER_SECTION__KEY` in the environment. A secret may also be given as the path of a file
 //! that holds it (`section.key_file`, `MONEYER_SECTION__KEY_FILE`). Secrets are kept in types that do not print.
 
+mod certhis;
 mod chain;
 mod minting;
 mod reader;
 
+pub use certhis::{Certhis, Custody, SeedSource};
 pub use chain::{Chain, Endpoint, Finality, KeySource, Saved};
 pub use minting::{Minting, TestMarker};
 
@@ -60,6 +62,7 @@ pub struct Config {
     /// Requests of one API key per minute; none is no limit.
     pub rate_api_key: Option<NonZeroU32>,
     pub minting: Minting,
+    pub certhis: Certhis,
 }
 
 #[derive(Debug)]
@@ -242,7 +245,7 @@ impl Config {
              server.proxies = {}\n\
              metrics.listen = {}\ndatabase.url = {place}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
              secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {:?}\nlog.filter = {}\n\
-             lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n{}{}",
+             lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n{}{}{}",
             self.mode,
             self.server.listen,
             self.server.workers,
@@ -259,6 +262,7 @@ impl Config {
             self.lanes.commit_max,
             self.rate_api_key.map_or(0, NonZeroU32::get),
             self.minting.describe(),
+            self.certhis.describe(),
             self.chain.as_ref().map(Chain::describe).unwrap_or_default(),
         )
     }

@@ -39,6 +39,7 @@ impl Reader {
         let chain = self.chain(mode);
         Config {
             minting: self.minting(mode, chain.as_ref()),
+            certhis: self.certhis(mode),
             mode,
             server: Server {
                 listen,

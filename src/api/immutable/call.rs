@@ -16,6 +16,7 @@ use crate::access::environment::{self, Day};
 use crate::access::plan;
 use crate::access::quota::{self, Account, Rate, Standing, Taken};
 use crate::access::{self, Scope};
+use crate::api::client::client_of;
 use crate::app::App;
 use crate::collection::{self, Collection, Right};
 use crate::ctx::Ctx;
@@ -27,7 +28,6 @@ use crate::types::{AssetId, RequestId, Timestamp};
 const SECRET_KEY: &str = "x-immutable-api-key";
 const PUBLISHABLE_KEY: &str = "x-immutable-publishable-key";
 const RATE_LIMIT_KEY: &str = "x-api-key";
-const FORWARDED_FOR: &str = "x-forwarded-for";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// dalp.md A10.
 const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
@@ -308,54 +308,5 @@ fn count_publishable(app: &App, key: &SecretString, now: Timestamp) {
             tokio::time::sleep(USAGE_GATHERED).await;
             super::finish(&app).await;
         });
-    }
-}
-
-/// The address that asks. Proxies of ours add the address of whoever asked them to the end of the header; what stands
-/// before that was written by the client and says nothing.
-fn client_of(request: &HttpRequest, proxies: usize) -> IpAddr {
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-    let Some(from_the_end) = proxies.checked_sub(1) else {
-        return peer;
-    };
-    let forwarded = request.headers().get_all(FORWARDED_FOR);
-    let entries: Vec<&str> = forwarded
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .collect();
-    let entry = entries.iter().rev().nth(from_the_end);
-    entry.and_then(|entry| entry.trim().parse().ok()).unwrap_or(peer)
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn a_client_is_whom_the_outermost_proxy_of_ours_saw() {
-        let request = TestRequest::get()
-            .peer_addr("10.0.0.1:1".parse().unwrap())
-            .append_header((FORWARDED_FOR, "198.51.100.9, 192.0.2.1"))
-            .append_header((FORWARDED_FOR, "10.0.0.2"))
-            .to_http_request();
-        let client = |proxies| client_of(&request, proxies).to_string();
-
-        assert_eq!(client(0), "10.0.0.1");
-        assert_eq!(client(1), "10.0.0.2");
-        assert_eq!(client(2), "192.0.2.1");
-        assert_eq!(client(9), "10.0.0.1");
-    }
-
-    #[test]
-    fn what_is_no_address_counts_for_the_peer() {
-        let request = TestRequest::get()
-            .peer_addr("10.0.0.1:1".parse().unwrap())
-            .append_header((FORWARDED_FOR, "unknown"))
-            .to_http_request();
-
-        assert_eq!(client_of(&request, 1).to_string(), "10.0.0.1");
     }
 }

@@ -31,6 +31,21 @@ pub(super) async fn open(path: &Path, password: &SecretString) -> Result<Local, 
     }
 }
 
+/// The key itself, for what is derived from it. Takes up to some seconds; errors as [`Signer::open`](super::Signer::open).
+pub fn keystore_key(path: &Path, password: &SecretString) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    let (path, password) = (path.to_path_buf(), password.clone());
+    let shown = path.display().to_string();
+    // On a thread of its own: the library panics on some malformed files.
+    let opening = std::thread::spawn(move || LocalWallet::decrypt_keystore(path, password.expose_secret()));
+    match opening.join() {
+        Ok(Ok(wallet)) => Ok(Zeroizing::new(wallet.signer().to_bytes().into())),
+        Ok(Err(error)) => Err(Failure::Signer(format!(
+            "the keystore {shown} cannot be opened: {error}"
+        ))),
+        Err(_) => Err(Failure::Signer(format!("the keystore {shown} is malformed"))),
+    }
+}
+
 /// Makes a new key and writes it, encrypted, to a new file that only its owner may read. The key is nowhere else: who
 /// loses the file or the password loses the account. Errors: the file exists, or cannot be written.
 pub async fn create_keystore(path: PathBuf, password: SecretString) -> Result<Address, Failure> {

@@ -8,7 +8,7 @@ mod remote;
 
 use secrecy::ExposeSecret;
 
-pub use keystore::create_keystore;
+pub use keystore::{create_keystore, keystore_key};
 use local::Local;
 use remote::Remote;
 
