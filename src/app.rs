@@ -7,6 +7,7 @@ use crate::access::{Door, Gate, KeyKind, RateLimit, Vault};
 use crate::chain::Rpc;
 use crate::config::{Config, Mode};
 use crate::ctx::{Actor, Ctx};
+use crate::custody::Custody;
 use crate::db::{Db, Settings};
 use crate::error::Error;
 use crate::mint::Lanes;
@@ -64,6 +65,8 @@ struct Inner {
     proxies: usize,
     base_currency: Option<Currency>,
     chain: Option<ChainName>,
+    custody: Option<Custody>,
+    email_retention_days: u32,
 }
 
 /// The chain that this process is told to settle on.
@@ -115,6 +118,8 @@ impl App {
             policy,
             clock,
             body_bytes_max: config.server.body_bytes_max,
+            custody: config.certhis.custody.as_ref().map(Custody::open).transpose()?,
+            email_retention_days: config.certhis.email_retention_days,
             base_currency: config.base_currency,
             chain: config.chain.as_ref().map(|chain| ChainName {
                 id: chain.id,
@@ -187,6 +192,16 @@ impl App {
 
     pub fn chain(&self) -> Option<&ChainName> {
         self.inner.chain.as_ref()
+    }
+
+    /// What the wallets of e-mail recipients are made from; none where there are none.
+    pub fn custody(&self) -> Option<&Custody> {
+        self.inner.custody.as_ref()
+    }
+
+    /// How long the e-mail address of a recipient is kept.
+    pub fn email_retention_days(&self) -> u32 {
+        self.inner.email_retention_days
     }
 
     /// The context of a request that arrives now.

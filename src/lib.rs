@@ -3,7 +3,7 @@
 //!
 //! Folders are domains. A module imports only modules listed before it here; `tests/architecture.rs` checks it:
 //! `types`, `error`, `policy`, `config`, `telemetry`, `ctx`, `db`, `job`, `chain`, `audit`, `ledger`, `operation`,
-//! `access`, `identity`, `wallet`, `compliance`, `asset`, `collection`, `settlement`, `servicing`, `mint`, `reports`,
+//! `access`, `identity`, `wallet`, `compliance`, `asset`, `collection`, `custody`, `certhis`, `settlement`, `servicing`, `mint`, `reports`,
 //! `app`, `api`, `server`, `start`, `demo`, `cli`. The path of a mint is told in [`mint`] and in the README.
 
 pub mod access;
@@ -11,12 +11,14 @@ pub mod api;
 pub mod app;
 pub mod asset;
 pub mod audit;
+pub mod certhis;
 pub mod chain;
 pub mod cli;
 pub mod collection;
 pub mod compliance;
 pub mod config;
 pub mod ctx;
+pub mod custody;
 pub mod db;
 pub mod demo;
 pub mod error;

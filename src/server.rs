@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::api::dalp;
 use crate::api::dialect::Dialect;
 use crate::api::health::Stopping;
-use crate::api::{edge, health, immutable, openapi};
+use crate::api::{certhis, edge, health, immutable, openapi};
 use crate::app::App;
 
 /// Between `/readyz` saying no and the listener closing, so that a balancer notices first. A stop that may not wait gives
@@ -46,8 +46,10 @@ struct RouteTable(Vec<(ResourceDef, Vec<String>)>);
 impl RouteTable {
     fn of(document: &OpenApi) -> Self {
         let mut table: Vec<(String, Vec<String>)> = Vec::new();
-        let others = immutable::ROUTES.iter();
-        let others = others.map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
+        let of_immutable = immutable::ROUTES.iter().map(|(method, path, _)| (*method, *path));
+        let of_certhis = certhis::ROUTES.iter().map(|(method, path, _)| (*method, *path));
+        let others = of_immutable.chain(of_certhis);
+        let others = others.map(|(method, path)| (method.to_owned(), path.to_owned()));
         for (method, path) in openapi::route_list(document).into_iter().chain(others) {
             match table.iter_mut().find(|(known, _)| *known == path) {
                 Some((_, methods)) => methods.push(method),
@@ -143,6 +145,7 @@ pub fn start(
             .app_data(text)
             .service(openapi_json)
             .configure(immutable::routes)
+            .configure(certhis::routes)
             .service(web::redirect("/docs", "/docs/"))
             .service(ui)
             .default_service(web::to(unmatched))

@@ -17,13 +17,23 @@ use crate::policy::PolicySet;
 use crate::server::{self, Shape};
 use crate::settlement::sender::Policy;
 use crate::settlement::{self, Driver};
-use crate::{compliance, identity, job, mint, operation, policy, telemetry};
+use crate::{certhis, compliance, identity, job, mint, operation, policy, telemetry};
 
 /// The background work.
-const JOBS: &[Job] = &[Job {
-    name: "prune-idempotency-keys",
-    run: operation::prune,
-}];
+const JOBS: &[Job] = &[
+    Job {
+        name: "prune-idempotency-keys",
+        run: operation::prune,
+    },
+    Job {
+        name: "prune-certhis-challenges",
+        run: certhis::prune_challenges,
+    },
+    Job {
+        name: "forget-certhis-emails",
+        run: certhis::forget_emails,
+    },
+];
 
 /// How long a stop waits for settlement, which may be waiting for a node.
 const SETTLING_STOPS_WITHIN: Duration = Duration::from_secs(5);

@@ -20,6 +20,12 @@ mod assets;
 mod away;
 #[path = "api/burns.rs"]
 mod burns;
+#[path = "api/certhis.rs"]
+mod certhis;
+#[path = "api/certhis_shop.rs"]
+mod certhis_shop;
+#[path = "api/certhis_tasks.rs"]
+mod certhis_tasks;
 #[path = "api/collections.rs"]
 mod collections;
 #[path = "api/compliance.rs"]

@@ -44,6 +44,8 @@ const ORDER: &[&str] = &[
     "compliance",
     "asset",
     "collection",
+    "custody",
+    "certhis",
     "settlement",
     "servicing",
     "mint",

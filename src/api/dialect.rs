@@ -4,6 +4,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpResponse};
 
+use super::certhis::{self, CerthisError};
 use super::dalp::DalpError;
 use super::immutable::{self, ImmutableError};
 use crate::types::RequestId;
@@ -14,12 +15,15 @@ pub enum Dialect {
     Dalp,
     /// Immutable's minting API, below `/v1`.
     Immutable,
+    /// Certhis' mint API: a few paths of its own.
+    Certhis,
 }
 
 impl Dialect {
     pub fn of(path: &str) -> Self {
         match path.strip_prefix("/v1") {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => Self::Immutable,
+            Some(_) | None if certhis::is_path(path) => Self::Certhis,
             Some(_) | None => Self::Dalp,
         }
     }
@@ -28,6 +32,7 @@ impl Dialect {
         match self {
             Self::Dalp => DalpError::RouteUnknown.into(),
             Self::Immutable => ImmutableError::RouteUnknown.into(),
+            Self::Certhis => CerthisError::RouteUnknown.into(),
         }
     }
 
@@ -35,6 +40,7 @@ impl Dialect {
         match self {
             Self::Dalp => DalpError::MethodUnknown { allow }.into(),
             Self::Immutable => ImmutableError::MethodUnknown { allow }.into(),
+            Self::Certhis => CerthisError::MethodUnknown { allow }.into(),
         }
     }
 
@@ -43,13 +49,14 @@ impl Dialect {
         match self {
             Self::Dalp => DalpError::Panicked { request_id }.into(),
             Self::Immutable => ImmutableError::Panicked { request_id }.into(),
+            Self::Certhis => CerthisError::Panicked { request_id }.into(),
         }
     }
 
     /// A second name of the request, where the dialect has one.
     pub fn trace_id(self, request_id: &RequestId) -> Option<String> {
         match self {
-            Self::Dalp => None,
+            Self::Dalp | Self::Certhis => None,
             Self::Immutable => Some(immutable::trace_id_of(request_id.as_str())),
         }
     }
@@ -57,7 +64,7 @@ impl Dialect {
     /// What a browser is told before it asks; none where no dialect serves browsers of other places.
     pub fn preflight(self, request: &ServiceRequest) -> Option<HttpResponse> {
         match self {
-            Self::Dalp => None,
+            Self::Dalp | Self::Certhis => None,
             Self::Immutable => immutable::preflight(request),
         }
     }
@@ -69,7 +76,7 @@ impl Dialect {
         request_id: &RequestId,
     ) -> ServiceResponse<EitherBody<B>> {
         match self {
-            Self::Dalp => response,
+            Self::Dalp | Self::Certhis => response,
             Self::Immutable => immutable::dress(response, request_id),
         }
     }
@@ -84,7 +91,10 @@ mod tests {
         for path in ["/v1", "/v1/", "/v1/chains", "/v1/nonsense"] {
             assert_eq!(Dialect::of(path), Dialect::Immutable, "{path}");
         }
-        for path in ["/", "/api/token", "/v10/chains", "/v", "/livez"] {
+        for path in ["/mint", "/mint_access", "/sign", "/check/", "/mint/1"] {
+            assert_eq!(Dialect::of(path), Dialect::Certhis, "{path}");
+        }
+        for path in ["/", "/api/token", "/mints", "/api/mint", "/v10/chains", "/v", "/livez"] {
             assert_eq!(Dialect::of(path), Dialect::Dalp, "{path}");
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! A handler extracts, parses, calls and renders. A dialect never names another dialect and never names a store.
 
+pub mod certhis;
+mod client;
 pub mod dalp;
 pub mod dialect;
 pub mod edge;

@@ -24,6 +24,7 @@ mod golden;
 pub mod node;
 pub mod proxy;
 mod server;
+mod signer;
 pub mod trex;
 mod world;
 
@@ -32,6 +33,7 @@ pub use database::{Database, TestDatabase, administer};
 pub use golden::golden;
 pub use moneyer::access::Role;
 pub use server::{Options, Server, batch, with_pin};
+pub use signer::Signer;
 pub use world::{PIN, Person, START, World, approve, found_asset, import_sanctions, recipient, token, topic, wallet};
 
 /// Runs each test on both databases, as `a_name::sqlite` and `a_name::postgres`. A test is a function that takes the

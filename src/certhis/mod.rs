@@ -1,0 +1,25 @@
+//! What the mint API in Certhis' dialect keeps besides the collections that it mints into.
+//!
+//! *Challenge*: a text that a wallet signs to show who it is; filed under the wallet, or under an id of its own. *Key pair*:
+//! an `api_key` and an `api_secret` that mint into one collection, in the name of the wallet that owns it. *Task*: one wish
+//! to mint that came with a key pair: a mint request of the collection like any other, and what only this dialect says of
+//! it. *Number*: collections, tasks, tokens, key pairs and wallets have small numbers here; they are no order.
+//!
+//! Invariants: a signature of a challenge opens something once, within ten minutes; a collection has one key pair at most
+//! that opens anything; a pair that was replaced is refused from the next request on, by every process; the secret is
+//! shown once and kept as a keyed hash; the e-mail address of a recipient is encrypted and goes when its time has come.
+//!
+//! Source: certhis.md and seed 004.
+
+mod challenge;
+mod key;
+mod nft;
+mod store;
+mod task;
+
+pub use challenge::{Challenge, Filing, NewChallenge, challenge, open_challenge, prune_challenges, spend};
+pub use key::{Ask, KeyHolder, KeyPair, authenticate, key_pair};
+pub use nft::{Minted, minted};
+pub use task::{
+    Asked, Means, NewTask, Recipient, Task, TaskStatus, TokenUri, TokenUriError, forget_emails, mint, task, tasks,
+};
