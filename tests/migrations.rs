@@ -548,6 +548,15 @@ async fn fill_every_amount(server: &Server) {
              {amount}, {amount}, 1, {hash}, 0, {at} FROM collections"
         ),
         format!(
+            "INSERT INTO certhis_tasks (asset_id, id, number, key_number, account, nft_number, token_id, given) \
+             SELECT asset_id, asset_id, 1, 1, 1, 1, {amount}, {no} FROM collections"
+        ),
+        format!(
+            "INSERT INTO custody_transfers (wallet, nonce, asset_id, token_id, amount, recipient, raw, transaction_hash, \
+             status, created_at, updated_at) SELECT {address}, 0, asset_id, {amount}, {amount}, {address}, {hash}, {hash}, \
+             'signed', {at}, {at} FROM collections"
+        ),
+        format!(
             "INSERT INTO chains (chain_id, sender, genesis, ready, observed_block, created_at) \
              VALUES (1, {address}, {hash}, {no}, 0, {at})"
         ),

@@ -66,14 +66,16 @@ impl Reader {
                 false
             }
         };
+        let problems = self.problems.len();
         let seed = self.seed(mode);
+        let is_silent = self.problems.len() == problems;
         let backup = self.text("certhis.custody_backup").and_then(|text| {
             let address = Address::parse(&text);
             address
                 .map_err(|error| self.problem("certhis.custody_backup", &error.to_string()))
                 .ok()
         });
-        if is_on && seed.is_none() && self.is_sound("certhis.custody_keystore") {
+        if is_on && seed.is_none() && is_silent {
             self.problem(
                 "certhis.custody_keystore",
                 "is missing: the wallets of e-mail recipients are made from the key in it",
@@ -195,8 +197,8 @@ mod tests {
         assert_eq!(with(&KEYSTORE), ["certhis.custody_backup"]);
         assert!(with(&[KEYSTORE[0], KEYSTORE[1], KEYSTORE[2], BACKUP]).is_empty());
         assert_eq!(
-            with(&[KEYSTORE[0], BACKUP, ("certhis.custody_seed", &own)])[0],
-            "certhis.custody_seed"
+            with(&[KEYSTORE[0], BACKUP, ("certhis.custody_seed", &own)]),
+            ["certhis.custody_seed"]
         );
     }
 
