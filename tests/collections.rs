@@ -17,6 +17,11 @@ use support::{node, proxy};
 
 #[path = "collections/asking.rs"]
 mod asking;
+#[path = "collections/certhis.rs"]
+mod certhis;
+#[allow(dead_code, reason = "written for the tests of the API, which use the rest of it")]
+#[path = "api/certhis_shop.rs"]
+mod certhis_shop;
 #[path = "collections/door.rs"]
 mod door;
 #[path = "collections/faults.rs"]

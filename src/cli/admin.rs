@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::custody::{self, CustodyCommand};
 use super::environment::{self, EnvironmentCommand, PlanCommand, ProjectCommand};
 use super::keystore::{self, KeystoreCommand};
 use super::settlement::{self, SettlementCommand};
@@ -51,6 +52,9 @@ pub(super) enum Admin {
     /// Plans of readers, and their rate-limit keys.
     #[command(subcommand)]
     RatePlan(PlanCommand),
+    /// Wallets that are kept for e-mail addresses.
+    #[command(subcommand)]
+    Custody(CustodyCommand),
 }
 
 #[derive(Subcommand)]
@@ -135,6 +139,7 @@ pub(super) async fn run(command: Admin, sources: &Sources) -> Result<(), Failure
         Admin::Environment(command) => environment::run(&app, now, command).await,
         Admin::RatePlan(command) => environment::plan(&app, now, command).await,
         Admin::Settlement(command) => settlement::run(&app, now, command).await,
+        Admin::Custody(command) => custody::run(&app, now, command).await,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod admin;
 mod check;
+mod custody;
 mod environment;
 mod keystore;
 mod serve;

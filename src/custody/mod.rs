@@ -14,10 +14,12 @@
 //! Source: certhis.md, decisions.
 
 mod email;
+mod handover;
 mod store;
 mod wallet;
 
 pub use email::{Email, EmailError};
+pub use handover::{Handover, HandoverStatus, Holding, Outcome, Place, hand_over, holdings, resume};
 pub use wallet::{CustodialWallet, Custody};
 
 use serde_json::json;

@@ -62,6 +62,11 @@ const UNIQUE: &[(&str, &str, &str)] = &[
         "mint_requests.asset_id, mint_requests.token_id",
         "The token id is minted or requested",
     ),
+    (
+        "custody_transfers_pk",
+        "custody_transfers.wallet, custody_transfers.nonce",
+        "A transaction of this wallet is on its way",
+    ),
     ("role_grants_pk", "role_grants.scope", "The role is granted"),
     (
         "idempotency_keys_pk",

@@ -1,12 +1,10 @@
 //! A shop that mints through Certhis' mint API: a collection, its owner's wallet, and requests as clients send them.
 
-use moneyer::access::environment::Tier;
 use moneyer::collection::{self, Caller, Collection, Minting, NewCollection, Profile, Right};
 use moneyer::types::EnvironmentId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::minting_shell::minting;
 use crate::support::{Answer, Server, Signer, wallet};
 
 /// A key pair as it was shown.
@@ -29,12 +27,8 @@ impl<'s> Shop<'s> {
         Self::open_in(server, way, number, None).await
     }
 
-    /// In an environment that may mint so much.
-    pub async fn open_in(server: &'s Server, way: Minting, number: u8, tier: Option<Tier>) -> Self {
-        let environment = match tier {
-            None => None,
-            Some(tier) => EnvironmentId::parse(&minting(server, "shop", tier).await.environment).ok(),
-        };
+    /// Linked to an environment.
+    pub async fn open_in(server: &'s Server, way: Minting, number: u8, environment: Option<EnvironmentId>) -> Self {
         let owner = Signer::from_seed(number);
         let (address, policies) = (owner.address(), server.app.policy().clone());
         let collection = server
@@ -62,6 +56,10 @@ impl<'s> Shop<'s> {
                 collection::found(tx, &caller, &policies, &new, |_| contract)
             })
             .await;
+        Self::of(server, owner, collection)
+    }
+
+    pub fn of(server: &'s Server, owner: Signer, collection: Collection) -> Self {
         Self {
             server,
             owner,

@@ -5,11 +5,12 @@ use moneyer::audit::EventFilter;
 use moneyer::certhis;
 use moneyer::collection::{self, Minting, RequestFilter, Window};
 use moneyer::compliance::SANCTIONS_SAMPLE;
-use moneyer::types::Address;
+use moneyer::types::{Address, EnvironmentId};
 use serde_json::{Value, json};
 
 use super::certhis_shop::{Pair, Shop, refused};
 use super::minting::settle;
+use super::minting_shell::minting;
 use crate::both_databases;
 use crate::support::{Database, Options, Server, golden, recipient};
 
@@ -301,7 +302,8 @@ async fn a_mint_costs_the_environment_of_the_collection(server: &Server) {
         per_minute: 60,
         burst: 100,
     };
-    let shop = Shop::open_in(server, Minting::Hybrid, 1, Some(tier)).await;
+    let environment = EnvironmentId::parse(&minting(server, "shop", tier).await.environment).unwrap();
+    let shop = Shop::open_in(server, Minting::Hybrid, 1, Some(environment)).await;
     let pair = shop.pair().await;
     created(&shop, &pair, &[("wallet", &to(0)), ("nft_id", "1000")]).await;
     // What comes to nothing costs nothing.

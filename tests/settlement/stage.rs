@@ -109,12 +109,22 @@ impl Stage {
 
     /// As [`Self::start`], with a server that reads the chain too, and takes so much gas for what a transaction has.
     pub async fn start_reading(database: Database, gas_per_transaction_max: u64) -> Self {
+        let options = crate::support::Options::default();
+        Self::start_reading_with(database, gas_per_transaction_max, options).await
+    }
+
+    /// The same with more settings of the server.
+    pub async fn start_reading_with(
+        database: Database,
+        gas_per_transaction_max: u64,
+        options: crate::support::Options,
+    ) -> Self {
         let node = Node::start(Options {
             mining: Mining::Every(1),
             ..Options::default()
         });
         let chain = chain_at(&node.url());
-        let settings = crate::support::Options::default()
+        let settings = options
             .with("chain.id", chain.id)
             .with("chain.rpc", node.url())
             .with("chain.signer_key", KEY)

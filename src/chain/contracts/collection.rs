@@ -1,7 +1,7 @@
 //! Collections: ERC-721 and ERC-1155 with the minting functions of Immutable's presets, and a batch for many recipients
 //! of an ERC-1155 that is ours.
 
-use ethers_core::abi::AbiEncode;
+use ethers_core::abi::{AbiEncode, Token, encode};
 
 use super::bindings::{address, erc721, erc1155, uint};
 use crate::types::{Address, Amount, keccak256};
@@ -34,6 +34,31 @@ pub fn mint_batch_by_quantity(lines: &[(Address, u64)]) -> Vec<u8> {
 /// ERC-721, an amount: the first id that the next mint by quantity gives.
 pub fn next_token_id() -> Vec<u8> {
     erc721::MintBatchByQuantityNextTokenIdCall {}.encode()
+}
+
+/// ERC-721: one token, to a contract only when it takes such tokens.
+pub fn safe_transfer_721(from: Address, to: Address, token_id: Amount) -> Vec<u8> {
+    // The function has two forms; the binding of this one has a name of its own that depends on their order.
+    let arguments = encode(&[
+        Token::Address(address(&from)),
+        Token::Address(address(&to)),
+        Token::Uint(uint(token_id)),
+    ]);
+    let hash = keccak256(b"safeTransferFrom(address,address,uint256)");
+    let selector = hash.as_bytes().iter().take(4).copied();
+    selector.chain(arguments).collect()
+}
+
+/// ERC-1155: an amount of one id, to a contract only when it takes such tokens.
+pub fn safe_transfer_1155(from: Address, to: Address, token_id: Amount, amount: Amount) -> Vec<u8> {
+    erc1155::SafeTransferFromCall {
+        from: address(&from),
+        to: address(&to),
+        id: uint(token_id),
+        value: uint(amount),
+        data: Default::default(),
+    }
+    .encode()
 }
 
 /// ERC-721, an address; the call is reverted while the id has no owner.
@@ -173,6 +198,14 @@ mod tests {
             (
                 safe_mint_batch(&stack),
                 "safeMintBatch(address,uint256[],uint256[],bytes)",
+            ),
+            (
+                safe_transfer_721(A, A, Amount::ONE),
+                "safeTransferFrom(address,address,uint256)",
+            ),
+            (
+                safe_transfer_1155(A, A, Amount::ONE, Amount::ONE),
+                "safeTransferFrom(address,address,uint256,uint256,bytes)",
             ),
             (grant_minter_role(A), "grantMinterRole(address)"),
             (is_minter(A), "hasRole(bytes32,address)"),
