@@ -44,6 +44,9 @@ pub struct CollectionObject {
     /// The administrator of the contract, as it was when the collection came here.
     #[schema(value_type = String, example = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")]
     owner: Address,
+    /// What Certhis' mint API calls it: `collection_index` of `/mint_access`, with which `owner` gets a key pair.
+    #[schema(example = 1)]
+    collection_index: Option<i64>,
     /// The contract was there before us.
     adopted: bool,
     /// The policy that judges recipients; null is the baseline, which asks nobody who they are.
@@ -87,6 +90,7 @@ impl CollectionObject {
             metadata_api_url: collection.metadata_api_url,
             environment_id: collection.environment,
             owner: collection.owner,
+            collection_index: collection.number,
             adopted: collection.adopted,
             policy: collection.policy,
             total_supply: asset.supply,
