@@ -42,6 +42,21 @@ impl Rpc {
             .await
     }
 
+    /// As [`Self::call`], with no more gas than a transaction of this limit has. What a contract says when it lacks gas is
+    /// anything: a refusal proves nothing about the call with more of it.
+    pub async fn call_with_gas(&self, call: &Call, gas_limit: u64) -> Result<Result<Vec<u8>, Revert>, Failure> {
+        let mut question = of_call(call);
+        if let Some(fields) = question.as_object_mut() {
+            fields.insert("gas".to_owned(), wire::hex_number(gas_limit));
+        }
+        let questions = vec![Question::new("eth_call", json!([question, "latest"]))];
+        let answers = self
+            .read(|node, patience| self.tried(node, questions.clone(), patience, wire::bytes))
+            .await?;
+        let answer = answers.into_iter().next();
+        answer.ok_or_else(|| Failure::Unreachable("no answer to a call".to_owned()))
+    }
+
     /// The gas that the call needs when it is sent now, without a margin; or why it would be reverted.
     pub async fn estimate_gas(&self, call: &Call) -> Result<Result<u64, Revert>, Failure> {
         let questions = vec![Question::new("eth_estimateGas", json!([of_call(call), "latest"]))];

@@ -2,7 +2,7 @@
 //! split, so a larger one is refused at acceptance (specs/chain.md part A).
 
 use super::driver::without_margin;
-use super::plan::GAS_PER_LINE_FOREIGN;
+use super::gas::PER_LINE_FOREIGN;
 use super::store;
 use crate::asset::Asset;
 use crate::chain::contracts::{registry, returned, token};
@@ -56,12 +56,12 @@ pub(super) async fn measure(
         .collect();
     let usable = without_margin(rpc.gas_per_transaction_max());
     let Some((first, others)) = sample.split_first().filter(|(_, others)| !others.is_empty()) else {
-        return Ok(fitting(GAS_PER_LINE_FOREIGN, usable));
+        return Ok(fitting(PER_LINE_FOREIGN, usable));
     };
     let one = call(address, token::batch_mint(std::slice::from_ref(first)));
     let all = call(address, token::batch_mint(&sample));
     let (Ok(one), Ok(all)) = (rpc.estimate_gas(&one).await?, rpc.estimate_gas(&all).await?) else {
-        return Ok(fitting(GAS_PER_LINE_FOREIGN, usable));
+        return Ok(fitting(PER_LINE_FOREIGN, usable));
     };
     let others = u64::try_from(others.len()).unwrap_or(u64::MAX);
     let line = all.saturating_sub(one).div_ceil(others.max(1));
@@ -102,11 +102,11 @@ mod tests {
 
     #[test]
     fn what_fits_is_between_one_recipient_and_a_whole_request() {
-        let line = GAS_PER_LINE_FOREIGN * MARGIN_PERCENT / 100;
+        let line = PER_LINE_FOREIGN * MARGIN_PERCENT / 100;
 
-        assert_eq!(fitting(GAS_PER_LINE_FOREIGN, GAS_OF_TRANSACTION + 7 * line), 7);
-        assert_eq!(fitting(GAS_PER_LINE_FOREIGN, GAS_OF_TRANSACTION + 7 * line - 1), 6);
-        assert_eq!(fitting(GAS_PER_LINE_FOREIGN, 0), 1);
+        assert_eq!(fitting(PER_LINE_FOREIGN, GAS_OF_TRANSACTION + 7 * line), 7);
+        assert_eq!(fitting(PER_LINE_FOREIGN, GAS_OF_TRANSACTION + 7 * line - 1), 6);
+        assert_eq!(fitting(PER_LINE_FOREIGN, 0), 1);
         assert_eq!(fitting(1, u64::MAX), 100);
         assert_eq!(fitting(0, 1_000_000), 100);
     }

@@ -16,6 +16,7 @@ mod books;
 mod capacity;
 mod driver;
 mod finish;
+mod gas;
 mod health;
 mod model;
 mod moves;

@@ -4,18 +4,12 @@
 //! paused, or on which somebody is to be frozen, go before all others. Waiting mints of one asset share a transaction,
 //! whole operations only, up to the gas bound (specs/chain.md part A); those of a collection in turns of their callers.
 
-use std::collections::HashMap;
-
+use super::gas::GasBook;
 use super::turns::in_turns;
 use super::{Placement, moves};
 use crate::asset::{Asset, Lifecycle};
 use crate::operation::{Operation, OperationKind, Plan};
 use crate::types::AssetId;
-
-/// What one recipient of a mint is taken to cost before anything is known about its token, in gas: our token with a
-/// recipient that is new to it, and a foreign one that looks a claim up (specs/chain.md section 3).
-const GAS_PER_LINE_OWN: u64 = 40_000;
-pub(super) const GAS_PER_LINE_FOREIGN: u64 = 110_000;
 
 const NO_CONTRACT: &str = "waits for the asset's contract";
 
@@ -51,27 +45,6 @@ pub(super) struct Held {
     pub reason: String,
 }
 
-/// What a recipient of an asset's mints was seen to cost, in gas.
-#[derive(Clone, Debug, Default)]
-pub(super) struct GasBook(HashMap<AssetId, u64>);
-
-impl GasBook {
-    pub fn per_line(&self, placement: &Placement) -> u64 {
-        let unknown = if placement.adopted {
-            GAS_PER_LINE_FOREIGN
-        } else {
-            GAS_PER_LINE_OWN
-        };
-        self.0.get(&placement.asset).copied().unwrap_or(unknown).max(1)
-    }
-
-    /// Learns from an estimate of a transaction with so many lines.
-    pub fn learn(&mut self, asset: AssetId, gas: u64, lines: usize) {
-        let lines = u64::try_from(lines).unwrap_or(u64::MAX).max(1);
-        self.0.insert(asset, gas.div_ceil(lines));
-    }
-}
-
 /// `gas_usable` is what one transaction may spend.
 pub(super) fn choose(waiting: &[Waiting], gas: &GasBook, gas_usable: u64) -> Choice {
     let mut choice = Choice::default();
@@ -105,7 +78,7 @@ pub(super) fn choose(waiting: &[Waiting], gas: &GasBook, gas_usable: u64) -> Cho
                 reason,
             }),
             None => {
-                let together = fitting(&mints, gas.per_line(&asset.placement), gas_usable);
+                let together = fitting(&mints, |lines| gas.planned(&asset.placement, lines), gas_usable);
                 let is_full = together.len() < mints.len();
                 // Under load the next transaction is filled while the last one is on its way; alone a mint goes at once.
                 choice.leaves_more |= is_full;
@@ -163,13 +136,12 @@ fn why_no_move(asset: &Waiting, change: &Operation, first: Option<&Operation>) -
 }
 
 /// The longest run of whole operations from the front that is taken to fit one transaction; one at least.
-fn fitting(mints: &[&Operation], gas_per_line: u64, gas_usable: u64) -> Vec<Operation> {
-    let mut gas: u64 = 0;
+fn fitting(mints: &[&Operation], gas_of: impl Fn(u64) -> u64, gas_usable: u64) -> Vec<Operation> {
+    let mut lines: u64 = 0;
     let mut together = Vec::new();
     for mint in mints {
-        let lines = u64::try_from(mint.lines).unwrap_or(u64::MAX);
-        gas = gas.saturating_add(lines.saturating_mul(gas_per_line));
-        if gas > gas_usable && !together.is_empty() {
+        lines = lines.saturating_add(u64::try_from(mint.lines).unwrap_or(u64::MAX));
+        if gas_of(lines) > gas_usable && !together.is_empty() {
             break;
         }
         together.push((*mint).clone());
@@ -333,20 +305,5 @@ mod tests {
         assert_eq!(reason(paused).unwrap(), "the asset is paused");
         assert_eq!(reason(changing).unwrap(), "waits for unpause to be mined");
         assert_eq!(reason(waiting(&mint)), None);
-    }
-
-    #[test]
-    fn what_a_line_costs_is_learnt_from_estimates() {
-        let asset = waiting(&[]);
-        let foreign = Placement {
-            adopted: true,
-            ..asset.placement
-        };
-        let mut gas = GasBook::default();
-
-        assert_eq!(gas.per_line(&asset.placement), GAS_PER_LINE_OWN);
-        assert_eq!(gas.per_line(&foreign), GAS_PER_LINE_FOREIGN);
-        gas.learn(asset.asset.id, 101, 10);
-        assert_eq!(gas.per_line(&asset.placement), 11);
     }
 }

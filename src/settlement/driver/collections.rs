@@ -73,15 +73,13 @@ impl Session {
 
     /// Cuts the batch to what fits one transaction and leaves out requests that the contract refuses (rule 14).
     async fn judge(&mut self, mut batch: Batch) -> Result<Judged, Error> {
-        let bound = self.driver.settings.gas_per_transaction_max;
-        let bound = bound.min(self.head.map_or(bound, |head| head.gas_limit));
+        let bound = self.gas_bound();
         let mut refused = Vec::new();
         while !batch.requests.is_empty() {
             let data = batch.calldata();
             let call = self.call(batch.contract, data.clone());
-            match self.driver.rpc.estimate_gas(&call).await? {
+            match self.gas_of(batch.asset, (batch.requests.len(), 0), &call).await? {
                 Ok(gas) if gas <= without_margin(bound) => {
-                    self.gas.learn(batch.asset, gas, batch.requests.len());
                     let checked = Checked {
                         gas_limit: gas_limit(gas, 0, bound),
                         batch,
@@ -92,10 +90,7 @@ impl Session {
                         refused,
                     });
                 }
-                Ok(gas) => {
-                    self.gas.learn(batch.asset, gas, batch.requests.len());
-                    refused.extend(cut(&mut batch, gas, bound));
-                }
+                Ok(gas) => refused.extend(cut(&mut batch, gas, bound)),
                 // Alone it is in nobody's way.
                 Err(revert) if batch.requests.len() == 1 => {
                     let alone = batch.requests.pop().and_then(|request| request.sequence);

@@ -75,7 +75,10 @@ impl Session {
             return Ok(());
         };
         let ends = match intent.outcome() {
-            Some(Outcome::Done) => self.done(&part, &receipt).await?,
+            Some(Outcome::Done) => {
+                self.learn_from(&part, &receipt);
+                self.done(&part, &receipt).await?
+            }
             Some(Outcome::Reverted) => self.reverted(nonce, &part).await?,
             Some(Outcome::NotDone) | None => not_done(&intent, &part),
         };
@@ -86,6 +89,18 @@ impl Session {
             block_hash: mined.block_hash,
         };
         self.commit(nonce, ends, proof, receipt.gas_used).await
+    }
+
+    /// What it cost says what the next ones will.
+    fn learn_from(&mut self, part: &Part, receipt: &Receipt) {
+        let lines = match part.kind.as_str() {
+            "mint" => receipt.logs.iter().filter(|log| Some(log.address) == part.to).count(),
+            NFT => part.operations.len(),
+            _ => return,
+        };
+        if let Some(asset) = part.asset {
+            self.gas.learn(asset, receipt.gas_used, lines);
+        }
     }
 
     /// The intent's row becomes final in the commit that settles its operations.

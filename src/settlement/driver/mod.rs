@@ -26,8 +26,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::gas::GasBook;
 use super::model::{ChainRecord, Judging, Look, SenderKey};
-use super::plan::GasBook;
 use super::sender::{Event, Intent, Policy, Sender};
 use super::{join, store};
 use crate::chain::{Block, Failure, Receipt, Rpc, Signer};

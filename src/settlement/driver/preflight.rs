@@ -3,12 +3,12 @@
 use super::Session;
 use super::mints::{Batch, Mint};
 use crate::asset;
-use crate::chain::Revert;
+use crate::chain::{Call, Revert};
 use crate::chain::contracts::{registry, token};
 use crate::error::Error;
 use crate::operation::{self, Operation};
 use crate::settlement::{capacity, store};
-use crate::types::{Address, Amount};
+use crate::types::{Address, Amount, AssetId};
 
 /// A gas limit is the estimate with so much on top of it: state that changes between the estimate and the block.
 const MARGIN_PERCENT: u64 = 110;
@@ -86,6 +86,30 @@ impl Session {
         self.driver.settings.gas_per_transaction_max.min(block)
     }
 
+    /// What a transaction of an asset with so many lines, which starved so often, needs without a margin; or why it is
+    /// refused. Where the book knows what such a one costs it is only tried, with the limit that follows from that; what
+    /// the contract says without all the gas it wants proves nothing, so a refusal is always that of an estimate.
+    pub(super) async fn gas_of(
+        &mut self,
+        asset: AssetId,
+        (lines, starved): (usize, u32),
+        call: &Call,
+    ) -> Result<Result<u64, Revert>, Error> {
+        let bound = self.gas_bound();
+        let expected = self.gas.expected(asset, lines);
+        if let Some(gas) = expected.filter(|gas| *gas <= part_of(bound, margin(starved))) {
+            let limit = gas_limit(gas, starved, bound);
+            if self.driver.rpc.call_with_gas(call, limit).await?.is_ok() {
+                return Ok(Ok(gas));
+            }
+        }
+        let estimate = self.driver.rpc.estimate_gas(call).await?;
+        if let Ok(gas) = estimate {
+            self.gas.learn(asset, gas, lines);
+        }
+        Ok(estimate)
+    }
+
     /// Cuts the batch to what fits one transaction and leaves out operations that the token refuses.
     pub(super) async fn preflight(&mut self, mut batch: Batch) -> Result<Judged, Error> {
         let bound = self.gas_bound();
@@ -98,14 +122,10 @@ impl Session {
                 _ => part_of(bound, margin(starved)),
             };
             let data = token::batch_mint(&lines_of(&batch.mints));
-            match self
-                .driver
-                .rpc
-                .estimate_gas(&self.call(batch.token, data.clone()))
-                .await?
-            {
+            let call = self.call(batch.token, data.clone());
+            let size = (line_count(&batch.mints), starved);
+            match self.gas_of(batch.placement.asset, size, &call).await? {
                 Ok(gas) if gas <= usable => {
-                    self.gas.learn(batch.placement.asset, gas, line_count(&batch.mints));
                     let checked = Checked {
                         gas_limit: gas_limit(gas, starved, bound),
                         batch,
@@ -117,7 +137,6 @@ impl Session {
                     });
                 }
                 Ok(gas) => {
-                    self.gas.learn(batch.placement.asset, gas, line_count(&batch.mints));
                     self.correct(&batch, Some(gas), bound).await?;
                     cut(&mut batch, &mut refused, (Some(gas), usable, bound));
                 }
