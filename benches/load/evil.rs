@@ -9,6 +9,7 @@ use moneyer::app::Clock;
 use moneyer::chain::{Fees, Signer, Transaction};
 use moneyer::config::{Chain, Endpoint, KeySource};
 use moneyer::db::Db;
+use moneyer::error::Error;
 use moneyer::settlement::{self, Decision, Progress};
 use moneyer::types::{Address, Amount, Hash32};
 use rand::rngs::StdRng;
@@ -320,8 +321,12 @@ impl<'a> Chaos<'a> {
                     Progress::Waits => return Ok(false),
                     Progress::Done | Progress::Refused(_) => {}
                 }
-                settlement::decide(tx, nonce, Decision::Again, "not on the chain", now)?;
-                Ok(true)
+                match settlement::decide(tx, nonce, Decision::Again, "not on the chain", now) {
+                    Ok(()) => Ok(true),
+                    // Since it was listed the chain brought a receipt, or the last decision was carried out.
+                    Err(Error::Conflict(_)) => Ok(false),
+                    Err(error) => Err(error),
+                }
             })?;
             self.decisions += u32::from(decided);
         }
