@@ -1,5 +1,6 @@
 //! From settings to a running server: what every subcommand that serves has in common.
 
+use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,12 @@ use crate::chain::{self, Signer};
 use crate::config::{Config, Mode, Sources};
 use crate::error::Error;
 use crate::job::Job;
+use crate::operation::OperationKind;
 use crate::policy::PolicySet;
 use crate::server::{self, Shape};
 use crate::settlement::sender::Policy;
 use crate::settlement::{self, Driver};
-use crate::{certhis, compliance, identity, job, mint, operation, policy, telemetry};
+use crate::{certhis, compliance, identity, job, mint, operation, policy, servicing, telemetry};
 
 /// The background work.
 const JOBS: &[Job] = &[
@@ -162,10 +164,22 @@ pub(crate) async fn settle(
     Ok(Some(tokio::spawn(driver.run(cancel))))
 }
 
-/// How settlement asks issuance about mints that wait.
+/// How settlement asks about operations that wait.
 pub fn judging(app: &App) -> settlement::Judging {
     let app = app.clone();
-    Arc::new(move |tx, asset, mints| mint::again(tx, app.lanes().judge(), asset, mints))
+    Arc::new(move |tx, asset, kind, waiting| match kind {
+        OperationKind::Mint => mint::again(tx, app.lanes().judge(), asset, waiting),
+        OperationKind::ForcedTransfer => servicing::judge_transfers(tx, app.policy(), asset, waiting, app.now()),
+        // Nobody receives anything.
+        OperationKind::Create
+        | OperationKind::Adopt
+        | OperationKind::Burn
+        | OperationKind::Pause
+        | OperationKind::Unpause
+        | OperationKind::SetCap
+        | OperationKind::FreezeAddress
+        | OperationKind::Observed => Ok(HashMap::new()),
+    })
 }
 
 /// Waits until settlement has put its work down and let the key go; what it was doing is in the database either way.

@@ -14,12 +14,12 @@
 //! | 8 | a nonce that something else took needs a person | `reorgs::a_foreign_transaction_at_our_nonce…` |
 //! | 9 | gaps are sent again or filled | `fees::the_middle_of_five…`, `reorgs::a_nonce_that_others_used…` |
 //! | 10 | only the lowest is outbid, up to a ceiling | `fees::a_jump_of_the_base_fee…`, `fees::at_the_ceiling…` |
-//! | 11 | whichever is mined counts | `fees::the_original_may_win…`, `fees::a_jump_of_the_base_fee…` |
+//! | 11 | a no-op cancels, and whichever is mined counts | `replies::a_refused_mint_that_is_mined…`, `replies::a_no_op_that_is_mined…` |
 //! | 12 | blocks are known by their hash | `reorgs::a_reorganisation_of_depth_three…` |
 //! | 13 | books change at final, and it is watched on | `steps::…after_the_receipt…`, `reorgs::what_was_final_and_vanishes…` |
-//! | 14 | tried and judged again before it is sent | `lines::one_recipient_unverified…`, `lines::who_loses_a_claim…` |
+//! | 14 | tried and judged again before it is sent | `lines::one_recipient_unverified…`, `lines::who_loses_a_claim…`, `moves::a_receiver_who_is_sanctioned…` |
 //! | 15 | whoever is at fault fails, the others go again | `lines::one_recipient_unverified…`, `lines::mints_that_run_out_of_gas…` |
-//! | 16 | the receipt shows every line once | `mints::a_batch_of_a_hundred…` |
+//! | 16 | the receipt shows every line once | `mints::a_batch_of_a_hundred…`, `mints::a_receipt_that_does_not_show…` |
 //! | 17 | no endpoint that lies behind is believed | `replies::an_endpoint_that_lies_behind…` |
 //! | 18 | no nonce without funds | `fees::a_signer_without_funds…` |
 //! | 19 | killed at every step | `steps`, `crashes::a_process_that_dies_at_any_moment…`, `crash.rs` |

@@ -13,6 +13,7 @@
 //!
 //! Source: dalp.md 1.5, A9 and section 5.
 
+mod books;
 mod model;
 mod names;
 mod rules;
@@ -20,6 +21,7 @@ mod search;
 mod store;
 mod view;
 
+pub use books::Books;
 #[cfg(test)]
 pub(crate) use model::sample;
 pub use model::{

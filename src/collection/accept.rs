@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::books::Books;
 use super::events;
 use super::rules;
 use super::store;
@@ -10,7 +9,7 @@ use super::{
     Caller, Collection, Conflict, ContractType, Metadata, MintKind, MintRequest, NewMintRequest, RequestStatus,
     Requested,
 };
-use crate::asset::{self, Asset};
+use crate::asset::{self, Asset, Books};
 use crate::audit;
 use crate::compliance::{self, RULE_REGISTERED, RuleSet, Run, Subject};
 use crate::db::Tx;

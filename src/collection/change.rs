@@ -3,13 +3,12 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::accept::{self, Refusing, Shows, Wish};
-use super::books::Books;
 use super::{
     Caller, Collection, Metadata, MintKind, MintRequest, Profile, RequestStatus, Requested, TokenRow, events, find,
     may, rules, store,
 };
 use crate::access::Permission;
-use crate::asset;
+use crate::asset::{self, Books};
 use crate::audit;
 use crate::db::Tx;
 use crate::error::{Error, Issue};

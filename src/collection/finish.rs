@@ -1,10 +1,9 @@
 use std::collections::{HashMap, HashSet};
 
-use super::books::Books;
 use super::register::Register;
 use super::store;
 use super::{Collection, MintRequest, Minted, Moved, RequestStatus};
-use crate::asset::Asset;
+use crate::asset::{Asset, Books};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger;

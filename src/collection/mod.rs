@@ -22,7 +22,6 @@
 
 mod accept;
 mod activity;
-mod books;
 mod change;
 mod check;
 mod events;
@@ -38,7 +37,6 @@ mod store;
 
 use accept::{Refusing, Wish};
 pub use activity::{Activity, ActivityKind, Minted, Moved, Place};
-pub use books::Books;
 pub use change::{cancel, link, refresh_collection, refresh_stacks, refresh_tokens, retry};
 pub use check::verify;
 pub use finish::{fail, requests_of, succeed, unrecorded};

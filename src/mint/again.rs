@@ -1,8 +1,7 @@
 //! Mints that were accepted, judged again when they are about to be sent: claims are revoked and expire meanwhile, lists
 //! are imported, rules change (specs/chain.md section 5, rule 14).
 //!
-//! Who may no longer hold fails the operation that names him. What is wrong with the rules themselves is nobody's fault:
-//! the operation waits, as it does for a recipient who is frozen or whose registration was revoked (part A).
+//! Who may no longer hold fails the operation that names him; see [`Ruling`].
 
 use std::collections::HashMap;
 
@@ -10,7 +9,7 @@ use super::{Judge, facts};
 use crate::asset;
 use crate::compliance::{Facts, Run};
 use crate::db::Tx;
-use crate::error::{Error, Finding, Line, Refusal};
+use crate::error::{Error, Line};
 use crate::settlement::{Ruling, Sendable};
 use crate::types::{Address, AssetId};
 
@@ -39,7 +38,7 @@ pub fn again(
                 (Line { index, recipient }, *amount)
             })
             .collect();
-        Some((mint.number, ruling(&run.judge(&numbered))?))
+        Some((mint.number, Ruling::of(&run.judge(&numbered))?))
     });
     Ok(rulings.collect())
 }
@@ -65,83 +64,5 @@ fn set_aside(facts: &mut Facts, mints: &[Sendable]) {
         {
             *holders = holders.saturating_sub(1);
         }
-    }
-}
-
-/// None when it may go. One line that fails is enough; else one that waits.
-fn ruling(findings: &[Finding]) -> Option<Ruling> {
-    let fails = findings.iter().find(|finding| !waits(finding));
-    match fails {
-        Some(finding) => Some(Ruling::Fails(told(finding))),
-        None => findings.first().map(|finding| Ruling::Waits(told(finding))),
-    }
-}
-
-/// What passes by itself or by an operator's hand.
-fn waits(finding: &Finding) -> bool {
-    let is_about_the_rules = matches!(
-        finding.refusal,
-        Refusal::SanctionsListMissing
-            | Refusal::SanctionsListStale { .. }
-            | Refusal::PolicyMissing { .. }
-            | Refusal::PolicyError { .. }
-            | Refusal::ModuleError { .. }
-    );
-    let is_held = matches!(finding.refusal, Refusal::IdentityUnknown | Refusal::RecipientFrozen);
-    finding.line.is_none() || is_about_the_rules || is_held
-}
-
-fn told(finding: &Finding) -> String {
-    let (rule, refusal) = (&finding.rule, &finding.refusal);
-    let what = format!("{} ({}, rule {rule})", refusal.message(), refusal.slug());
-    match finding.line {
-        Some(Line { index, recipient }) => format!("line {index} ({recipient}): {what}"),
-        None => what,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn finding(index: Option<usize>, refusal: Refusal) -> Finding {
-        Finding {
-            line: index.map(|index| Line {
-                index,
-                recipient: Address::ZERO,
-            }),
-            rule: "a-rule".to_owned(),
-            refusal,
-        }
-    }
-
-    #[test]
-    fn one_line_that_fails_fails_the_mint_whatever_else_waits() {
-        let waiting = finding(Some(0), Refusal::RecipientFrozen);
-        let failing = finding(Some(1), Refusal::RecipientBlocked);
-
-        let Some(Ruling::Fails(reason)) = ruling(&[waiting, failing]) else {
-            panic!("it does not fail");
-        };
-
-        assert!(reason.starts_with("line 1 (0x0000"), "{reason}");
-        assert!(reason.contains("recipient_blocked, rule a-rule"), "{reason}");
-    }
-
-    #[test]
-    fn what_is_wrong_with_the_rules_or_passes_by_itself_waits() {
-        let error = Refusal::PolicyError { reason: String::new() };
-
-        for found in [
-            finding(None, error.clone()),
-            finding(Some(0), error),
-            finding(Some(0), Refusal::SanctionsListMissing),
-            finding(Some(0), Refusal::IdentityUnknown),
-            finding(Some(0), Refusal::RecipientFrozen),
-        ] {
-            let slug = found.refusal.slug();
-            assert!(matches!(ruling(&[found]), Some(Ruling::Waits(_))), "{slug}");
-        }
-        assert!(ruling(&[]).is_none());
     }
 }

@@ -1,11 +1,10 @@
 use super::moves::{self, Move, Taking};
 use crate::access::{self, Permission, Scope};
-use crate::asset::{self, Asset, Feature};
+use crate::asset::{self, Asset, Books, Feature};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, Finding, Refusal};
 use crate::operation::{Operation, Plan};
-use crate::settlement::Books;
 use crate::types::{Address, Amount, AssetId};
 
 /// Whose units are destroyed, in base units.
@@ -23,7 +22,7 @@ pub fn burn(tx: &mut Tx<'_>, ctx: &Ctx, asset: AssetId, lines: &[BurnLine]) -> R
     let asset = asset::lock(tx, asset)?;
     may_burn(tx, ctx, &asset)?;
     let moves: Vec<Move> = lines.iter().map(|line| (line.holder, None, line.amount)).collect();
-    let books = Books::open(tx, asset.id, moves::wallets(&moves))?;
+    let books = Books::open(tx, &asset, moves::wallets(&moves))?;
     let mut findings = moves::findings(&books.sheet, &moves);
     if asset.is_paused() {
         findings.push(Finding {

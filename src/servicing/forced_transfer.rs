@@ -1,6 +1,8 @@
+use std::collections::HashMap;
+
 use super::moves::{self, Move, Taking};
 use crate::access::{self, Permission, Scope};
-use crate::asset::{self, Asset, Feature};
+use crate::asset::{self, Asset, Books, Feature};
 use crate::compliance::{self, RuleSet, Run, Subject};
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -8,8 +10,8 @@ use crate::error::{Error, Finding, Line};
 use crate::identity;
 use crate::operation::{Operation, Plan};
 use crate::policy::PolicySet;
-use crate::settlement::Books;
-use crate::types::{Address, Amount, AssetId, Hash32};
+use crate::settlement::{Ruling, Sendable};
+use crate::types::{Address, Amount, AssetId, Hash32, Timestamp};
 
 /// Whose units go to whom, in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +40,10 @@ pub fn forced_transfer(
         .iter()
         .map(|line| (line.from, Some(line.to), line.amount))
         .collect();
-    let books = Books::open(tx, asset.id, moves::wallets(&moves))?;
+    let books = Books::open(tx, &asset, moves::wallets(&moves))?;
     let mut findings = moves::findings(&books.sheet, &moves);
-    let (of_receivers, policy_hash) = judge_receivers(tx, ctx, policies, (&asset, &books), lines)?;
+    let received: Vec<(Address, Amount)> = lines.iter().map(|line| (line.to, line.amount)).collect();
+    let (of_receivers, policy_hash) = judge_receivers(tx, policies, (&asset, &books), &received, ctx.now)?;
     findings.extend(of_receivers);
     if !findings.is_empty() {
         return Err(Error::Refused(findings));
@@ -59,12 +62,33 @@ pub fn may_force_transfer(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset) -> Result<(
     access::require(tx, ctx, Permission::ForcedTransfer, Scope::Asset(asset.id))
 }
 
+/// Judges the receivers of forced transfers of one asset again, before they are sent; one without a ruling may go.
+pub fn judge_transfers(
+    tx: &mut Tx<'_>,
+    policies: &PolicySet,
+    asset: AssetId,
+    transfers: &[Sendable],
+    now: Timestamp,
+) -> Result<HashMap<i64, Ruling>, Error> {
+    let asset = asset::find(tx, asset)?;
+    let receivers = transfers
+        .iter()
+        .flat_map(|transfer| transfer.lines.iter().map(|line| line.0));
+    let books = Books::open(tx, &asset, receivers.collect())?;
+    let mut rulings = HashMap::new();
+    for transfer in transfers {
+        let (findings, _) = judge_receivers(tx, policies, (&asset, &books), &transfer.lines, now)?;
+        rulings.extend(Ruling::of(&findings).map(|ruling| (transfer.number, ruling)));
+    }
+    Ok(rulings)
+}
+
 fn judge_receivers(
     tx: &mut Tx<'_>,
-    ctx: &Ctx,
     policies: &PolicySet,
     (asset, books): (&Asset, &Books),
-    lines: &[ForcedLine],
+    received: &[(Address, Amount)],
+    now: Timestamp,
 ) -> Result<(Vec<Finding>, Hash32), Error> {
     let rules = match compliance::policy_refusal(tx, policies)? {
         Some(refusal) => RuleSet::refusing(refusal),
@@ -76,23 +100,22 @@ fn judge_receivers(
             compliance::Operation::Transfer,
         ),
     };
-    let mut wallets: Vec<Address> = lines.iter().map(|line| line.to).collect();
+    let mut wallets: Vec<Address> = received.iter().map(|line| line.0).collect();
     wallets.sort_unstable();
     wallets.dedup();
-    let recipients = identity::recipients(tx, &wallets, ctx.now)?;
+    let recipients = identity::recipients(tx, &wallets, now)?;
     let subject = Subject {
         asset: asset.id,
         wallets: &wallets,
         sheet: &books.sheet,
-        now: ctx.now,
+        now,
     };
     let facts = compliance::facts(tx, rules.needs(), &subject, recipients)?;
-    let numbered: Vec<(Line, Amount)> = lines
-        .iter()
-        .enumerate()
-        .map(|(index, line)| {
-            let recipient = line.to;
-            (Line { index, recipient }, line.amount)
+    let numbered: Vec<(Line, Amount)> = (0..)
+        .zip(received)
+        .map(|(index, (recipient, amount))| {
+            let recipient = *recipient;
+            (Line { index, recipient }, *amount)
         })
         .collect();
     let findings = Run::new(&rules, &facts).judge(&numbered);

@@ -25,7 +25,7 @@ pub use asset_claim::{asset_of_identity, issue_claim, revoke_claim};
 pub use burn::{BurnLine, burn, may_burn};
 pub use collection::{CONTRACT_TEXT_BYTES_MAX, CollectionTerms, adopt_collection, deploy_collection};
 pub use create::{create, create_with, may_create};
-pub use forced_transfer::{ForcedLine, forced_transfer, may_force_transfer};
+pub use forced_transfer::{ForcedLine, forced_transfer, judge_transfers, may_force_transfer};
 pub use freeze_address::{freeze_address, may_freeze_address};
 pub use pause::{may_pause, pause};
 pub use set_cap::{may_set_cap, set_cap};

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::event;
-use crate::asset::Asset;
+use crate::asset::{Asset, Books};
 use crate::audit::{self, Event};
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::{Error, Finding, Line, Refusal};
 use crate::ledger::{self, Sheet};
 use crate::operation::{self, NewOperation, Operation, Plan};
-use crate::settlement::{self, Books};
+use crate::settlement;
 use crate::types::{Address, Amount, Hash32};
 
 /// From whom, and to whom where it is not burned; base units.

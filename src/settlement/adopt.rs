@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::books::Books;
+use super::capacity::{self, Measured};
 use super::model::{ChainRecord, Placement};
-use super::{capacity, store};
-use crate::asset::{Asset, Lifecycle};
+use super::store;
+use crate::asset::{self, Asset, Books, Lifecycle};
 use crate::audit::{self, Event, Stream};
 use crate::chain::contracts::{events, returned, token};
 use crate::chain::token::{NoToken, TokenFacts, first_block, inspect};
@@ -26,6 +26,8 @@ use crate::types::{Address, Amount};
 
 /// Blocks whose logs are held in memory at once.
 const BLOCKS_MAX: u64 = 10_000;
+/// Wallets that hold something or were frozen: each is asked about, and all are written in one commit.
+const HOLDERS_MAX: usize = 10_000;
 /// Questions of one request to the node.
 const CALLS_MAX: usize = 200;
 /// Questions about each wallet.
@@ -87,8 +89,14 @@ pub async fn look(db: &Db, rpc: &Rpc, candidate: Candidate) -> Result<Result<Fou
     }
     let history = read_history(rpc, &chain, candidate).await?;
     let (holdings, lifecycle, supply) = holdings(rpc, &address, &history, chain.observed_block).await?;
-    let wallets: Vec<Address> = holdings.iter().map(|holding| holding.wallet).collect();
-    let recipients_max = capacity::measure(db, rpc, (&address, &facts), &chain.sender, &wallets).await?;
+    let holding = holdings.iter().filter(|holding| !holding.amount.is_zero());
+    let measured = Measured {
+        address: &address,
+        facts: &facts,
+        signer: &chain.sender,
+        holders: &holding.map(|holding| holding.wallet).collect::<Vec<_>>(),
+    };
+    let recipients_max = capacity::measure(db, rpc, measured).await?;
     Ok(Ok(Found {
         address,
         facts,
@@ -143,9 +151,9 @@ async fn read_history(rpc: &Rpc, chain: &ChainRecord, candidate: Candidate) -> R
             history.follow(transfer.from, transfer.to, transfer.amount)?;
         }
         history.named.extend(events::decode_freezes(&logs));
+        history.stay_within(HOLDERS_MAX)?;
         from = to.saturating_add(1);
     }
-    history.balances.retain(|_, amount| !amount.is_zero());
     Ok(history)
 }
 
@@ -159,6 +167,18 @@ impl History {
         if !to.is_zero() {
             let balance = self.balances.entry(to).or_default();
             *balance = balance.checked_add(amount).ok_or_else(unexplained)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets who gave everything away. `Invalid` when more wallets are left than are taken over.
+    fn stay_within(&mut self, holders_max: usize) -> Result<(), Error> {
+        self.balances.retain(|_, amount| !amount.is_zero());
+        let count = self.wallets().len();
+        if count > holders_max {
+            return Err(unfit(format!(
+                "it has more than {holders_max} holders and frozen wallets, which is the most that can be taken over"
+            )));
         }
         Ok(())
     }
@@ -277,7 +297,8 @@ pub fn take_over(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset, found: &Found) -> Re
     };
     store::insert_placement(tx, &placement)?;
     let wallets = found.holdings.iter().map(|holding| holding.wallet).collect();
-    let mut books = Books::open(tx, asset.id, wallets)?;
+    let locked = asset::lock(tx, asset.id)?;
+    let mut books = Books::open(tx, &locked, wallets)?;
     let openings: Vec<Opening> = found
         .holdings
         .iter()
@@ -331,5 +352,53 @@ fn event(ctx: &Ctx, asset: &Asset, operation: &Operation, found: &Found) -> Even
             "paused": asset.is_paused(),
             "recipientsMax": found.recipients_max,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wallet(number: usize) -> Address {
+        let mut bytes = [1; 20];
+        bytes[12..].copy_from_slice(&number.to_be_bytes());
+        Address::from_bytes(bytes)
+    }
+
+    fn history(holders: usize) -> History {
+        let mut history = History {
+            first_block: 0,
+            balances: BTreeMap::new(),
+            named: BTreeSet::new(),
+        };
+        for number in 0..holders {
+            history.follow(Address::ZERO, wallet(number), Amount::ONE).unwrap();
+        }
+        history
+    }
+
+    #[test]
+    fn a_token_is_taken_over_with_ten_thousand_holders_and_not_with_one_more() {
+        for (holders, is_taken) in [(HOLDERS_MAX - 1, true), (HOLDERS_MAX, true), (HOLDERS_MAX + 1, false)] {
+            let verdict = history(holders).stay_within(HOLDERS_MAX);
+
+            assert_eq!(verdict.is_ok(), is_taken, "{holders}");
+        }
+        let Err(Error::Invalid(issues)) = history(HOLDERS_MAX + 1).stay_within(HOLDERS_MAX) else {
+            panic!("it is taken");
+        };
+        assert!(issues[0].message.contains("more than 10000 holders"), "{issues:?}");
+    }
+
+    #[test]
+    fn who_gave_everything_away_is_no_holder_and_who_is_frozen_counts() {
+        let mut history = history(3);
+        history.follow(wallet(0), wallet(1), Amount::ONE).unwrap();
+
+        assert!(history.stay_within(2).is_ok());
+        history.named.insert(wallet(1));
+        assert!(history.stay_within(2).is_ok(), "a holder who is frozen is one wallet");
+        history.named.insert(wallet(9));
+        assert!(history.stay_within(2).is_err());
     }
 }

@@ -1,5 +1,7 @@
-//! How many recipients of one operation are sure to fit one transaction of a token that is not ours: an operation is never
+//! How many lines of one operation are sure to fit one transaction of a token that is not ours: an operation is never
 //! split, so a larger one is refused at acceptance (specs/chain.md part A).
+
+use std::collections::HashSet;
 
 use super::driver::without_margin;
 use super::gas::PER_LINE_FOREIGN;
@@ -24,48 +26,82 @@ const GAS_OF_TRANSACTION: u64 = 200_000;
 /// Recipients differ: claims are found at the first issuer or at the last.
 const MARGIN_PERCENT: u64 = 115;
 
-/// Measures by estimates for wallets that the token's registry verifies; without two of them the usual cost is taken.
-/// Should that be too little, the first operation that does not fit corrects it.
-pub(super) async fn measure(
-    db: &Db,
-    rpc: &Rpc,
-    (address, facts): (&Address, &TokenFacts),
-    signer: &Address,
-    holders: &[Address],
-) -> Result<i32, Error> {
-    let mut wallets: Vec<Address> = holders.iter().take(SAMPLE).copied().collect();
-    wallets.extend(db.read(|tx| store::some_wallets(tx, WALLETS_MAX)).await?);
-    let mut seen = std::collections::HashSet::new();
-    wallets.retain(|wallet| seen.insert(*wallet));
-    let call = |to: &Address, data: Vec<u8>| Call {
-        from: *signer,
-        to: *to,
-        data,
-    };
-    let questions: Vec<Call> = wallets
+/// A token that is being measured.
+#[derive(Clone, Copy)]
+pub(super) struct Measured<'m> {
+    pub address: &'m Address,
+    pub facts: &'m TokenFacts,
+    pub signer: &'m Address,
+    /// Wallets that hold something.
+    pub holders: &'m [Address],
+}
+
+/// Measures by estimates what a line of a mint costs, for wallets that the token's registry verifies, and what a line of a
+/// forced transfer costs, between its holders; the dearer one counts. Without two wallets the usual cost is taken. Should
+/// that be too little, the first operation that does not fit corrects it.
+pub(super) async fn measure(db: &Db, rpc: &Rpc, measured: Measured<'_>) -> Result<i32, Error> {
+    let sample = measured.verified(db, rpc).await?;
+    let mints: Vec<(Address, Amount)> = sample.iter().map(|wallet| (*wallet, Amount::ONE)).collect();
+    let mint = measured.per_line(rpc, &mints, token::batch_mint).await?;
+    // Each holder gives once, to somebody who is another.
+    let others = sample.iter().cycle().skip(1);
+    let pairs = measured
+        .holders
         .iter()
-        .map(|wallet| call(&facts.identity_registry, registry::is_verified(*wallet)))
+        .filter(|holder| sample.contains(holder))
+        .zip(others);
+    let transfers: Vec<(Address, Address, Amount)> = pairs
+        .filter(|(from, to)| from != to)
+        .map(|(from, to)| (*from, *to, Amount::ONE))
         .collect();
-    let answers = rpc.call_many(&questions, At::Latest).await?;
-    let verified = wallets.iter().zip(answers);
-    let is_verified = |data: Vec<u8>| returned::flag(&data) == Some(true);
-    let sample: Vec<(Address, Amount)> = verified
-        .filter(|(_, answer)| answer.clone().is_ok_and(is_verified))
-        .map(|(wallet, _)| (*wallet, Amount::ONE))
-        .take(SAMPLE)
-        .collect();
-    let usable = without_margin(rpc.gas_per_transaction_max());
-    let Some((first, others)) = sample.split_first().filter(|(_, others)| !others.is_empty()) else {
-        return Ok(fitting(PER_LINE_FOREIGN, usable));
-    };
-    let one = call(address, token::batch_mint(std::slice::from_ref(first)));
-    let all = call(address, token::batch_mint(&sample));
-    let (Ok(one), Ok(all)) = (rpc.estimate_gas(&one).await?, rpc.estimate_gas(&all).await?) else {
-        return Ok(fitting(PER_LINE_FOREIGN, usable));
-    };
-    let others = u64::try_from(others.len()).unwrap_or(u64::MAX);
-    let line = all.saturating_sub(one).div_ceil(others.max(1));
-    Ok(fitting(line.saturating_add(GAS_OF_FIRST_BALANCE), usable))
+    let transfer = measured.per_line(rpc, &transfers, token::batch_forced_transfer).await?;
+    let line = mint.map_or(PER_LINE_FOREIGN, |line| line.saturating_add(GAS_OF_FIRST_BALANCE));
+    let line = line.max(transfer.unwrap_or(0));
+    Ok(fitting(line, without_margin(rpc.gas_per_transaction_max())))
+}
+
+impl Measured<'_> {
+    fn call(&self, to: &Address, data: Vec<u8>) -> Call {
+        Call {
+            from: *self.signer,
+            to: *to,
+            data,
+        }
+    }
+
+    /// Some wallets that the token's registry verifies, holders first.
+    async fn verified(&self, db: &Db, rpc: &Rpc) -> Result<Vec<Address>, Error> {
+        let mut wallets: Vec<Address> = self.holders.iter().take(SAMPLE).copied().collect();
+        wallets.extend(db.read(|tx| store::some_wallets(tx, WALLETS_MAX)).await?);
+        let mut seen = HashSet::new();
+        wallets.retain(|wallet| seen.insert(*wallet));
+        let ask = |wallet: &Address| self.call(&self.facts.identity_registry, registry::is_verified(*wallet));
+        let questions: Vec<Call> = wallets.iter().map(ask).collect();
+        let answers = rpc.call_many(&questions, At::Latest).await?;
+        let is_verified = |data: Vec<u8>| returned::flag(&data) == Some(true);
+        let verified = wallets.iter().zip(answers);
+        let verified = verified.filter(|(_, answer)| answer.clone().is_ok_and(is_verified));
+        Ok(verified.map(|(wallet, _)| *wallet).take(SAMPLE).collect())
+    }
+
+    /// What each line after the first adds; none without two lines, or when the token refuses them.
+    async fn per_line<L>(
+        &self,
+        rpc: &Rpc,
+        lines: &[L],
+        calldata: impl Fn(&[L]) -> Vec<u8>,
+    ) -> Result<Option<u64>, Error> {
+        let Some((first, others)) = lines.split_first().filter(|(_, others)| !others.is_empty()) else {
+            return Ok(None);
+        };
+        let one = self.call(self.address, calldata(std::slice::from_ref(first)));
+        let all = self.call(self.address, calldata(lines));
+        let (Ok(one), Ok(all)) = (rpc.estimate_gas(&one).await?, rpc.estimate_gas(&all).await?) else {
+            return Ok(None);
+        };
+        let others = u64::try_from(others.len()).unwrap_or(u64::MAX);
+        Ok(Some(all.saturating_sub(one).div_ceil(others.max(1))))
+    }
 }
 
 /// Between 1 and what a request may have at most.

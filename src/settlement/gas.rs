@@ -45,7 +45,11 @@ pub(super) struct GasBook(HashMap<AssetId, Seen>);
 impl GasBook {
     /// What a transaction with so many lines is taken to cost, known or not.
     pub fn planned(&self, placement: &Placement, lines: u64) -> u64 {
-        let unknown = if placement.adopted { PER_LINE_FOREIGN } else { PER_LINE_OWN };
+        let unknown = if placement.adopted {
+            PER_LINE_FOREIGN
+        } else {
+            PER_LINE_OWN
+        };
         match self.0.get(&placement.asset) {
             Some(seen) => seen.scaled_to(lines),
             None => lines.saturating_mul(unknown),
@@ -157,7 +161,11 @@ mod tests {
         assert_eq!(book.expected(asset, 2), Some(60_000), "twice the lines are believed");
         book.learn(asset, 2_500_000, 100);
         book.learn(asset, 600_000, 24);
-        assert_eq!(book.expected(asset, 100), Some(2_500_000), "a quarter of the lines says nothing");
+        assert_eq!(
+            book.expected(asset, 100),
+            Some(2_500_000),
+            "a quarter of the lines says nothing"
+        );
         book.learn(asset, 700_000, 25);
         assert_eq!(book.expected(asset, 100), Some(2_800_000));
     }

@@ -12,7 +12,6 @@
 //! it. Source: specs/chain.md part A and the twenty rules of its section 5.
 
 mod adopt;
-mod books;
 mod capacity;
 mod driver;
 mod finish;
@@ -25,6 +24,7 @@ mod observe;
 mod plan;
 mod reconcile;
 mod resolve;
+mod ruling;
 pub mod sender;
 mod store;
 mod turns;
@@ -32,14 +32,14 @@ mod turns;
 use std::time::Duration;
 
 pub use adopt::{Candidate, Found, look, take_over};
-pub use books::Books;
 pub use driver::{Driver, Settings};
 pub use health::{Health, health};
-pub use model::{ChainRecord, Contracts, Judging, Look, Placement, Ruling, Sendable, SettledIn};
+pub use model::{ChainRecord, Contracts, Look, Placement, SettledIn};
 pub use moves::accept_moves;
 pub use nft::{FoundCollection, look as look_at_collection, take_over as take_over_collection};
 pub use reconcile::{Reconciled, reconcile};
 pub use resolve::{Case, Decision, Progress, cases, decide, progress};
+pub use ruling::{Judging, Ruling, Sendable};
 
 use crate::asset::{Asset, Settlement};
 use crate::chain::contracts::factory::Implementation;

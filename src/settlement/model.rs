@@ -1,9 +1,4 @@
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use crate::db::Tx;
-use crate::error::Error;
-use crate::types::{Address, Amount, AssetId, CountryCode, Hash32, Timestamp};
+use crate::types::{Address, AssetId, CountryCode, Hash32, Timestamp};
 
 /// The chain of this deployment, as the database knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,23 +126,3 @@ pub struct SettledIn {
     pub hash: Hash32,
     pub block: Option<u64>,
 }
-
-/// A mint that is about to be sent: its number on its asset, and its lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sendable {
-    pub number: i64,
-    pub lines: Vec<(Address, Amount)>,
-}
-
-/// Why a mint that was accepted must not be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ruling {
-    /// It passes by itself, or by an operator's hand.
-    Waits(String),
-    /// A recipient may no longer hold.
-    Fails(String),
-}
-
-/// Judges mints of one asset again by the rules of now; a mint without a ruling may go. Handed in, because issuance
-/// stands on settlement and not the other way round.
-pub type Judging = Arc<dyn Fn(&mut Tx<'_>, AssetId, &[Sendable]) -> Result<HashMap<i64, Ruling>, Error> + Send + Sync>;

@@ -1,8 +1,7 @@
 //! Burns and forced transfers, from acceptance to their end.
 
-use super::books::Books;
 use super::store;
-use crate::asset::Settlement;
+use crate::asset::{self, Books, Settlement};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger::{self, Movement, Phase};
@@ -45,7 +44,8 @@ pub(super) fn takes(kind: OperationKind) -> bool {
 /// Posts or voids what an operation reserved.
 pub(super) fn end(tx: &mut Tx<'_>, asset: AssetId, number: i64, ending: Phase, now: Timestamp) -> Result<(), Error> {
     let lines = ledger::moves_of(tx, asset, number)?;
-    let mut books = Books::open(tx, asset, concerned(&lines))?;
+    let asset = asset::lock(tx, asset)?;
+    let mut books = Books::open(tx, &asset, concerned(&lines))?;
     let moves = books.moves(&lines);
     match ending {
         Phase::Posted => ledger::post_moves(tx, &mut books.sheet, number, &moves)?,
@@ -58,18 +58,6 @@ pub(super) fn end(tx: &mut Tx<'_>, asset: AssetId, number: i64, ending: Phase, n
 fn concerned(lines: &[(Address, Option<Address>, Amount)]) -> Vec<Address> {
     let to = lines.iter().filter_map(|(_, to, _)| *to);
     lines.iter().map(|(from, ..)| *from).chain(to).collect()
-}
-
-impl Books {
-    /// The lines with everybody's identity as it is now.
-    pub fn moves(&self, lines: &[(Address, Option<Address>, Amount)]) -> Vec<Movement> {
-        let movement = |(from, to, amount): &(Address, Option<Address>, Amount)| Movement {
-            from: self.party(*from),
-            to: to.and_then(|to| self.party(to)),
-            amount: *amount,
-        };
-        lines.iter().map(movement).collect()
-    }
 }
 
 /// Why the receivers of moves are not ready on the chain, the first reason; they are pending on their accounts.

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
-use super::books::Books;
 use super::model::Token;
 use super::store;
+use crate::asset::{self, Books};
 use crate::audit::{self, Event, Stream};
 use crate::chain::contracts::events::Transfer;
 use crate::db::Tx;
@@ -119,7 +119,8 @@ fn post_of_asset(
     now: Timestamp,
 ) -> Result<Vec<String>, Error> {
     let wallets = transfers.iter().flat_map(|one| [one.from, one.to]).collect();
-    let mut books = Books::open(tx, asset, wallets)?;
+    let locked = asset::lock(tx, asset)?;
+    let mut books = Books::open(tx, &locked, wallets)?;
     let request_id = RequestId::generate();
     let (mut operations, mut events, mut drift) = (Vec::new(), Vec::new(), Vec::new());
     for transfer in transfers {

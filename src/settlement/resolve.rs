@@ -10,6 +10,7 @@
 use serde_json::{Value, json};
 
 use super::model::SenderKey;
+use super::sender::Attention;
 use super::store;
 use crate::audit::{self, Event, Stream};
 use crate::db::Tx;
@@ -88,7 +89,7 @@ pub fn cases(tx: &mut Tx<'_>) -> Result<Vec<Case>, Error> {
     }
 }
 
-/// Writes a decision down. `Conflict` when the nonce needs no person; `Invalid` without a reason.
+/// Writes a decision down. `Conflict` when the nonce needs no person, or none can help; `Invalid` without a reason.
 pub fn decide(tx: &mut Tx<'_>, nonce: u64, decision: Decision, reason: &str, now: Timestamp) -> Result<(), Error> {
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > REASON_LENGTH_MAX {
@@ -97,7 +98,13 @@ pub fn decide(tx: &mut Tx<'_>, nonce: u64, decision: Decision, reason: &str, now
     }
     let conflict = || Error::Conflict(format!("nonce {nonce} needs no person"));
     let key = key(tx)?.ok_or_else(conflict)?;
-    store::attention_of(tx, &key, nonce)?.ok_or_else(conflict)?;
+    let attention = store::attention_of(tx, &key, nonce)?.ok_or_else(conflict)?;
+    let is_of_setup = store::part(tx, &key, nonce)?.kind == "setup";
+    if is_of_setup && attention != Attention::LateReorg.code() {
+        return Err(Error::Conflict(format!(
+            "the addresses of the contracts follow from nonce {nonce}: begin with another key or another database"
+        )));
+    }
     let resolution = Resolution {
         nonce,
         decision,

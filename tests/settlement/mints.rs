@@ -2,6 +2,7 @@
 
 use moneyer::chain::contracts::{returned, token};
 use moneyer::operation::Status;
+use moneyer::settlement::{self, Decision};
 use moneyer::types::{Address, Amount, OperationId};
 use serde_json::json;
 
@@ -139,4 +140,50 @@ async fn a_replay_tells_the_open_operation_and_then_one_body_for_ever() {
     assert_eq!(first.ok()["totalSupply"], json!("[\"5\",0]"));
     assert_eq!(other.ok()["totalSupply"], json!("[\"10\",0]"));
     stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_that_does_not_show_what_was_sent_posts_nothing_and_needs_a_person() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let stage = Stage::start_bad(database, |_| {}).await;
+        let token = stage.quiet_asset("SILENT").await;
+        let recipients = stage.server.world.recipients[..3].to_vec();
+        let supply = stage.server.asset(&token).await.supply;
+        let code = stage.node.rpc("eth_getCode", json!([token.to_string(), "latest"]));
+        // STOP: every call succeeds and does nothing.
+        stage.node.rpc("anvil_setCode", json!([token.to_string(), "0x00"]));
+
+        let id = stage.accept(&token, &recipients, 1).await;
+        let case = stage
+            .wait("the case", async || {
+                stage.node.mine(1);
+                stage.server.read(settlement::cases).await.pop()
+            })
+            .await;
+
+        assert_eq!((case.kind.as_str(), case.attention.as_str()), ("mint", "result"));
+        assert_eq!(case.operations[0].id, id);
+        let waiting = stage.operation(id).await;
+        assert_eq!(waiting.status, Status::Mined);
+        assert!(waiting.attention.unwrap().0.contains("less often than was sent"));
+        let asset = stage.server.asset(&token).await;
+        assert_eq!((asset.supply, asset.pending), (supply, Amount::from(3_u64)));
+        stage.node.rpc("anvil_setCode", json!([token.to_string(), code]));
+        let (nonce, now) = (case.nonce, stage.server.now());
+        let decided = stage
+            .server
+            .app
+            .db()
+            .write(move |tx| settlement::decide(tx, nonce, Decision::Failed, "no Transfer on the explorer", now));
+        decided.await.unwrap();
+        assert_eq!(stage.ended_by_mining(id).await.status, Status::Failed);
+        assert_eq!(stage.server.asset(&token).await.pending, Amount::ZERO);
+        stage
+            .wait("blocks in which the token is what it was", async || {
+                stage.node.mine(1);
+                stage.reconciled().await.drift.is_empty().then_some(())
+            })
+            .await;
+        stage.finish_in_agreement().await;
+    }
 }

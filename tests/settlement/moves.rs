@@ -1,5 +1,6 @@
 //! Burns and forced transfers, from the request to the final block.
 
+use moneyer::compliance::{self, SanctionsFile, Shrink};
 use moneyer::ledger;
 use moneyer::operation::Status;
 use moneyer::types::{Address, Amount, OperationId};
@@ -146,5 +147,168 @@ async fn what_the_holder_moved_away_meanwhile_is_not_burned_and_the_burn_says_wh
         .await;
     assert_eq!(leaving(&stage, token, from).await, Amount::ZERO);
     assert_eq!(stage.reconciled().await.drift, Vec::<String>::new());
+    stage.finish().await;
+}
+
+/// A forced transfer that was accepted while nothing is sent.
+async fn accepted_transfer(stage: &mut Stage, token: Address, (from, to): (Address, Address)) -> OperationId {
+    stage.server.mint_each(&token, &[from], 100).await.ok();
+    stage.stop_settling().await;
+    let custodian = stage.server.world.custodian.clone();
+    let body = json!({ "from": from, "recipients": to, "amounts": "60" });
+    let path = format!("/api/token/{token}/transfer/forced");
+    let accepted = later(stage, &custodian, Method::POST, &path, &body).await;
+    assert_eq!(accepted.status, 202, "{:?}", accepted.body);
+    OperationId::parse(accepted.header("x-operation-id").unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_who_is_sanctioned_before_the_forced_transfer_is_sent_gets_nothing() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let mut stage = Stage::start(database).await;
+        let token = stage.asset("LISTED").await;
+        let (from, to) = (stage.server.world.recipients[0], stage.server.world.recipients[1]);
+        let id = accepted_transfer(&mut stage, token, (from, to)).await;
+        let list = format!("address\n{to}\n");
+        stage
+            .server
+            .write(&stage.server.world.admin, move |tx, ctx| {
+                let file = SanctionsFile {
+                    name: "newer",
+                    as_of: ctx.now,
+                    bytes: list.as_bytes(),
+                    shrink: Shrink::Accept,
+                };
+                compliance::import_sanctions(tx, ctx.now, &file).map(|_| ())
+            })
+            .await;
+
+        stage.settle().await;
+
+        let ended = stage.ended(id).await;
+        let reason = ended.error.unwrap();
+        assert_eq!(ended.status, Status::Failed);
+        assert!(reason.starts_with(&format!("line 0 ({to})")), "{reason}");
+        assert!(reason.contains("address_sanctioned"), "{reason}");
+        assert!(stage.signed(id).await.is_empty(), "it was never sent");
+        assert_eq!(stage.balance(token, from).await, Amount::from(100_u64));
+        assert_eq!(leaving(&stage, token, from).await, Amount::ZERO);
+        assert_eq!(stage.reconciled().await.drift, Vec::<String>::new());
+        stage.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_who_is_frozen_before_the_forced_transfer_is_sent_gets_it_when_he_is_freed() {
+    let mut stage = Stage::start(Database::Sqlite).await;
+    let token = stage.asset("FROZEN").await;
+    let (from, to) = (stage.server.world.recipients[0], stage.server.world.recipients[1]);
+    let id = accepted_transfer(&mut stage, token, (from, to)).await;
+    let custodian = stage.server.world.custodian.clone();
+    let path = format!("/api/token/{token}/freeze-address");
+    let freeze = |freeze: bool| json!({ "userAddress": to, "freeze": freeze });
+    later(&stage, &custodian, Method::POST, &path, &freeze(true)).await;
+
+    stage.settle().await;
+
+    stage
+        .wait("the reason", async || {
+            let hold = stage.operation(id).await.hold?;
+            hold.contains("recipient_frozen").then_some(())
+        })
+        .await;
+    assert_eq!(stage.balance(token, to).await, Amount::ZERO);
+    later(&stage, &custodian, Method::POST, &path, &freeze(false)).await;
+    assert_eq!(stage.ended(id).await.status, Status::Succeeded);
+    assert_eq!(stage.balance(token, to).await, Amount::from(60_u64));
+    assert_eq!(stage.reconciled().await.drift, Vec::<String>::new());
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burn_that_proves_too_large_fails_and_the_next_one_is_refused_at_acceptance() {
+    let stage = Stage::start_bad(Database::Sqlite, |chain| chain.gas_per_transaction_max = 200_000).await;
+    let token = stage.asset("LARGE").await;
+    let holder = stage.server.world.recipients[0];
+    stage.server.mint_each(&token, &[holder], 1_000).await.ok();
+    let world = stage.server.world.clone();
+    let body = json!({ "addresses": vec![holder; 90], "amounts": vec!["1"; 90] });
+    let burn = async |body: Value| {
+        stage
+            .server
+            .verified()
+            .post(&world.issuer, &burn_path(token), &body)
+            .await
+    };
+
+    let failed = burn(body.clone()).await;
+    let again = burn(body).await;
+
+    failed.error(422, "TRANSACTION_REVERTED");
+    let message = failed.body["message"].as_str().unwrap();
+    assert!(message.contains("take from fewer at a time"), "{message}");
+    assert_eq!(
+        again.error(400, "BAD_REQUEST")["issues"][0]["path"],
+        json!(["addresses"])
+    );
+    let object = stage
+        .server
+        .get(&world.issuer, &format!("/api/token/{token}"))
+        .await
+        .ok();
+    let max = usize::try_from(object["recipientsMax"].as_u64().unwrap()).unwrap();
+    assert!((5..90).contains(&max), "{max}");
+    let (inside, outside) = (vec![holder; max], vec![holder; max + 1]);
+    let fits = burn(json!({ "addresses": inside, "amounts": vec!["1"; max] })).await;
+    fits.ok();
+    let force =
+        json!({ "from": outside, "recipients": vec![world.recipients[1]; max + 1], "amounts": vec!["1"; max + 1] });
+    let path = format!("/api/token/{token}/transfer/forced");
+    let forced = stage.server.verified().post(&world.custodian, &path, &force).await;
+    assert_eq!(
+        forced.error(400, "BAD_REQUEST")["issues"][0]["path"],
+        json!(["recipients"])
+    );
+    assert_eq!(leaving(&stage, token, holder).await, Amount::ZERO);
+    assert_eq!(stage.reconciled().await.drift, Vec::<String>::new());
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_and_a_freeze_are_final_when_the_answer_says_so_and_hold_before() {
+    let stage = Stage::start(Database::Postgres).await;
+    let token = stage.asset("SWITCH").await;
+    let world = stage.server.world.clone();
+    let holder = world.recipients[0];
+    let act = async |person, action: &str, body: Value| {
+        let path = format!("/api/token/{token}/{action}");
+        stage.server.verified().post(person, &path, &body).await
+    };
+    let freeze = json!({ "userAddress": holder, "freeze": true });
+
+    let paused = act(&world.emergency, "pause", json!({})).await;
+    let frozen = act(&world.custodian, "freeze-address", freeze.clone()).await;
+    let nothing = act(&world.custodian, "freeze-address", freeze).await;
+
+    for answer in [&paused, &frozen] {
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        let transaction = answer.header("x-transaction-hash").unwrap();
+        assert_eq!(stage.node.receipt(transaction)["status"], "0x1");
+        let id = OperationId::parse(answer.header("x-operation-id").unwrap()).unwrap();
+        assert_eq!(stage.operation(id).await.status, Status::Succeeded);
+    }
+    assert_eq!(nothing.status, 200);
+    assert!(nothing.header("x-operation-id").is_none(), "all was so already");
+    let path = format!("/api/token/{token}/unpause");
+    let open = later(&stage, &world.emergency, Method::POST, &path, &json!({})).await;
+    assert_eq!(open.status, 202);
+    assert_eq!(open.body["kind"], "unpause");
+    assert!(open.header("location").unwrap().starts_with("/api/operations/"));
+    assert!(
+        !stage.server.asset(&token).await.is_paused(),
+        "it holds for new requests"
+    );
+    let id = OperationId::parse(open.header("x-operation-id").unwrap()).unwrap();
+    assert_eq!(stage.ended(id).await.status, Status::Succeeded);
     stage.finish().await;
 }

@@ -8,7 +8,9 @@ use moneyer::operation::Status;
 use moneyer::settlement::{self, Case, Decision};
 use moneyer::types::{Address, Amount, OperationId};
 
-use crate::node::ACCOUNTS;
+use serde_json::json;
+
+use crate::node::{ACCOUNTS, number};
 use crate::stage::Stage;
 use crate::support::Database;
 use crate::support::abi::to_hex;
@@ -281,4 +283,55 @@ async fn a_nonce_that_others_used_and_that_a_reorganisation_frees_is_filled() {
     assert_eq!(stage.node.count(ACCOUNTS[0]), before + 2);
     stage.every_mint_is_there_once(token, &[id], &recipients).await;
     stage.finish_in_agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nonce_of_the_set_up_that_something_else_took_needs_a_person_and_cannot_be_given_away() {
+    let stage = Stage::start_bad(Database::Sqlite, |chain| chain.finality = Finality::Depth(40)).await;
+    stage
+        .wait("the set-up in blocks", async || (stage.count() >= 6).then_some(()))
+        .await;
+    stage.node.stop_mining();
+    let count_at = |block: u64| {
+        let at = json!([ACCOUNTS[0], format!("{block:#x}")]);
+        u64::try_from(number(&stage.node.rpc("eth_getTransactionCount", at))).unwrap()
+    };
+    let head = stage.node.head();
+    let depth = (1..head).find(|depth| count_at(head - depth) < 6).unwrap();
+    let taken = count_at(head - depth);
+
+    stage.node.reorg_with(depth, &[(&foreign(&stage, taken).await, 0)]);
+
+    let case = stage
+        .wait("the case", async || {
+            stage.node.mine(5);
+            cases(&stage).await.into_iter().find(|case| case.state == "unknown")
+        })
+        .await;
+    assert_eq!(
+        (case.nonce, case.kind.as_str(), case.attention.as_str()),
+        (taken, "setup", "nonce_taken")
+    );
+    let nonce = taken.to_string();
+    let listed = said(&admin(&stage, &["list"]));
+    assert!(
+        listed.contains(&format!("nonce {nonce} (setup, unknown): nonce_taken")),
+        "{listed}"
+    );
+    for decision in ["again", "failed", "done"] {
+        let refused = admin(&stage, &["resolve", &nonce, "--as", decision, "--reason", "a try"]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(said(&refused).contains("begin with another key"), "{}", said(&refused));
+    }
+    stage.node.mine(5);
+    assert_eq!(cases(&stage).await.len(), 1, "it is said once");
+    let health = stage.server.read({
+        let now = stage.server.now();
+        move |tx| settlement::health(tx, now)
+    });
+    let Some(settlement::Health::Degraded(told)) = health.await else {
+        panic!("settlement is well");
+    };
+    assert!(told.contains(&format!("nonce {nonce} needs a person")), "{told}");
+    stage.finish().await;
 }

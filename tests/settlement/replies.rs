@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use moneyer::config::Endpoint;
 use moneyer::operation::Status;
+use moneyer::settlement;
+use moneyer::types::{Address, Amount, Hash32, OperationId};
 
 use crate::node::{KEYS, Node, Options};
 use crate::proxy::{Fault, Proxy};
@@ -128,4 +130,57 @@ fn a_server_does_not_start_on_another_chain_than_the_configured_one() {
         said.contains("serves chain 5, not 31337: see chain.id and chain.rpc"),
         "{said}"
     );
+}
+
+/// A mint whose transaction is refused for good with this fault. With it its two transactions: its own, and the no-op that
+/// is to take its nonce.
+async fn refused(stage: &Stage, symbol: &str, fault: Fault) -> (Address, OperationId, [String; 2]) {
+    let token = stage.quiet_asset(symbol).await;
+    stage.proxy().inject("eth_sendRawTransaction", fault, 1);
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    let id = stage.accept(&token, &recipients, 1).await;
+    let signed = stage
+        .wait("the no-op", async || {
+            let case = stage.server.read(settlement::cases).await.pop()?;
+            assert_eq!(case.attention, "refused_by_node");
+            let signed: Vec<String> = case.transactions.iter().map(Hash32::to_string).collect();
+            <[String; 2]>::try_from(signed).ok()
+        })
+        .await;
+    (token, id, signed)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_mint_that_is_mined_before_the_no_op_in_its_place_is_posted() {
+    let stage = Stage::start_bad(Database::Sqlite, |_| {}).await;
+    let (token, id, [original, _]) = refused(&stage, "ORIGINAL", Fault::RefusalAfter).await;
+    assert_eq!(stage.pool(1).await, [original], "the node has it all the same");
+
+    let ended = stage.ended_by_mining(id).await;
+
+    assert_eq!(ended.status, Status::Succeeded, "{:?}", ended.error);
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    stage.every_mint_is_there_once(token, &[id], &recipients).await;
+    stage.finish_in_agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_no_op_that_is_mined_in_place_of_a_refused_mint_fails_it_and_frees_what_it_reserved() {
+    let stage = Stage::start_bad(Database::Postgres, |_| {}).await;
+    let (token, id, [_, noop]) = refused(&stage, "NOOP", Fault::Refusal).await;
+    let before = stage.count();
+    assert_eq!(stage.pool(1).await, [noop.clone()]);
+
+    let ended = stage.ended_by_mining(id).await;
+
+    assert_eq!(ended.status, Status::Failed);
+    assert_eq!(ended.error.unwrap(), "the node refuses the transaction for good");
+    let receipt = stage.node.receipt(&noop);
+    assert_eq!(receipt["status"], "0x1");
+    assert_eq!(receipt["logs"].as_array().unwrap().len(), 0);
+    assert_eq!(stage.count(), before + 1);
+    let recipient = stage.server.world.recipients[0];
+    assert_eq!(stage.balance(token, recipient).await, Amount::ZERO);
+    assert_eq!(stage.server.asset(&token).await.pending, Amount::ZERO);
+    stage.finish_in_agreement().await;
 }

@@ -35,6 +35,10 @@ pub enum Fault {
     Status(u16),
     /// The node does it; a gateway answers with this status.
     StatusAfter(u16),
+    /// The node never hears of it; the answer says that no node ever will do it.
+    Refusal,
+    /// The node does it; the answer says that no node ever will.
+    RefusalAfter,
     /// Every receipt asked for is null.
     NullReceipts,
 }
@@ -238,12 +242,23 @@ fn serve(client: &TcpStream, upstream: SocketAddr, state: &Mutex<State>) {
             drop(forward());
             reply(client, status, "the gateway is unwell");
         }
+        Some(Fault::Refusal) => reply(client, 200, &refusal(&request)),
+        Some(Fault::RefusalAfter) => {
+            drop(forward());
+            reply(client, 200, &refusal(&request));
+        }
         Some(Fault::NullReceipts) | None => {
             if let Some((status, answer)) = forward() {
                 reply(client, status, &answer);
             }
         }
     }
+}
+
+/// Words that prove that a transaction cannot be taken.
+fn refusal(request: &Value) -> String {
+    let error = json!({ "code": -32000, "message": "exceeds block gas limit" });
+    json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string()
 }
 
 /// The body of an HTTP request, or nothing when the client went away.

@@ -9,10 +9,11 @@ use crate::asset;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger;
-use crate::operation::{self, Operation, Status};
+use crate::operation::{self, Operation, OperationKind, Status};
 use crate::settlement::finish;
-use crate::settlement::model::{ChainRecord, Mirrored, Order, Placement, Ruling, Sendable};
+use crate::settlement::model::{ChainRecord, Mirrored, Order, Placement};
 use crate::settlement::plan::{Held, Waiting};
+use crate::settlement::ruling::{Ruling, Sendable};
 use crate::settlement::sender::{Event, Intent, Work};
 use crate::settlement::store;
 use crate::types::{Address, Amount, AssetId};
@@ -55,7 +56,7 @@ impl Session {
     }
 
     /// An operation that ends before it was in any transaction.
-    async fn refuse(&self, operation: Operation, reason: String) -> Result<(), Error> {
+    pub(super) async fn refuse(&self, operation: Operation, reason: String) -> Result<(), Error> {
         let now = self.driver.now();
         tracing::warn!(operation = %operation.id, %reason, "refused before it was sent");
         metrics::counter!("settlement_refused_total").increment(1);
@@ -67,7 +68,11 @@ impl Session {
     async fn judge_again(&self, waiting: &Waiting, mut batch: Batch) -> Result<Batch, Error> {
         let (asset, judging) = (batch.placement.asset, Arc::clone(&self.driver.judging));
         let sendable: Vec<Sendable> = batch.mints.iter().map(sendable).collect();
-        let mut rulings = self.driver.db.read(move |tx| judging(tx, asset, &sendable)).await?;
+        let judged = self
+            .driver
+            .db
+            .read(move |tx| judging(tx, asset, OperationKind::Mint, &sendable));
+        let mut rulings = judged.await?;
         let mut held = Vec::new();
         let (ruled, standing): (Vec<Mint>, Vec<Mint>) = batch
             .mints

@@ -27,7 +27,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::gas::GasBook;
-use super::model::{ChainRecord, Judging, Look, SenderKey};
+use super::model::{ChainRecord, Look, SenderKey};
+use super::ruling::Judging;
 use super::sender::{Event, Intent, Policy, Sender};
 use super::{join, store};
 use crate::chain::{Block, Failure, Receipt, Rpc, Signer};
@@ -63,7 +64,7 @@ pub struct Driver {
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Names this process in the lease.
     pub owner: String,
-    /// Judges mints again before they are sent.
+    /// Judges operations again before they are sent.
     pub judging: Judging,
 }
 

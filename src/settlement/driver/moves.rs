@@ -1,6 +1,7 @@
 //! Burns and forced transfers on their way into a transaction: one each, tried before it has a nonce.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::Session;
 use super::preflight::{with_margin, without_margin};
@@ -9,8 +10,9 @@ use crate::chain::contracts::{events, token};
 use crate::error::Error;
 use crate::ledger;
 use crate::operation::{Operation, OperationKind};
+use crate::settlement::moves;
 use crate::settlement::plan::{Held, Waiting};
-use crate::settlement::{finish, moves};
+use crate::settlement::ruling::{Ruling, Sendable};
 use crate::types::{Address, Amount, AssetId};
 
 type Line = (Address, Option<Address>, Amount);
@@ -36,29 +38,82 @@ impl Session {
                 Ok((lines, missing))
             })
             .await?;
-        if let Some(reason) = missing {
-            let numbers = vec![number];
-            let held = vec![Held { asset, numbers, reason }];
-            self.hold(std::slice::from_ref(waiting), held).await?;
-            return Ok(None);
+        let ruling = match missing {
+            Some(reason) => Some(Ruling::Waits(reason)),
+            None => self.rule_on(operation, &lines).await?,
+        };
+        match ruling {
+            Some(Ruling::Waits(reason)) => {
+                self.keep(waiting, number, reason).await?;
+                return Ok(None);
+            }
+            Some(Ruling::Fails(reason)) => {
+                self.refuse(operation.clone(), reason).await?;
+                return Ok(None);
+            }
+            None => {}
         }
         let data = calldata(operation.kind, &lines)?;
+        match self.fits(waiting, &lines, &data).await? {
+            Ok(gas_limit) => Ok(Some((data, gas_limit))),
+            Err(reason) => {
+                match later_change(waiting, operation) {
+                    Some(change) => {
+                        let reason = format!("waits for {} to be mined", change.kind.text());
+                        self.keep(waiting, number, reason).await?;
+                    }
+                    None => self.refuse(operation.clone(), reason).await?,
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    async fn keep(&self, waiting: &Waiting, number: i64, reason: String) -> Result<(), Error> {
+        let held = Held {
+            asset: waiting.asset.id,
+            numbers: vec![number],
+            reason,
+        };
+        self.hold(std::slice::from_ref(waiting), vec![held]).await
+    }
+
+    /// Rule 14: whoever could receive when it was accepted may no longer be allowed to.
+    async fn rule_on(&self, operation: &Operation, lines: &[Line]) -> Result<Option<Ruling>, Error> {
+        let received = lines.iter().filter_map(|(_, to, amount)| Some(((*to)?, *amount)));
+        let (asset, kind, number) = (operation.asset, operation.kind, operation.sequence);
+        let sendable = Sendable {
+            number,
+            lines: received.collect(),
+        };
+        let judging = Arc::clone(&self.driver.judging);
+        let judged = self
+            .driver
+            .db
+            .read(move |tx| judging(tx, asset, kind, std::slice::from_ref(&sendable)));
+        Ok(judged.await?.remove(&number))
+    }
+
+    /// The gas limit with which the token takes it, or why it does not.
+    async fn fits(&self, waiting: &Waiting, lines: &[Line], data: &[u8]) -> Result<Result<u64, String>, Error> {
         let bound = self.gas_bound();
-        let call = self.call(waiting.asset.address, data.clone());
+        let call = self.call(waiting.asset.address, data.to_vec());
         let reason = match self.driver.rpc.estimate_gas(&call).await? {
-            Ok(gas) if gas <= without_margin(bound) => return Ok(Some((data, with_margin(gas).min(bound)))),
-            Ok(gas) => format!("needs {gas} gas and one transaction may spend {bound}: take from fewer at a time"),
+            Ok(gas) if gas <= without_margin(bound) => return Ok(Ok(with_margin(gas).min(bound))),
+            Ok(gas) => {
+                self.correct(&waiting.placement, lines.len(), Some(gas)).await?;
+                format!("needs {gas} gas and one transaction may spend {bound}: take from fewer at a time")
+            }
+            Err(revert) if revert.is_out_of_gas() => {
+                self.correct(&waiting.placement, lines.len(), None).await?;
+                format!("needs more gas than the {bound} that one transaction may spend: take from fewer at a time")
+            }
             Err(revert) => match revert.line.and_then(|line| lines.get(usize::try_from(line).ok()?)) {
                 Some((from, ..)) => format!("line {} ({from}): {}", revert.line.unwrap_or(0), revert.reason),
                 None => revert.reason,
             },
         };
-        let now = self.driver.now();
-        tracing::warn!(operation = %operation.id, %reason, "refused by the token before it was sent");
-        metrics::counter!("settlement_refused_total").increment(1);
-        self.write(move |tx| finish::fail(tx, asset, number, &reason, None, now))
-            .await?;
-        Ok(None)
+        Ok(Err(reason))
     }
 
     /// Rule 16 for a transaction that takes from holders.
@@ -81,6 +136,14 @@ impl Session {
             .await?;
         Ok(compare(token, &lines, receipt))
     }
+}
+
+/// A switch that was accepted after the operation and is not sent yet: what was held meanwhile may have to wait for it,
+/// as a transfer does to somebody who was frozen and is free again.
+fn later_change<'w>(waiting: &'w Waiting, operation: &Operation) -> Option<&'w Operation> {
+    let is_later = |other: &&Operation| other.sequence > operation.sequence;
+    let is_switch = |other: &&Operation| other.kind != OperationKind::Mint && !moves::takes(other.kind);
+    waiting.operations.iter().filter(is_later).find(is_switch)
 }
 
 fn calldata(kind: OperationKind, lines: &[Line]) -> Result<Vec<u8>, Error> {

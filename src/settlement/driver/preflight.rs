@@ -3,11 +3,11 @@
 use super::Session;
 use super::mints::{Batch, Mint};
 use crate::asset;
-use crate::chain::{Call, Revert};
 use crate::chain::contracts::{registry, token};
+use crate::chain::{Call, Revert};
 use crate::error::Error;
 use crate::operation::{self, Operation};
-use crate::settlement::{capacity, store};
+use crate::settlement::{Placement, capacity, store};
 use crate::types::{Address, Amount, AssetId};
 
 /// A gas limit is the estimate with so much on top of it: state that changes between the estimate and the block.
@@ -137,11 +137,11 @@ impl Session {
                     });
                 }
                 Ok(gas) => {
-                    self.correct(&batch, Some(gas), bound).await?;
+                    self.correct_alone(&batch, Some(gas)).await?;
                     cut(&mut batch, &mut refused, (Some(gas), usable, bound));
                 }
                 Err(revert) if revert.is_out_of_gas() => {
-                    self.correct(&batch, None, bound).await?;
+                    self.correct_alone(&batch, None).await?;
                     cut(&mut batch, &mut refused, (None, usable, bound));
                 }
                 Err(revert) => {
@@ -159,14 +159,20 @@ impl Session {
         Ok(Judged { checked: None, refused })
     }
 
-    /// An operation that is alone and too large says how many fit: more are refused at acceptance from now on.
-    async fn correct(&self, batch: &Batch, gas: Option<u64>, bound: u64) -> Result<(), Error> {
-        let [mint] = batch.mints.as_slice() else { return Ok(()) };
-        let recipients_max = capacity::corrected(mint.lines.len(), gas, without_margin(bound));
-        if recipients_max >= batch.placement.recipients_max {
+    async fn correct_alone(&self, batch: &Batch, gas: Option<u64>) -> Result<(), Error> {
+        match batch.mints.as_slice() {
+            [mint] => self.correct(&batch.placement, mint.lines.len(), gas).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// An operation that is alone and too large says how many lines fit: more are refused at acceptance from now on.
+    pub(super) async fn correct(&self, placement: &Placement, lines: usize, gas: Option<u64>) -> Result<(), Error> {
+        let recipients_max = capacity::corrected(lines, gas, without_margin(self.gas_bound()));
+        if recipients_max >= placement.recipients_max {
             return Ok(());
         }
-        let asset = batch.placement.asset;
+        let asset = placement.asset;
         tracing::warn!(%asset, recipients_max, "fewer recipients fit one transaction than was thought");
         self.write(move |tx| {
             asset::lock(tx, asset)?;

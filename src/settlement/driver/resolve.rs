@@ -101,11 +101,6 @@ fn ids(operations: &[Operation]) -> Vec<String> {
 /// What a decision does to the operations, or why it must not be carried out.
 fn ends_of(resolution: &Resolution, facts: &Facts, intent: Option<&Intent>) -> Result<Ends, String> {
     let nonce = resolution.nonce;
-    if facts.part.kind == "setup" {
-        return Err(format!(
-            "the addresses of the contracts follow from nonce {nonce}: begin with another key or another database"
-        ));
-    }
     match intent.map(|intent| (intent.state, intent.attention)) {
         Some((State::Unknown, _)) => not_mined(resolution, facts),
         Some((State::Final { .. }, Some(Attention::LateReorg))) => match resolution.decision {

@@ -3,10 +3,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Value, json};
 
 use super::batch::moved;
-use crate::asset;
+use crate::asset::{self, Books};
 use crate::audit::{self, Event, Stream};
 use crate::chain::contracts::events::TokenTransfer;
-use crate::collection::{self, Books, Moved, Register};
+use crate::collection::{self, Moved, Register};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger::{self, Movement};

@@ -1,23 +1,22 @@
 use std::collections::HashMap;
 
-use crate::asset;
+use super::Asset;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::identity;
-use crate::ledger::{self, Party, Sheet, Totals};
-use crate::types::{Address, AssetId, CountryCode, IdentityId};
+use crate::ledger::{self, Movement, Party, Sheet, Totals};
+use crate::types::{Address, Amount, CountryCode, IdentityId};
 
-/// The books of an asset with everybody who is concerned.
+/// The open books of an asset with everybody who is concerned. A wallet need not have an identity.
 pub struct Books {
     pub sheet: Sheet,
     identities: HashMap<Address, IdentityId>,
-    countries: HashMap<IdentityId, CountryCode>,
+    pub countries: HashMap<IdentityId, CountryCode>,
 }
 
 impl Books {
-    /// Opens the books of an asset, whose row stays locked until the commit, for these wallets.
-    pub fn open(tx: &mut Tx<'_>, asset: AssetId, mut wallets: Vec<Address>) -> Result<Self, Error> {
-        let asset = asset::lock(tx, asset)?;
+    /// Of an asset whose row is locked. The identity under which a wallet first held stays its identity.
+    pub fn open(tx: &mut Tx<'_>, asset: &Asset, mut wallets: Vec<Address>) -> Result<Self, Error> {
         wallets.retain(|wallet| !wallet.is_zero());
         wallets.sort_unstable();
         wallets.dedup();
@@ -46,13 +45,31 @@ impl Books {
         })
     }
 
-    /// Nobody is the zero address. The identity under which a wallet first held stays its identity.
+    pub fn identity_of(&self, wallet: &Address) -> Option<IdentityId> {
+        self.identities.get(wallet).copied()
+    }
+
+    pub fn country_of(&self, identity: Option<IdentityId>) -> Option<CountryCode> {
+        self.countries.get(&identity?).copied()
+    }
+
+    /// Nobody is the zero address.
     pub fn party(&self, wallet: Address) -> Option<Party> {
-        let identity = self.identities.get(&wallet).copied();
-        (!wallet.is_zero()).then_some(Party {
+        let identity = self.identity_of(&wallet);
+        (!wallet.is_zero()).then(|| Party {
             wallet,
             identity,
-            country: identity.and_then(|identity| self.countries.get(&identity).copied()),
+            country: self.country_of(identity),
         })
+    }
+
+    /// Lines from whom to whom, with everybody's identity as it is now; to nobody is a burn.
+    pub fn moves(&self, lines: &[(Address, Option<Address>, Amount)]) -> Vec<Movement> {
+        let movement = |(from, to, amount): &(Address, Option<Address>, Amount)| Movement {
+            from: self.party(*from),
+            to: to.and_then(|to| self.party(to)),
+            amount: *amount,
+        };
+        lines.iter().map(movement).collect()
     }
 }
