@@ -7,14 +7,14 @@ use super::mutate::{Answer, Made, Steps, Terms, build, no_locks, replayed, respo
 use super::operation::OperationObject;
 use super::prefer::Prefer;
 use super::token_object::{token_answer, token_body};
-use super::{Body, Call, DalpError};
+use super::{Body, Call, Code, DalpError};
 use crate::asset;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::mint::Stored;
 use crate::operation::{self, IdempotencyKey, Operation, Replay, Status};
-use crate::types::OperationId;
+use crate::types::{AssetId, OperationId};
 use crate::{reports, settlement};
 
 /// The status under which an open operation is kept: its answer is made anew each time until it is final.
@@ -29,18 +29,19 @@ pub fn stored(id: OperationId) -> Stored {
     }
 }
 
-/// Makes a change that settles as its asset does: the asset when it is final in time, else its operation.
+/// Makes a change of an asset that settles as the asset does: the asset when it is final in time, else its operation. A
+/// change without an operation found that all was so already.
 pub async fn make<A, C>(
     call: &Call,
     body: &Body,
-    terms: Terms,
+    (id, code): (AssetId, Option<Code>),
     prefer: Prefer,
     allowed: A,
     change: C,
 ) -> Result<HttpResponse, DalpError>
 where
     A: Fn(&mut Tx<'_>, &Ctx) -> Result<(), Error> + Clone + Send + 'static,
-    C: Fn(&mut Tx<'_>, &Ctx) -> Result<Operation, Error> + Clone + Send + 'static,
+    C: Fn(&mut Tx<'_>, &Ctx) -> Result<Option<Operation>, Error> + Clone + Send + 'static,
 {
     let base_currency = call.app.base_currency();
     let steps = Steps {
@@ -49,8 +50,8 @@ where
         prepare: async || Ok(()),
         change: move |tx: &mut Tx<'_>, ctx: &Ctx, ()| {
             let operation = change(tx, ctx)?;
-            if !operation.status.is_final() {
-                let Stored { headers, body, .. } = stored(operation.id);
+            if let Some(open) = operation.as_ref().filter(|operation| !operation.status.is_final()) {
+                let Stored { headers, body, .. } = stored(open.id);
                 return Ok(Answer {
                     status: StatusCode::ACCEPTED,
                     headers,
@@ -58,11 +59,15 @@ where
                     replay: None,
                 });
             }
-            let asset = asset::find(tx, operation.asset)?;
+            let asset = asset::find(tx, id)?;
             let answer = token_answer(tx, ctx, &asset, base_currency)?;
-            Ok(answer.header("X-Operation-Id", operation.id))
+            Ok(match operation {
+                Some(operation) => answer.header("X-Operation-Id", operation.id),
+                None => answer,
+            })
         },
     };
+    let terms = Terms { code, asset: Some(id) };
     let made = call.make(body, terms, steps).await?;
     let key = call.idempotency()?;
     match made {

@@ -12,7 +12,6 @@ use super::amount::{amounts_of, recipients_of};
 use super::body::Issues;
 use super::forms;
 use super::mint::fit_one_transaction;
-use super::mutate::Terms;
 use super::operation::OperationObject;
 use super::prefer::Prefer;
 use super::settled;
@@ -117,10 +116,9 @@ async fn burn_units(call: Call, path: &str, prefer: Prefer, body: Body) -> Resul
     }
     issues.finish()?;
     let id = asset.id;
-    let terms = Terms { code, asset: Some(id) };
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| servicing::may_burn(tx, ctx, &asset);
-    let change = move |tx: &mut Tx<'_>, ctx: &Ctx| servicing::burn(tx, ctx, id, &lines);
-    settled::make(&call, &body, terms, prefer, allowed, change).await
+    let change = move |tx: &mut Tx<'_>, ctx: &Ctx| servicing::burn(tx, ctx, id, &lines).map(Some);
+    settled::make(&call, &body, (id, code), prefer, allowed, change).await
 }
 
 /// Burn units of one or many holders.
@@ -190,8 +188,7 @@ pub async fn forced_transfer(
     }
     issues.finish()?;
     let (id, policies) = (asset.id, Arc::clone(call.app.policy()));
-    let terms = Terms { code, asset: Some(id) };
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| servicing::may_force_transfer(tx, ctx, &asset);
-    let change = move |tx: &mut Tx<'_>, ctx: &Ctx| servicing::forced_transfer(tx, ctx, &policies, id, &lines);
-    settled::make(&call, &body, terms, prefer, allowed, change).await
+    let change = move |tx: &mut Tx<'_>, ctx: &Ctx| servicing::forced_transfer(tx, ctx, &policies, id, &lines).map(Some);
+    settled::make(&call, &body, (id, code), prefer, allowed, change).await
 }

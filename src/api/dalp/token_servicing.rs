@@ -9,15 +9,17 @@ use validator::Validate;
 use super::amount::amount_of;
 use super::body::Issues;
 use super::forms;
-use super::mutate::Terms;
+use super::operation::OperationObject;
+use super::prefer::Prefer;
 use super::time::time_of;
-use super::token_object::{TokenObject, token_answer};
-use super::{Body, Call, Code, DalpError, WalletVerification, asset_in_path};
-use crate::asset::{self, Asset};
+use super::token_object::TokenObject;
+use super::{Body, Call, Code, DalpError, WalletVerification, asset_in_path, settled};
+use crate::asset::Asset;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger::Freeze;
+use crate::operation;
 use crate::servicing::{self, CollateralUpdate};
 use crate::types::{Address, AssetId, OperationId};
 
@@ -80,12 +82,12 @@ pub struct FreezeAddressBody {
     wallet_verification: Option<WalletVerification>,
 }
 
-/// Runs a servicing action and answers with the asset as it is then.
+/// Runs a servicing action. It holds for new requests from its commit on; the answer waits for it to be final.
 async fn act<A, C>(
     call: &Call,
     body: &Body,
-    asset: Asset,
-    code: Option<Code>,
+    (asset, code): (Asset, Option<Code>),
+    prefer: Prefer,
     may: A,
     act: C,
 ) -> Result<HttpResponse, DalpError>
@@ -93,33 +95,27 @@ where
     A: Fn(&mut Tx<'_>, &Ctx, &Asset) -> Result<(), Error> + Clone + Send + 'static,
     C: Fn(&mut Tx<'_>, &Ctx, AssetId) -> Result<Option<OperationId>, Error> + Clone + Send + 'static,
 {
-    let (id, base_currency) = (asset.id, call.app.base_currency());
-    let terms = Terms { code, asset: Some(id) };
+    let id = asset.id;
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| may(tx, ctx, &asset);
-    call.mutate(body, terms, allowed, move |tx, ctx| {
+    let change = move |tx: &mut Tx<'_>, ctx: &Ctx| {
         let operation = act(tx, ctx, id)?;
-        let asset = asset::find(tx, id)?;
-        let answer = token_answer(tx, ctx, &asset, base_currency)?;
-        Ok(match operation {
-            Some(operation) => answer.header("X-Operation-Id", operation),
-            None => answer,
-        })
-    })
-    .await
+        operation.map(|operation| operation::find(tx, operation)).transpose()
+    };
+    settled::make(call, body, (id, code), prefer, allowed, change).await
 }
 
-async fn pause_asset(call: Call, path: &str, body: Body) -> Result<HttpResponse, DalpError> {
+async fn pause_asset(call: Call, path: &str, prefer: Prefer, body: Body) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, path).await?;
     let code = only_verification(&body)?;
     let change = |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::pause(tx, ctx, id).map(Some);
-    act(&call, &body, asset, code, servicing::may_pause, change).await
+    act(&call, &body, (asset, code), prefer, servicing::may_pause, change).await
 }
 
-async fn unpause_asset(call: Call, path: &str, body: Body) -> Result<HttpResponse, DalpError> {
+async fn unpause_asset(call: Call, path: &str, prefer: Prefer, body: Body) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, path).await?;
     let code = only_verification(&body)?;
     let change = |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::unpause(tx, ctx, id).map(Some);
-    act(&call, &body, asset, code, servicing::may_unpause, change).await
+    act(&call, &body, (asset, code), prefer, servicing::may_unpause, change).await
 }
 
 fn only_verification(body: &Body) -> Result<Option<Code>, DalpError> {
@@ -132,51 +128,101 @@ fn only_verification(body: &Body) -> Result<Option<Code>, DalpError> {
 
 /// Pause an asset: no mint, burn or ordinary transfer until it is unpaused.
 #[utoipa::path(tag = "Token", operation_id = "tokenPause",
-    params(("contract" = String, Path, description = "Address of the asset")),
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 s) or `respond-async`")),
     request_body = VerificationBody,
-    responses((status = 200, description = "Paused", body = TokenObject)))]
+    responses(
+        (status = 200, description = "Paused", body = TokenObject,
+            headers(("X-Operation-Id" = String, description = "The operation of this change"),
+                ("X-Transaction-Hash" = String, description = "The transaction that carries it, when it settles on a chain"))),
+        (status = 202, description = "It holds for new requests, and is not final on the chain yet: the operation", body = OperationObject,
+            headers(("Location" = String, description = "The operation")))))]
 #[post("/token/{contract}/pause")]
-pub async fn pause(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
-    pause_asset(call, &path, body).await
+pub async fn pause(call: Call, path: web::Path<String>, prefer: Prefer, body: Body) -> Result<HttpResponse, DalpError> {
+    pause_asset(call, &path, prefer, body).await
 }
 
 /// Pause an asset (the later spelling of the route).
 #[utoipa::path(tag = "Token", operation_id = "tokenPausePut",
-    params(("contract" = String, Path, description = "Address of the asset")),
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 s) or `respond-async`")),
     request_body = VerificationBody,
-    responses((status = 200, description = "Paused", body = TokenObject)))]
+    responses(
+        (status = 200, description = "Paused", body = TokenObject,
+            headers(("X-Operation-Id" = String, description = "The operation of this change"),
+                ("X-Transaction-Hash" = String, description = "The transaction that carries it, when it settles on a chain"))),
+        (status = 202, description = "It holds for new requests, and is not final on the chain yet: the operation", body = OperationObject,
+            headers(("Location" = String, description = "The operation")))))]
 #[put("/token/{contract}/pause")]
-pub async fn pause_put(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
-    pause_asset(call, &path, body).await
+pub async fn pause_put(
+    call: Call,
+    path: web::Path<String>,
+    prefer: Prefer,
+    body: Body,
+) -> Result<HttpResponse, DalpError> {
+    pause_asset(call, &path, prefer, body).await
 }
 
 /// Unpause an asset. A new asset is paused, so this is what starts it.
 #[utoipa::path(tag = "Token", operation_id = "tokenUnpause",
-    params(("contract" = String, Path, description = "Address of the asset")),
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 s) or `respond-async`")),
     request_body = VerificationBody,
-    responses((status = 200, description = "Active", body = TokenObject)))]
+    responses(
+        (status = 200, description = "Active", body = TokenObject,
+            headers(("X-Operation-Id" = String, description = "The operation of this change"),
+                ("X-Transaction-Hash" = String, description = "The transaction that carries it, when it settles on a chain"))),
+        (status = 202, description = "It holds for new requests, and is not final on the chain yet: the operation", body = OperationObject,
+            headers(("Location" = String, description = "The operation")))))]
 #[post("/token/{contract}/unpause")]
-pub async fn unpause(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
-    unpause_asset(call, &path, body).await
+pub async fn unpause(
+    call: Call,
+    path: web::Path<String>,
+    prefer: Prefer,
+    body: Body,
+) -> Result<HttpResponse, DalpError> {
+    unpause_asset(call, &path, prefer, body).await
 }
 
 /// Unpause an asset (the later spelling of the route).
 #[utoipa::path(tag = "Token", operation_id = "tokenUnpausePut",
-    params(("contract" = String, Path, description = "Address of the asset")),
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 s) or `respond-async`")),
     request_body = VerificationBody,
-    responses((status = 200, description = "Active", body = TokenObject)))]
+    responses(
+        (status = 200, description = "Active", body = TokenObject,
+            headers(("X-Operation-Id" = String, description = "The operation of this change"),
+                ("X-Transaction-Hash" = String, description = "The transaction that carries it, when it settles on a chain"))),
+        (status = 202, description = "It holds for new requests, and is not final on the chain yet: the operation", body = OperationObject,
+            headers(("Location" = String, description = "The operation")))))]
 #[put("/token/{contract}/unpause")]
-pub async fn unpause_put(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
-    unpause_asset(call, &path, body).await
+pub async fn unpause_put(
+    call: Call,
+    path: web::Path<String>,
+    prefer: Prefer,
+    body: Body,
+) -> Result<HttpResponse, DalpError> {
+    unpause_asset(call, &path, prefer, body).await
 }
 
 /// Set the cap: the most that may ever be issued.
 #[utoipa::path(tag = "Token", operation_id = "tokenSetCap",
-    params(("contract" = String, Path, description = "Address of the asset")),
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 s) or `respond-async`")),
     request_body = SetCapBody,
-    responses((status = 200, description = "The asset with its new cap", body = TokenObject)))]
+    responses(
+        (status = 200, description = "The asset with its new cap", body = TokenObject,
+            headers(("X-Operation-Id" = String, description = "The operation of this change"),
+                ("X-Transaction-Hash" = String, description = "The transaction that carries it, when it settles on a chain"))),
+        (status = 202, description = "It holds for new requests, and is not final on the chain yet: the operation", body = OperationObject,
+            headers(("Location" = String, description = "The operation")))))]
 #[post("/token/{contract}/set-cap")]
-pub async fn set_cap(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+pub async fn set_cap(
+    call: Call,
+    path: web::Path<String>,
+    prefer: Prefer,
+    body: Body,
+) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, &path).await?;
     let parsed: SetCapBody = body.parse()?;
     let mut issues = Issues::default();
@@ -185,7 +231,7 @@ pub async fn set_cap(call: Call, path: web::Path<String>, body: Body) -> Result<
     issues.finish()?;
     let cap = cap.ok_or_else(|| Error::internal("a field without an issue is there"))?;
     let change = move |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::set_cap(tx, ctx, id, cap);
-    act(&call, &body, asset, code, servicing::may_set_cap, change).await
+    act(&call, &body, (asset, code), prefer, servicing::may_set_cap, change).await
 }
 
 /// Vouch for collateral: a claim on the asset's identity, in place of the caller's earlier one.
@@ -210,16 +256,27 @@ pub async fn update_collateral(call: Call, path: web::Path<String>, body: Body) 
     let update = CollateralUpdate { amount, expires_at };
     let may = |tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset| servicing::may_update_collateral(tx, ctx, asset).map(|_| ());
     let change = move |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::update_collateral(tx, ctx, id, update).map(|()| None);
-    act(&call, &body, asset, code, may, change).await
+    act(&call, &body, (asset, code), Prefer::default(), may, change).await
 }
 
 /// Freeze or free an address on an asset. Into the state that holds it changes nothing.
 #[utoipa::path(tag = "Token", operation_id = "tokenFreezeAddress",
-    params(("contract" = String, Path, description = "Address of the asset")),
+    params(("contract" = String, Path, description = "Address of the asset"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 s) or `respond-async`")),
     request_body = FreezeAddressBody,
-    responses((status = 200, description = "The asset", body = TokenObject)))]
+    responses(
+        (status = 200, description = "The asset", body = TokenObject,
+            headers(("X-Operation-Id" = String, description = "The operation of this change"),
+                ("X-Transaction-Hash" = String, description = "The transaction that carries it, when it settles on a chain"))),
+        (status = 202, description = "It holds for new requests, and is not final on the chain yet: the operation", body = OperationObject,
+            headers(("Location" = String, description = "The operation")))))]
 #[post("/token/{contract}/freeze-address")]
-pub async fn freeze_address(call: Call, path: web::Path<String>, body: Body) -> Result<HttpResponse, DalpError> {
+pub async fn freeze_address(
+    call: Call,
+    path: web::Path<String>,
+    prefer: Prefer,
+    body: Body,
+) -> Result<HttpResponse, DalpError> {
     let asset = asset_in_path(&call, &path).await?;
     let parsed: FreezeAddressBody = body.parse()?;
     let mut issues = Issues::default();
@@ -231,7 +288,15 @@ pub async fn freeze_address(call: Call, path: web::Path<String>, body: Body) -> 
         return Err(Error::internal("a field without an issue is there").into());
     };
     let change = move |tx: &mut Tx<'_>, ctx: &Ctx, id| servicing::freeze_address(tx, ctx, id, address, freeze);
-    act(&call, &body, asset, code, servicing::may_freeze_address, change).await
+    act(
+        &call,
+        &body,
+        (asset, code),
+        prefer,
+        servicing::may_freeze_address,
+        change,
+    )
+    .await
 }
 
 impl FreezeAddressBody {
