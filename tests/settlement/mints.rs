@@ -178,12 +178,7 @@ async fn a_receipt_that_does_not_show_what_was_sent_posts_nothing_and_needs_a_pe
         decided.await.unwrap();
         assert_eq!(stage.ended_by_mining(id).await.status, Status::Failed);
         assert_eq!(stage.server.asset(&token).await.pending, Amount::ZERO);
-        stage
-            .wait("blocks in which the token is what it was", async || {
-                stage.node.mine(1);
-                stage.reconciled().await.drift.is_empty().then_some(())
-            })
-            .await;
+        stage.until_agreement().await;
         stage.finish_in_agreement().await;
     }
 }

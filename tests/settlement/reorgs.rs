@@ -255,6 +255,7 @@ async fn what_was_final_and_vanishes_all_the_same_is_sent_again_and_told_and_pos
         })
         .await;
     stage.every_mint_is_there_once(token, &[id], &recipients).await;
+    stage.until_agreement().await;
     stage.finish_in_agreement().await;
 }
 

@@ -328,6 +328,15 @@ impl Stage {
         .await
     }
 
+    /// Blocks until books and chain agree in the newest final one: older ones may be of another history.
+    pub async fn until_agreement(&self) {
+        self.wait("books and chain that agree", async || {
+            self.node.mine(1);
+            self.reconciled().await.drift.is_empty().then_some(())
+        })
+        .await;
+    }
+
     /// Sends as anybody, and waits for the block.
     pub fn send(&self, from: &str, to: Address, data: &[u8]) -> Hash32 {
         self.node.impersonate(from);
