@@ -14,6 +14,7 @@ use crate::mint::Lanes;
 use crate::policy::PolicySet;
 use crate::types::{Currency, RequestId, Timestamp};
 use crate::wallet::Verifier;
+use crate::webhook::TargetRules;
 
 /// Where the time comes from: the only place that reads the wall clock.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ struct Inner {
     verifier: Verifier,
     door: Door,
     gate: Gate,
+    targets: TargetRules,
     policy: Arc<PolicySet>,
     lanes: Lanes,
     rpc: Option<Arc<Rpc>>,
@@ -103,6 +105,7 @@ impl App {
                 RateLimit::per_minute(config.rate_api_key),
             )?,
             gate: Gate::new(&config.minting, config.chain.as_ref().map(|chain| chain.id)),
+            targets: TargetRules::new(&config.webhooks.private_networks),
             proxies: config.server.proxies,
             verifier: Verifier::new(Arc::clone(&vault))?,
             lanes: Lanes::new(
@@ -153,6 +156,11 @@ impl App {
     /// Of the minting API.
     pub fn gate(&self) -> &Gate {
         &self.inner.gate
+    }
+
+    /// Where webhooks may be sent.
+    pub fn targets(&self) -> &TargetRules {
+        &self.inner.targets
     }
 
     /// Proxies of ours between a caller and this server.

@@ -3,8 +3,9 @@
 //!
 //! Folders are domains. A module imports only modules listed before it here; `tests/architecture.rs` checks it:
 //! `types`, `error`, `policy`, `config`, `telemetry`, `ctx`, `db`, `job`, `chain`, `audit`, `ledger`, `operation`,
-//! `access`, `identity`, `wallet`, `compliance`, `asset`, `collection`, `custody`, `certhis`, `settlement`, `servicing`, `mint`, `reports`,
-//! `app`, `api`, `server`, `start`, `demo`, `cli`. The path of a mint is told in [`mint`] and in the README.
+//! `access`, `webhook`, `identity`, `wallet`, `compliance`, `asset`, `collection`, `custody`, `certhis`, `settlement`,
+//! `servicing`, `mint`, `reports`, `app`, `api`, `server`, `start`, `demo`, `cli`. The path of a mint is told in [`mint`]
+//! and in the README.
 
 pub mod access;
 pub mod api;
@@ -36,3 +37,4 @@ pub mod start;
 pub mod telemetry;
 pub mod types;
 pub mod wallet;
+pub mod webhook;

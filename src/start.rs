@@ -9,9 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::immutable;
 use crate::app::{App, Clock};
 use crate::chain::{self, Signer};
-use crate::config::{Config, Mode, Sources};
+use crate::config::{Config, Mode, Sources, Webhooks};
 use crate::error::Error;
 use crate::job::Job;
 use crate::operation::OperationKind;
@@ -19,6 +20,7 @@ use crate::policy::PolicySet;
 use crate::server::{self, Shape};
 use crate::settlement::sender::Policy;
 use crate::settlement::{self, Driver};
+use crate::webhook::{self, Deliverer, Renderers, Scheme};
 use crate::{certhis, compliance, identity, job, mint, operation, policy, servicing, telemetry};
 
 /// The background work.
@@ -35,10 +37,14 @@ const JOBS: &[Job] = &[
         name: "forget-certhis-emails",
         run: certhis::forget_emails,
     },
+    Job {
+        name: "prune-webhook-deliveries",
+        run: webhook::prune,
+    },
 ];
 
-/// How long a stop waits for settlement, which may be waiting for a node.
-const SETTLING_STOPS_WITHIN: Duration = Duration::from_secs(5);
+/// How long a stop waits for settlement, which may be waiting for a node, and for deliveries that are being sent.
+const WORK_STOPS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a subcommand ended, and with which exit code.
 #[derive(Debug)]
@@ -103,10 +109,20 @@ pub(crate) fn create_folder_of_database(config: &Config) -> Result<(), Failure> 
     std::fs::create_dir_all(&folder)
         .map_err(|error| Failure::usage(format!("cannot create {}: {error}", folder.display())))
 }
-/// Starts the background work of this process; it ends with the token.
-pub(crate) fn work(app: &App, cancel: CancellationToken) {
+
+/// Starts the background work of this process, housekeeping and deliveries; it ends with the token.
+pub(crate) fn work(app: &App, config: &Config, cancel: CancellationToken) -> JoinHandle<()> {
     let clock = app.clone();
-    job::start(app.db().clone(), cancel, move || clock.now(), JOBS);
+    job::start(app.db().clone(), cancel.clone(), move || clock.now(), JOBS);
+    tokio::spawn(Arc::new(deliverer(app, &config.webhooks)).run(cancel))
+}
+
+/// Tells webhooks what happened, each in the words of its scheme.
+pub fn deliverer(app: &App, settings: &Webhooks) -> Deliverer {
+    let clock = app.clone();
+    let renderers = Renderers::default().with(Scheme::Immutable, immutable::webhook_render(app.gate()));
+    let (db, vault) = (app.db().clone(), Arc::clone(app.vault()));
+    Deliverer::new(db, vault, settings, renderers, move || clock.now())
 }
 
 /// Starts settlement on the configured chain, if there is one; it ends with the token.
@@ -185,9 +201,18 @@ pub fn judging(app: &App) -> settlement::Judging {
 /// Waits until settlement has put its work down and let the key go; what it was doing is in the database either way.
 pub(crate) async fn settled(settling: Option<JoinHandle<()>>) {
     if let Some(settling) = settling
-        && tokio::time::timeout(SETTLING_STOPS_WITHIN, settling).await.is_err()
+        && tokio::time::timeout(WORK_STOPS_WITHIN, settling).await.is_err()
     {
         tracing::warn!("settlement did not stop in time; the next process waits for the end of its lease");
+    }
+}
+
+/// Waits until what is being sent has arrived; what has not is sent again when its lease ends.
+pub(crate) async fn delivered(delivering: Option<JoinHandle<()>>) {
+    if let Some(delivering) = delivering
+        && tokio::time::timeout(WORK_STOPS_WITHIN, delivering).await.is_err()
+    {
+        tracing::warn!("deliveries did not stop in time; they are made again by the next process");
     }
 }
 

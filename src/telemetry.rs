@@ -14,7 +14,7 @@ use crate::config::{Log, LogFormat};
 const LATENCY_BOUNDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
 
 /// What an alarm is set on.
-const RARE: [&str; 8] = [
+const RARE: [&str; 10] = [
     "settlement_bumps_total",
     "settlement_reorgs_total",
     "settlement_fillers_total",
@@ -23,6 +23,8 @@ const RARE: [&str; 8] = [
     "settlement_watch_failures_total",
     "settlement_signer_failures_total",
     "panics_total",
+    "webhook_given_up_total",
+    "webhook_delivery_failures_total",
 ];
 
 /// Starts logging to standard output: one JSON object per line, or text for a terminal.
@@ -94,6 +96,7 @@ fn describe() {
         "Readings and offers that an endpoint failed, by its host"
     );
     describe_settlement();
+    describe_webhooks();
     describe_gauge!("policy_active", "1 while the loaded policy is the one in force, else 0");
 }
 
@@ -175,5 +178,33 @@ fn describe_settlement() {
     describe_counter!(
         "settlement_signer_failures_total",
         "Transactions that the signer did not sign"
+    );
+}
+
+fn describe_webhooks() {
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
+    describe_gauge!(
+        "webhook_waiting",
+        "Deliveries that have not ended, of webhooks that are active"
+    );
+    describe_gauge!(
+        "webhook_oldest_due_seconds",
+        "How long the delivery that should have been tried first waits for it"
+    );
+    describe_counter!(
+        "webhook_deliveries_total",
+        "Attempts by result: delivered, retried, failed, lost (another process had taken the delivery over)"
+    );
+    describe_histogram!(
+        "webhook_attempt_seconds",
+        "Time of one attempt, by the scheme of the webhook"
+    );
+    describe_counter!(
+        "webhook_given_up_total",
+        "Deliveries whose last attempt failed: they are sent again by hand"
+    );
+    describe_counter!(
+        "webhook_delivery_failures_total",
+        "Looks for deliveries, and records of attempts, that the database did not take"
     );
 }

@@ -76,3 +76,5 @@ mod together;
 mod trust;
 #[path = "api/verification.rs"]
 mod verification;
+#[path = "api/webhooks.rs"]
+mod webhooks;

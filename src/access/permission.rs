@@ -92,6 +92,10 @@ permissions! {
     /// Projects, environments, their keys and tiers, and the plans of readers.
     ManageProjects, "projectManage": asset [], system [SystemManager];
     ReadProjects, "projectRead": asset [], system [SystemManager, TokenManager];
+    /// Who is told of the mints of an environment or a collection, and what they were told.
+    ManageWebhooks, "webhookManage": asset [], system [Admin, SystemManager];
+    /// The same for all collections.
+    ManageSystemWebhooks, "webhookManageSystem": asset [], system [Admin];
 }
 
 impl Permission {

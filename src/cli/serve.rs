@@ -20,15 +20,16 @@ pub(super) async fn serve(args: ServeArgs, mut sources: Sources) -> Result<(), F
     let listener = bind(config.server.listen)?;
     let metrics = bind(config.metrics_listen)?;
     let cancel = CancellationToken::new();
-    let settling = match args.no_workers {
-        true => None,
-        false => {
-            start::work(&app, cancel.clone());
-            start::settle(&app, &config, RequestId::generate().to_string(), cancel.clone()).await?
-        }
+    let (working, settling) = match args.no_workers {
+        true => (None, None),
+        false => (
+            Some(start::work(&app, &config, cancel.clone())),
+            start::settle(&app, &config, RequestId::generate().to_string(), cancel.clone()).await?,
+        ),
     };
     run(app, &config, listener, metrics, cancel).await?;
     start::settled(settling).await;
+    start::delivered(working).await;
     Ok(())
 }
 
@@ -37,11 +38,12 @@ pub(super) async fn work(sources: &Sources) -> Result<(), Failure> {
     telemetry::start_logs(&config.log).map_err(Failure::usage)?;
     let app = open(&config)?;
     let cancel = CancellationToken::new();
-    start::work(&app, cancel.clone());
+    let working = start::work(&app, &config, cancel.clone());
     let settling = start::settle(&app, &config, RequestId::generate().to_string(), cancel.clone()).await?;
     tracing::info!("working in the background; SIGTERM stops");
     stop_signal().await?;
     cancel.cancel();
     start::settled(settling).await;
+    start::delivered(Some(working)).await;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::events;
+use super::notice;
 use super::rules;
 use super::store;
 use super::{
@@ -308,6 +309,7 @@ impl Round<'_> {
         operation::enqueue(tx, &self.operations)?;
         ledger::save(tx, books.sheet, now)?;
         store::insert_requests(tx, &self.requests)?;
+        notice::tell(tx, self.collection, &self.requests, now)?;
         audit::append(tx, now, self.events)?;
         Ok(self.requests)
     }

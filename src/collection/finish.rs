@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
+use super::notice;
 use super::register::Register;
 use super::store;
 use super::{Collection, MintRequest, Minted, Moved, RequestStatus};
@@ -63,7 +64,8 @@ pub fn succeed(
         };
     }
     register.save(tx)?;
-    store::save_requests(tx, &requests)
+    store::save_requests(tx, &requests)?;
+    notice::tell(tx, collection, &requests, now)
 }
 
 /// Ends requests badly; their operations and lines are the caller's. `transaction` carried them, if there was one.
@@ -86,7 +88,9 @@ pub fn fail(
             ..request
         })
         .collect();
-    store::save_requests(tx, &failed)
+    store::save_requests(tx, &failed)?;
+    let collection = super::find(tx, collection)?;
+    notice::tell(tx, &collection, &failed, now)
 }
 
 /// Those of these movements that are not recorded yet, in their order.

@@ -28,6 +28,7 @@ mod events;
 mod finish;
 mod metadata;
 mod model;
+mod notice;
 mod page;
 mod read;
 mod register;

@@ -8,10 +8,12 @@ mod certhis;
 mod chain;
 mod minting;
 mod reader;
+mod webhooks;
 
 pub use certhis::{Certhis, Custody, SeedSource};
 pub use chain::{Chain, Endpoint, Finality, KeySource, Saved};
 pub use minting::{Minting, TestMarker};
+pub use webhooks::Webhooks;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -63,6 +65,7 @@ pub struct Config {
     pub rate_api_key: Option<NonZeroU32>,
     pub minting: Minting,
     pub certhis: Certhis,
+    pub webhooks: Webhooks,
 }
 
 #[derive(Debug)]
@@ -245,7 +248,7 @@ impl Config {
              server.proxies = {}\n\
              metrics.listen = {}\ndatabase.url = {place}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
              secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {:?}\nlog.filter = {}\n\
-             lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n{}{}{}",
+             lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n{}{}{}{}",
             self.mode,
             self.server.listen,
             self.server.workers,
@@ -263,6 +266,7 @@ impl Config {
             self.rate_api_key.map_or(0, NonZeroU32::get),
             self.minting.describe(),
             self.certhis.describe(),
+            self.webhooks.describe(),
             self.chain.as_ref().map(Chain::describe).unwrap_or_default(),
         )
     }

@@ -40,6 +40,7 @@ impl Reader {
         Config {
             minting: self.minting(mode, chain.as_ref()),
             certhis: self.certhis(mode),
+            webhooks: self.webhooks(),
             mode,
             server: Server {
                 listen,

@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use super::sql;
 use crate::types::{
-    ActivityId, Address, Amount, AssetId, ClaimId, EnvironmentId, Hash32, IdentityId, MetadataId, MintRequestId,
-    OperationId, ProjectId, RowId, SanctionsListId, Timestamp, TokenId, UserId,
+    ActivityId, Address, Amount, AssetId, ClaimId, DeliveryId, EnvironmentId, Hash32, IdentityId, MetadataId,
+    MintRequestId, OperationId, ProjectId, RowId, SanctionsListId, Timestamp, TokenId, UserId, WebhookEventId,
+    WebhookId,
 };
 
 /// Makes a type usable as a bind value and as a result of a column of the given SQL type, plain or nullable.
@@ -83,6 +84,9 @@ column! {
     MetadataId => sql::Id,
     ActivityId => sql::Id,
     RowId => sql::Id,
+    WebhookId => sql::Id,
+    WebhookEventId => sql::Id,
+    DeliveryId => sql::Id,
 }
 
 /// PostgreSQL counts time from 2000-01-01T00:00:00Z.
@@ -248,6 +252,9 @@ id_columns!(
     MetadataId,
     ActivityId,
     RowId,
+    WebhookId,
+    WebhookEventId,
+    DeliveryId,
 );
 
 macro_rules! byte_columns {

@@ -98,6 +98,11 @@ const UNIQUE: &[(&str, &str, &str)] = &[
         "rate_limit_keys.id",
         "The key id is taken, try again",
     ),
+    (
+        "webhook_subscriptions_certhis_unique",
+        "webhook_subscriptions.asset_id",
+        "The collection has a webhook of this scheme: change or delete it",
+    ),
 ];
 
 impl From<DieselError> for Error {

@@ -865,6 +865,78 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    webhook_subscriptions (id) {
+        id -> Id,
+        environment_id -> Nullable<Id>,
+        asset_id -> Nullable<Id>,
+        url -> Text,
+        scheme -> Text,
+        events -> Text,
+        state -> Text,
+        secret -> Text,
+        retiring_secret -> Nullable<Text>,
+        retiring_until -> Nullable<Instant>,
+        created_by -> Nullable<Id>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    webhook_events (asset_id, id) {
+        asset_id -> Id,
+        id -> Id,
+        kind -> Text,
+        subject -> Id,
+        data -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    webhook_deliveries (subscription_id, id) {
+        subscription_id -> Id,
+        id -> Id,
+        asset_id -> Id,
+        event_id -> Id,
+        state -> Text,
+        attempts -> Integer,
+        due_at -> Nullable<Instant>,
+        claim -> Nullable<Id>,
+        leased_until -> Nullable<Instant>,
+        body -> Nullable<Text>,
+        replay_of -> Nullable<Id>,
+        created_at -> Instant,
+        ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    webhook_attempts (subscription_id, delivery_id, number) {
+        subscription_id -> Id,
+        delivery_id -> Id,
+        number -> Integer,
+        at -> Instant,
+        took_ms -> BigInt,
+        status -> Nullable<Integer>,
+        error -> Nullable<Text>,
+        answer -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     api_keys,
@@ -920,4 +992,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     certhis_tasks,
     custody_wallets,
     custody_transfers,
+    webhook_subscriptions,
+    webhook_events,
+    webhook_deliveries,
+    webhook_attempts,
 );

@@ -99,10 +99,11 @@ pub async fn run(args: DemoArgs, sources: Sources) -> Result<(), Failure> {
     fill(&app, &folder, &mut secrets).await?;
 
     let announcement = Announcement::new(&listener, &metrics, &folder, secrets, (ground, node.as_ref()))?;
-    start::work(&app, cancel.clone());
+    let working = start::work(&app, &config, cancel.clone());
     tokio::spawn(announcement.when_ready());
     start::run(app, &config, listener, metrics, cancel).await?;
     start::settled(settling).await;
+    start::delivered(Some(working)).await;
     ground::stop(node).await
 }
 

@@ -68,6 +68,12 @@ ids! {
     ActivityId,
     /// Of a row that nobody names: it is its place in a list.
     RowId,
+    /// Somebody who is told of changes at an address of theirs.
+    WebhookId,
+    /// What a webhook is told; it stays the same however often it is sent.
+    WebhookEventId,
+    /// One event on its way to one webhook.
+    DeliveryId,
 }
 
 impl UserId {

@@ -12,6 +12,7 @@ mod dnum;
 mod hash;
 mod id;
 mod isin;
+mod network;
 mod reference;
 mod timestamp;
 mod token_id;
@@ -24,10 +25,11 @@ pub use currency::{Currency, CurrencyError};
 pub use dnum::{Dnum, DnumError};
 pub use hash::{Hash32, keccak256, personal_message_hash, sha256};
 pub use id::{
-    ActivityId, AssetId, ClaimId, EnvironmentId, IdError, IdentityId, KeyId, MetadataId, MintRequestId, OperationId,
-    ProjectId, RequestId, RowId, SanctionsListId, UserId,
+    ActivityId, AssetId, ClaimId, DeliveryId, EnvironmentId, IdError, IdentityId, KeyId, MetadataId, MintRequestId,
+    OperationId, ProjectId, RequestId, RowId, SanctionsListId, UserId, WebhookEventId, WebhookId,
 };
 pub use isin::{Isin, IsinError};
+pub use network::{Network, NetworkError};
 pub use reference::{ReferenceError, ReferenceId};
 pub use timestamp::{Timestamp, TimestampError};
 pub use token_id::TokenId;

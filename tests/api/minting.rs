@@ -86,7 +86,7 @@ async fn send(server: &Server, method: Method, key: Option<&str>, path: &str, bo
     call.send().await
 }
 
-async fn mint(server: &Server, minting: &Minting, collection: &Collection, assets: Value) -> Answer {
+pub async fn mint(server: &Server, minting: &Minting, collection: &Collection, assets: Value) -> Answer {
     let path = format!("{}/nfts/mint-requests", base(collection));
     let body = json!({ "assets": assets });
     send(server, Method::POST, Some(&minting.secret), &path, Some(&body)).await
@@ -100,7 +100,7 @@ async fn get_with(server: &Server, minting: &Minting, path: &str) -> Answer {
     send(server, Method::GET, Some(&minting.secret), path, None).await
 }
 
-fn wish(reference: &str, token_id: Option<&str>) -> Value {
+pub fn wish(reference: &str, token_id: Option<&str>) -> Value {
     json!({ "reference_id": reference, "owner_address": recipient(0), "token_id": token_id, "amount": null,
         "metadata": null })
 }

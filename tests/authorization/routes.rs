@@ -198,5 +198,16 @@ pub fn table() -> Vec<Route> {
         row("GET", "/api/rate-plans/{planName}/keys", InSystem(ReadProjects), nothing),
         row("POST", "/api/rate-plans/{planName}/keys", InSystem(ManageProjects), only_code),
         row("DELETE", "/api/rate-plans/{planName}/keys/{keyId}", InSystem(ManageProjects), only_code),
+
+        // webhooks
+        row("POST", "/api/webhooks", InSystem(ManageWebhooks), |stage| body(json!({ "url": "https://example.com/hook", "environmentId": stage.minting.environment }))),
+        row("GET", "/api/webhooks", InSystem(ManageWebhooks), nothing),
+        row("GET", "/api/webhooks/{webhookId}", InSystem(ManageWebhooks), nothing),
+        row("PUT", "/api/webhooks/{webhookId}", InSystem(ManageWebhooks), |_| body(json!({ "active": false }))),
+        row("POST", "/api/webhooks/{webhookId}/rotate", InSystem(ManageWebhooks), only_code),
+        row("DELETE", "/api/webhooks/{webhookId}", InSystem(ManageWebhooks), only_code),
+        row("GET", "/api/webhooks/{webhookId}/deliveries", InSystem(ManageWebhooks), nothing),
+        row("GET", "/api/webhooks/{webhookId}/deliveries/{deliveryId}", InSystem(ManageWebhooks), nothing),
+        row("POST", "/api/webhooks/{webhookId}/deliveries/{deliveryId}/replay", InSystem(ManageWebhooks), only_code),
     ]
 }

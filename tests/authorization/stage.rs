@@ -6,14 +6,15 @@ use moneyer::access::environment::{self, KeyPurpose, NewEnvironment, Tier};
 use moneyer::access::plan::{self, PlanName};
 use moneyer::access::{self, By, Held, KeyChange, KeyKind, NewKey, NewUser, Permission, Role, Scope};
 use moneyer::asset::{AssetKind, Collateral};
-use moneyer::collection::{self, NewCollection, Profile, Right};
+use moneyer::collection::{self, NewCollection, NewMintRequest, Profile, Right};
 use moneyer::config::TestMarker;
-use moneyer::db::Tx;
+use moneyer::db::{Page, Tx};
 use moneyer::error::Error;
 use moneyer::identity;
 use moneyer::servicing::{self, CollateralUpdate};
-use moneyer::types::{Address, Amount};
+use moneyer::types::{Address, Amount, EnvironmentId, ReferenceId};
 use moneyer::wallet::{self, Pin, Shown};
+use moneyer::webhook::{self, NewSubscription, Scheme, Target, TargetRules};
 use moneyer::{asset, policy};
 use reqwest::Method;
 use serde_json::Value;
@@ -53,6 +54,8 @@ pub struct Stage {
     pub trusted: Address,
     /// Of the minting API: a project, its environment and that one's secret key, a plan and its key.
     pub minting: Minting,
+    /// Told of that environment's mints, and what it was told of one.
+    pub webhook: Webhook,
     /// A wallet that nobody has.
     pub unknown: Address,
     pub callers: Vec<Caller>,
@@ -62,9 +65,14 @@ pub struct Stage {
 
 pub struct Minting {
     project: String,
-    environment: String,
+    pub environment: String,
     environment_key: String,
     plan_key: String,
+}
+
+pub struct Webhook {
+    id: String,
+    delivery: String,
 }
 
 impl Stage {
@@ -91,6 +99,7 @@ impl Stage {
         server.grant(Scope::Asset(deposit), &everywhere_else).await;
         let (key, closed_keys) = keys(server, &bystander).await;
         let minting = minting(server, &bystander).await;
+        let webhook = webhook(server, &minting).await;
         server.advance(2 * DAY_SECONDS);
         Self {
             asset,
@@ -100,6 +109,7 @@ impl Stage {
             operation,
             trusted,
             minting,
+            webhook,
             unknown: address(950),
             callers: callers(server, elsewhere),
             bystander,
@@ -119,6 +129,8 @@ impl Stage {
             .replace("{environmentId}", &self.minting.environment)
             .replace("{planName}", PLAN)
             .replace("{keyId}", key)
+            .replace("{webhookId}", &self.webhook.id)
+            .replace("{deliveryId}", &self.webhook.delivery)
             .replace("{tokenAddress}", &self.asset.to_string())
             .replace("{id}", &self.operation)
             .replace("{userId}", &self.bystander.user.to_string())
@@ -335,6 +347,51 @@ async fn minting(server: &Server, owner: &Person) -> Minting {
                 environment: environment.to_string(),
                 environment_key: key.stored.id.to_string(),
                 plan_key: plan_key.stored.id.to_string(),
+            })
+        })
+        .await
+}
+
+/// A webhook of the environment, and the delivery of a mint into a collection of it.
+async fn webhook(server: &Server, minting: &Minting) -> Webhook {
+    let (vault, policies) = (server.app.vault().clone(), server.app.policy().clone());
+    let environment = EnvironmentId::parse(&minting.environment).unwrap();
+    server
+        .write(&server.world.admin, move |tx, ctx| {
+            let new = NewSubscription {
+                scope: webhook::Scope::Environment(environment),
+                target: Target::parse("https://example.com/hook", &TargetRules::default()).unwrap(),
+                scheme: Scheme::Standard,
+                events: None,
+            };
+            let (stored, _) = webhook::subscribe(tx, &vault, ctx, new)?;
+            let caller = collection::Caller {
+                ctx,
+                right: Right::Environment(environment),
+            };
+            let new = NewCollection {
+                environment: Some(environment),
+                minting: collection::Minting::Hybrid,
+                many: true,
+                adopted: false,
+                owner: ctx.actor.wallet,
+                profile: Profile::default(),
+                metadata_api_url: None,
+                policy: None,
+            };
+            let found = collection::found(tx, &caller, &policies, &new, |_| address(902))?;
+            let wish = NewMintRequest {
+                reference: ReferenceId::parse("one").unwrap(),
+                owner: ctx.actor.wallet,
+                token_id: None,
+                amount: None,
+                metadata: None,
+            };
+            collection::request_mints(tx, &caller, &policies, found.id, &[wish])?;
+            let (deliveries, _) = webhook::deliveries(tx, stored.id, None, &Page::first(1))?;
+            Ok(Webhook {
+                id: stored.id.to_string(),
+                delivery: deliveries[0].id.to_string(),
             })
         })
         .await

@@ -23,6 +23,7 @@ pub mod evm;
 mod golden;
 pub mod node;
 pub mod proxy;
+mod receiver;
 mod server;
 mod signer;
 pub mod trex;
@@ -32,6 +33,7 @@ pub use client::{Answer, Call, findings_of, http};
 pub use database::{Database, TestDatabase, administer};
 pub use golden::golden;
 pub use moneyer::access::Role;
+pub use receiver::{Received, Receiver, Reply};
 pub use server::{Options, Server, batch, with_pin};
 pub use signer::Signer;
 pub use world::{PIN, Person, START, World, approve, found_asset, import_sanctions, recipient, token, topic, wallet};
@@ -40,25 +42,28 @@ pub use world::{PIN, Person, START, World, approve, found_asset, import_sanction
 /// server; one that is not listed is never used, and the compiler says so.
 #[macro_export]
 macro_rules! both_databases {
-    ($($name:ident,)+) => {
+    (options: $options:expr; $($name:ident,)+) => {
         $(
             mod $name {
                 use $crate::support::{Database, Server};
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn sqlite() {
-                    let server = Server::start(Database::Sqlite).await;
+                    let server = Server::start_with(Database::Sqlite, &$options).await;
                     super::$name(&server).await;
                     server.finish().await;
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn postgres() {
-                    let server = Server::start(Database::Postgres).await;
+                    let server = Server::start_with(Database::Postgres, &$options).await;
                     super::$name(&server).await;
                     server.finish().await;
                 }
             }
         )+
+    };
+    ($($name:ident,)+) => {
+        $crate::both_databases! { options: $crate::support::Options::default(); $($name,)+ }
     };
 }

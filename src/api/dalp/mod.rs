@@ -48,6 +48,9 @@ mod token_servicing;
 mod trusted_issuer;
 mod user;
 mod verification;
+mod webhook;
+mod webhook_create;
+mod webhook_delivery;
 
 pub use body::{Body, Issues};
 pub use call::Call;
@@ -78,7 +81,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .configure(people_routes)
         .configure(identity_routes)
         .configure(collection_routes)
-        .configure(project_routes);
+        .configure(project_routes)
+        .configure(webhook_routes);
     config.service(api);
 }
 
@@ -188,6 +192,20 @@ fn project_routes(config: &mut ServiceConfig<'_>) {
         .service(rate_plan::list_keys)
         .service(rate_plan::create_key)
         .service(rate_plan::revoke_key);
+}
+
+/// Who is told what happened to mint requests.
+fn webhook_routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(webhook_create::create)
+        .service(webhook::list)
+        .service(webhook::read)
+        .service(webhook::update)
+        .service(webhook::rotate)
+        .service(webhook::delete)
+        .service(webhook_delivery::list)
+        .service(webhook_delivery::read)
+        .service(webhook_delivery::replay);
 }
 
 /// The asset that the path names: 400 for what is no address, 404 for what is no asset.

@@ -20,11 +20,13 @@ mod quota;
 mod read;
 mod refresh;
 mod shown;
+mod webhook;
 
 pub use call::{Caller, Reader};
 pub use cors::preflight;
 pub use dress::{dress, trace_id_of};
 pub use error::ImmutableError;
+pub use webhook::render as webhook_render;
 
 use actix_web::web::ServiceConfig;
 

@@ -65,6 +65,10 @@ impl Shown {
         }
     }
 
+    pub fn chain(&self) -> &Value {
+        &self.chain
+    }
+
     /// With what somebody needs who lets this server mint. Nobody's node is given away.
     pub fn chain_with_details(&self, minter: Option<&Address>) -> Value {
         let mut chain = self.chain.clone();

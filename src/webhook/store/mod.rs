@@ -1,0 +1,15 @@
+//! Every query of webhooks.
+
+mod delivery;
+mod prune;
+mod subscription;
+
+pub(super) use delivery::{
+    Claimed, Ending, attempts_of, cancel_waiting, claim, deliveries, delivery, end_attempt, insert_deliveries,
+    insert_events, put_body, with_due,
+};
+pub(super) use prune::prune;
+pub(super) use subscription::{
+    SealedSecrets, audience, backlog, by_id, certhis_of, insert, list, lock, put_change, put_secrets, put_state,
+    secrets_of,
+};
