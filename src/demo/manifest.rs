@@ -35,6 +35,26 @@ pub(super) struct World {
     pub users: BTreeMap<Name, Person>,
     pub assets: Assets,
     pub recipients: Recipients,
+    /// Only where units settle on a chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collections: Option<Collections>,
+}
+
+/// Of the minting API. The first two are linked to one environment, `other` to that of another project.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Collections {
+    pub erc721: CollectionEntry,
+    pub erc1155: CollectionEntry,
+    pub other: CollectionEntry,
+    pub publishable_key: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CollectionEntry {
+    pub address: Address,
+    pub secret_key: String,
 }
 
 #[derive(Clone, Serialize, Deserialize)]

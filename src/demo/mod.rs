@@ -15,6 +15,7 @@
 
 mod announcement;
 mod cast;
+mod collections;
 mod exchange;
 mod folder;
 mod ground;
@@ -91,6 +92,9 @@ pub async fn run(args: DemoArgs, sources: Sources) -> Result<(), Failure> {
     let node = ground.start(&folder, &secrets).await?;
     config.secrets = secrets.keys()?;
     config.chain = node.as_ref().map(|node| ground::chain(node, &secrets)).transpose()?;
+    if let Some(chain) = &config.chain {
+        config.minting.chain_name.clone_from(&chain.name);
+    }
     let app = start::open(&config)?;
     start::prepare(&app, config.mode, true).await?;
     let cancel = CancellationToken::new();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::cast::{self, Name};
+use super::collections;
 use super::manifest::{Assets, Recipients, World};
 use super::offer;
 use super::secrets::Secrets;
@@ -63,6 +64,14 @@ pub(super) async fn make_world(app: &App, secrets: &mut Secrets) -> Result<World
     let mut operations = issue.operations.clone();
     operations.extend(approve(app, &people, &recipients, &issue).await?);
     let holders = recipients.approved.rchunks(FIRST_HOLDERS).next().unwrap_or_default();
+    let collections = match settlement {
+        Settlement::Book => None,
+        Settlement::Evm => {
+            let (collections, asked) = collections::make(app, &people, holders).await?;
+            operations.extend(asked);
+            Some(collections)
+        }
+    };
     operations.push(mint(app, &people, &issue.equity, EQUITY_EACH, holders).await?);
     operations.push(mint(app, &people, &issue.stablecoin, STABLECOIN_EACH, holders).await?);
     finish(app, &operations).await?;
@@ -74,6 +83,7 @@ pub(super) async fn make_world(app: &App, secrets: &mut Secrets) -> Result<World
             paused: offer::entry(&issue.paused),
         },
         recipients,
+        collections,
     })
 }
 

@@ -40,6 +40,7 @@ async fn life(place: &Place, more: &[&str]) {
     assert!(place.refusal(&[]).contains("another demo runs in"));
     if manifest.is_on_chain() {
         manifest.books_and_chain_agree().await;
+        tokens_are_minted_with_the_keys_of_the_manifest(&manifest).await;
     }
 
     let before = manifest.supply_after_one_more().await;
@@ -47,7 +48,7 @@ async fn life(place: &Place, more: &[&str]) {
     fs::write(place.path("manifest.json"), "not the manifest").unwrap();
     let mut demo = place.start(&[]);
     let again = demo.ready().await;
-    for part in ["users", "assets", "recipients"] {
+    for part in ["users", "assets", "recipients", "collections"] {
         assert_eq!(again.0[part], manifest.0[part], "{part}");
     }
     assert_eq!(again.supply_after_one_more().await, before + 1);
@@ -75,6 +76,7 @@ fn the_manifest_has_everything(manifest: &Manifest) {
     let mut expected = BTreeSet::from(["assets", "baseUrl", "metricsUrl", "recipients", "settlement", "users"]);
     if manifest.is_on_chain() {
         expected.insert("chain");
+        expected.insert("collections");
         assert_eq!(manifest.text("/chain/name"), "moneyer-local");
         assert_eq!(manifest.text("/chain/id"), "eip155:31337");
         assert_eq!(manifest.rpc("eth_chainId", json!([])), "0x7a69");
@@ -264,6 +266,51 @@ async fn the_stablecoin_has_its_collateral(manifest: &Manifest) {
     let (exact, _) = mint(left).await;
 
     assert_eq!((above, exact), (422, 200), "{answer}");
+}
+
+/// The collections of the manifest have tokens, its keys open them, and the key of another project does not.
+async fn tokens_are_minted_with_the_keys_of_the_manifest(manifest: &Manifest) {
+    let key = |name: &str| manifest.text(&format!("/collections/{name}/secretKey"));
+    assert_eq!(key("erc721"), key("erc1155"));
+    assert_ne!(key("erc721"), key("other"));
+    assert!(key("other").starts_with("sk_imapik_test-"));
+    assert!(
+        manifest
+            .text("/collections/publishableKey")
+            .starts_with("pk_imapik_test-")
+    );
+    for (name, tokens) in [("erc721", 3), ("erc1155", 1), ("other", 1)] {
+        let url = format!("{}/nfts", manifest.collection_url(name));
+        let found = http().get(url).send().await.unwrap().text().await.unwrap();
+        let found: Value = serde_json::from_str(&found).unwrap();
+        assert_eq!(found["result"].as_array().unwrap().len(), tokens, "{found}");
+    }
+
+    let url = format!("{}/nfts/mint-requests", manifest.collection_url("erc721"));
+    let wish = json!({ "assets": [{ "reference_id": "tried", "owner_address": manifest.recipients("approved")[0] }] });
+    let ask = async |key: String| {
+        let request = http().post(&url).header("x-immutable-api-key", key);
+        let request = request.header("Content-Type", "application/json");
+        request.body(wish.to_string()).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask(key("other")).await, 403);
+    assert_eq!(ask(key("erc721")).await, 202);
+    let minted = async {
+        loop {
+            let request = http()
+                .get(format!("{url}/tried"))
+                .header("x-immutable-api-key", key("erc721"));
+            let answer: Value = serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap();
+            match answer["result"][0]["status"].as_str() {
+                Some("pending") => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+                status => return (status.map(str::to_owned), answer),
+            }
+        }
+    };
+    let (status, answer) = tokio::time::timeout(std::time::Duration::from_secs(90), minted)
+        .await
+        .unwrap();
+    assert_eq!(status.as_deref(), Some("succeeded"), "{answer}");
 }
 
 /// Takes the lines apart as a shell does; all four are answered.

@@ -214,6 +214,13 @@ impl Manifest {
         found.as_str().unwrap().to_owned()
     }
 
+    /// Of a collection, in the minting API.
+    pub fn collection_url(&self, name: &str) -> String {
+        let (base, chain) = (self.text("/baseUrl"), self.text("/chain/name"));
+        let address = self.text(&format!("/collections/{name}/address"));
+        format!("{base}/v1/chains/{chain}/collections/{address}")
+    }
+
     pub fn is_on_chain(&self) -> bool {
         self.0["settlement"] == "evm"
     }

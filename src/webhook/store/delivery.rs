@@ -260,7 +260,7 @@ type DeliveryRow = (
     (Timestamp, Option<Timestamp>),
 );
 
-const DELIVERY: (
+type Columns = (
     (
         webhook_deliveries::id,
         webhook_deliveries::subscription_id,
@@ -276,7 +276,9 @@ const DELIVERY: (
     webhook_deliveries::body,
     webhook_deliveries::replay_of,
     (webhook_deliveries::created_at, webhook_deliveries::ended_at),
-) = (
+);
+
+const DELIVERY: Columns = (
     (
         webhook_deliveries::id,
         webhook_deliveries::subscription_id,

@@ -30,7 +30,7 @@ type Row = (
 );
 
 /// Everything but the secrets.
-const COLUMNS: (
+type Columns = (
     webhook_subscriptions::id,
     (webhook_subscriptions::environment_id, webhook_subscriptions::asset_id),
     webhook_subscriptions::url,
@@ -40,7 +40,9 @@ const COLUMNS: (
     webhook_subscriptions::retiring_until,
     webhook_subscriptions::created_by,
     (webhook_subscriptions::created_at, webhook_subscriptions::updated_at),
-) = (
+);
+
+const COLUMNS: Columns = (
     webhook_subscriptions::id,
     (webhook_subscriptions::environment_id, webhook_subscriptions::asset_id),
     webhook_subscriptions::url,
