@@ -21,7 +21,7 @@ use crate::server::{self, Shape};
 use crate::settlement::sender::Policy;
 use crate::settlement::{self, Driver};
 use crate::webhook::{self, Deliverer, Renderers, Scheme};
-use crate::{certhis, compliance, identity, job, mint, operation, policy, servicing, telemetry};
+use crate::{api, certhis, compliance, identity, job, mint, operation, policy, servicing, telemetry};
 
 /// The background work.
 const JOBS: &[Job] = &[
@@ -120,7 +120,9 @@ pub(crate) fn work(app: &App, config: &Config, cancel: CancellationToken) -> Joi
 /// Tells webhooks what happened, each in the words of its scheme.
 pub fn deliverer(app: &App, settings: &Webhooks) -> Deliverer {
     let clock = app.clone();
-    let renderers = Renderers::default().with(Scheme::Immutable, immutable::webhook_render(app.gate()));
+    let renderers = Renderers::default()
+        .with(Scheme::Immutable, immutable::webhook_render(app.gate()))
+        .with(Scheme::Certhis, api::certhis::webhook_render(app));
     let (db, vault) = (app.db().clone(), Arc::clone(app.vault()));
     Deliverer::new(db, vault, settings, renderers, move || clock.now())
 }

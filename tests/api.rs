@@ -28,6 +28,8 @@ mod certhis_secrets;
 mod certhis_shop;
 #[path = "api/certhis_tasks.rs"]
 mod certhis_tasks;
+#[path = "api/certhis_webhook.rs"]
+mod certhis_webhook;
 #[path = "api/collections.rs"]
 mod collections;
 #[path = "api/compliance.rs"]
@@ -54,6 +56,8 @@ mod language;
 mod minting;
 #[path = "api/minting_shell.rs"]
 mod minting_shell;
+#[path = "api/one_mint.rs"]
+mod one_mint;
 #[path = "api/operations.rs"]
 mod operations;
 #[path = "api/order.rs"]

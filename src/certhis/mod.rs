@@ -21,5 +21,6 @@ pub use challenge::{Challenge, Filing, NewChallenge, challenge, open_challenge, 
 pub use key::{Ask, KeyHolder, KeyPair, authenticate, key_pair};
 pub use nft::{Minted, minted};
 pub use task::{
-    Asked, Means, NewTask, Recipient, Task, TaskStatus, TokenUri, TokenUriError, forget_emails, mint, task, tasks,
+    Asked, Means, NewTask, Recipient, Task, TaskStatus, TokenUri, TokenUriError, forget_emails, mint, task, task_named,
+    tasks,
 };

@@ -240,6 +240,12 @@ pub(super) fn task(tx: &mut Tx<'_>, asset: AssetId, number: i64) -> Result<Optio
     Ok(row.map(task_of))
 }
 
+pub(super) fn task_by_id(tx: &mut Tx<'_>, asset: AssetId, id: RowId) -> Result<Option<TaskRow>, Error> {
+    let query = certhis_tasks::table.find((asset, id)).select(TASK);
+    let row: Option<TaskColumns> = on!(tx, c => query.first(c).optional())?;
+    Ok(row.map(task_of))
+}
+
 /// Newest first.
 pub(super) fn tasks(tx: &mut Tx<'_>, asset: AssetId, offset: i64, limit: i64) -> Result<Vec<TaskRow>, Error> {
     let query = certhis_tasks::table

@@ -23,6 +23,8 @@ use crate::types::{Address, Amount, AssetId, ReferenceId, RowId, Timestamp, Toke
 const FREE_IDS_STEP: i64 = 256;
 const FREE_IDS_STEPS: i64 = 40;
 const DAY_SECONDS: i64 = 86_400;
+/// How the references of mint requests begin that are ours.
+const REFERENCE: &str = "certhis-";
 
 /// Where a description of the token is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +135,7 @@ impl TaskRow {
 }
 
 fn reference(id: RowId) -> Result<ReferenceId, Error> {
-    ReferenceId::parse(&format!("certhis-{id}")).map_err(Error::internal)
+    ReferenceId::parse(&format!("{REFERENCE}{id}")).map_err(Error::internal)
 }
 
 /// What a mint needs besides the wish.
@@ -307,6 +309,16 @@ pub fn task(tx: &mut Tx<'_>, collection: AssetId, number: i64) -> Result<Task, E
     tasks
         .pop()
         .ok_or_else(|| Error::internal("a task without a mint request"))
+}
+
+/// The task of a mint request of the collection, by the request's reference; none for one that came another way.
+pub fn task_named(tx: &mut Tx<'_>, collection: AssetId, reference: &str) -> Result<Option<Task>, Error> {
+    let id = reference.strip_prefix(REFERENCE).and_then(|id| RowId::parse(id).ok());
+    let Some(id) = id else { return Ok(None) };
+    let Some(row) = store::task_by_id(tx, collection, id)? else {
+        return Ok(None);
+    };
+    Ok(with_requests(tx, collection, vec![row])?.pop())
 }
 
 /// A page of the tasks of a collection, newest first.

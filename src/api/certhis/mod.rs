@@ -16,9 +16,11 @@ mod mint;
 mod multipart;
 mod shown;
 mod sign;
+mod webhook;
 
 pub use call::{Guest, Holder};
 pub use error::CerthisError;
+pub use webhook::webhook_render;
 
 use actix_web::web::ServiceConfig;
 
@@ -37,6 +39,8 @@ pub const ROUTES: &[(&str, &str, May)] = &[
     ("POST", "/mint", May::Hold),
     ("GET", "/mint_status", May::Hold),
     ("GET", "/mint_task_list", May::Hold),
+    ("POST", "/register_webhook", May::Hold),
+    ("GET", "/get_webhook", May::Hold),
     ("GET", "/sign", May::Guest),
     ("GET", "/check", May::Guest),
 ];
@@ -55,6 +59,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(mint::mint)
         .service(mint::mint_status)
         .service(mint::mint_task_list)
+        .service(webhook::register_webhook)
+        .service(webhook::get_webhook)
         .service(sign::sign)
         .service(sign::check);
 }

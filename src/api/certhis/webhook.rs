@@ -1,0 +1,97 @@
+//! `/register_webhook` and `/get_webhook`: where the owner of a collection is told what becomes of its mints; and what is
+//! told there.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, get, post};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use super::fields::{Body, Fields};
+use super::shown::Shown;
+use super::{CerthisError, Holder};
+use crate::app::App;
+use crate::certhis;
+use crate::collection;
+use crate::ctx::Ctx;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::webhook::{self, Event, EventKind, Login, Render, Target};
+
+/// Of each of the three (certhis.md).
+const LENGTH_MAX: usize = 250;
+
+#[post("/register_webhook")]
+pub(super) async fn register_webhook(holder: Holder, body: Body) -> Result<HttpResponse, CerthisError> {
+    let fields = body.fields()?;
+    let target = Target::parse(part(&fields, "webhook")?, holder.app.targets());
+    let target = target.map_err(|_| CerthisError::Invalid("webhook"))?;
+    let secret = |name| part(&fields, name).map(|text| SecretString::from(text.to_owned()));
+    let login = Login {
+        password: secret("webhook_pass")?,
+        name: secret("webhook_login")?,
+    };
+    // A colon would end the name in the header of HTTP Basic (RFC 7617 section 2).
+    if login.name.expose_secret().contains(':') {
+        return Err(CerthisError::Invalid("webhook_login"));
+    }
+    let (vault, id) = (Arc::clone(holder.app.vault()), holder.known.collection);
+    let change = move |tx: &mut Tx<'_>, ctx: &Ctx| {
+        webhook::register_login(tx, &vault, ctx, id, target.clone(), &login).map(|_| ())
+    };
+    holder.change(change).await?;
+    Ok(HttpResponse::Ok().json(json!({ "status": true, "message": "updated" })))
+}
+
+fn part<'f>(fields: &'f Fields, name: &'static str) -> Result<&'f str, CerthisError> {
+    fields.bounded(name, LENGTH_MAX)?.ok_or(CerthisError::Invalid(name))
+}
+
+#[get("/get_webhook")]
+pub(super) async fn get_webhook(holder: Holder) -> Result<HttpResponse, CerthisError> {
+    let (vault, id) = (Arc::clone(holder.app.vault()), holder.known.collection);
+    let read = move |tx: &mut Tx<'_>| webhook::registered_login(tx, &vault, id);
+    let data = match holder.app.db().read(read).await? {
+        None => json!({ "webhook": null, "webhook_pass": null, "webhook_login": null }),
+        Some((target, login)) => json!({
+            "webhook": target.to_string(),
+            "webhook_pass": login.password.expose_secret(),
+            "webhook_login": login.name.expose_secret(),
+        }),
+    };
+    Ok(HttpResponse::Ok().json(json!({ "status": true, "data": data })))
+}
+
+/// What a webhook is told: the published page shows that it begins with `to`, and no more of it. `to` is the wallet, also
+/// where the recipient was an e-mail address: what is sent is kept in the log of deliveries, where such an address must not
+/// be; `task_id` says who it was.
+pub fn webhook_render(app: &App) -> Render {
+    let shown = Shown::of(app);
+    Arc::new(move |tx, event| Ok::<_, Error>(told(tx, &shown, event)?.to_string()))
+}
+
+fn told(tx: &mut Tx<'_>, shown: &Shown, event: &Event) -> Result<Value, Error> {
+    let news = &event.news;
+    let collection = collection::find(tx, event.collection)?;
+    let task = certhis::task_named(tx, event.collection, &news.reference_id)?;
+    let (status, message) = match event.kind {
+        EventKind::MintAccepted => (0, "queued"),
+        EventKind::MintSucceeded => (2, "success"),
+        EventKind::MintFailed => (3, news.error.as_deref().unwrap_or("failed")),
+    };
+    let minted = match &task {
+        Some(task) if event.kind == EventKind::MintSucceeded => certhis::minted(tx, &collection, task)?,
+        Some(_) | None => None,
+    };
+    let nft = task.as_ref().zip(minted.as_ref());
+    Ok(json!({
+        "to": news.owner_address,
+        "task_id": task.as_ref().map(|task| task.number),
+        "collection_index": collection.number,
+        "status": status,
+        "message": message,
+        "nft": nft.map(|(task, minted)| shown.nft(&collection, task, minted)),
+        "created": task.as_ref().map(|task| task.request.created_at),
+        "updated": event.at,
+    }))
+}

@@ -1,0 +1,136 @@
+//! Where the owner of a collection wants to be told, and what is told there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use moneyer::collection::Minting;
+use moneyer::config::Webhooks;
+use moneyer::start;
+use moneyer::types::Network;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::certhis_shop::{Pair, Shop, post, refused};
+use super::minting::settle;
+use crate::both_databases;
+use crate::support::{Answer, Options, Receiver, Server, golden, recipient};
+
+both_databases! {
+    options: super::options();
+    what_was_registered_is_shown_to_whoever_has_the_pair,
+    what_is_wrong_with_a_registration_is_told_in_published_words,
+    a_task_is_told_with_the_login,
+}
+
+pub fn options() -> Options {
+    Options::default().with("webhooks.private_networks", "127.0.0.0/8")
+}
+
+async fn register(shop: &Shop<'_>, pair: &Pair, form: &[(&str, &str)]) -> Answer {
+    let headers = [("api_key", pair.key.as_str()), ("api_secret", &pair.secret)];
+    post(shop.server, "/register_webhook", &headers, form).await
+}
+
+async fn registered(shop: &Shop<'_>, pair: &Pair) -> Value {
+    let call = shop.server.call(Method::GET, None, "/get_webhook");
+    let call = call.header("api_key", &pair.key).header("api_secret", &pair.secret);
+    call.send().await.ok()
+}
+
+fn shown(url: &str, pass: &str, login: &str) -> Value {
+    json!({ "status": true, "data": { "webhook": url, "webhook_pass": pass, "webhook_login": login } })
+}
+
+async fn what_was_registered_is_shown_to_whoever_has_the_pair(server: &Server) {
+    let (shop, other) = (
+        Shop::open(server, Minting::Hybrid, 1).await,
+        Shop::open(server, Minting::Hybrid, 2).await,
+    );
+    let (pair, others) = (shop.pair().await, other.pair().await);
+    let nothing = json!({ "status": true, "data": { "webhook": null, "webhook_pass": null, "webhook_login": null } });
+    assert_eq!(registered(&shop, &pair).await, nothing);
+
+    for (url, pass, login) in [
+        ("https://shop.example/hook?a=1", "c0rrect horse", "shop"),
+        ("https://shop.example/other", "battery", "shop 2"),
+    ] {
+        let form = [("webhook", url), ("webhook_pass", pass), ("webhook_login", login)];
+        let updated = register(&shop, &pair, &form).await.ok();
+        assert_eq!(updated, json!({ "status": true, "message": "updated" }));
+        assert_eq!(registered(&shop, &pair).await, shown(url, pass, login));
+    }
+    assert_eq!(registered(&other, &others).await, nothing);
+}
+
+async fn what_is_wrong_with_a_registration_is_told_in_published_words(server: &Server) {
+    let shop = Shop::open(server, Minting::Hybrid, 1).await;
+    let pair = shop.pair().await;
+    let url = |length: usize| format!("https://shop.example/{}", "a".repeat(length - 21));
+    let (url_250, url_251, text_250, text_251) = (url(250), url(251), "a".repeat(250), "a".repeat(251));
+    let good = [
+        ("webhook", url_250.as_str()),
+        ("webhook_pass", &text_250),
+        ("webhook_login", &text_250),
+    ];
+
+    for (field, value) in [
+        ("webhook", ""),
+        ("webhook", "shop.example"),
+        ("webhook", "ftp://shop.example/hook"),
+        ("webhook", "https://10.0.0.1/hook"),
+        ("webhook", &url_251),
+        ("webhook_pass", ""),
+        ("webhook_pass", &text_251),
+        ("webhook_login", ""),
+        ("webhook_login", &text_251),
+        ("webhook_login", "a:b"),
+    ] {
+        let form: Vec<_> = good
+            .into_iter()
+            .filter(|(name, _)| *name != field)
+            .chain([(field, value)])
+            .collect();
+        let expected = format!("{field} invalid");
+        let answer = register(&shop, &pair, &form).await;
+        assert_eq!(refused(&answer), (400, expected.as_str()), "{field} {value}");
+    }
+    assert!(registered(&shop, &pair).await["data"]["webhook"].is_null());
+    assert!(register(&shop, &pair, &good).await.is_success());
+}
+
+async fn a_task_is_told_with_the_login(server: &Server) {
+    let shop = Shop::open(server, Minting::Hybrid, 1).await;
+    let (pair, receiver) = (shop.pair().await, Receiver::start());
+    let url = receiver.url();
+    let form = [
+        ("webhook", url.as_str()),
+        ("webhook_pass", "c0rrect horse"),
+        ("webhook_login", "shop"),
+    ];
+    assert!(register(&shop, &pair, &form).await.is_success());
+    let settings = Webhooks {
+        private_networks: vec![Network::parse("127.0.0.0/8").unwrap()],
+        timeout: Duration::from_secs(1),
+    };
+    let deliverer = Arc::new(start::deliverer(&server.app, &settings));
+
+    let task = Shop::created(shop.mint(&pair, &[("wallet", &recipient(0).to_string())]).await);
+    assert_eq!(Arc::clone(&deliverer).deliver_due().await.unwrap(), 1);
+    settle(server, &shop.collection, 0).await;
+    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+
+    let received = receiver.received();
+    let basic = format!("Basic {}", BASE64.encode(b"shop:c0rrect horse"));
+    for one in &received {
+        assert_eq!(one.header("authorization"), basic);
+        assert_eq!(
+            (&one.json()["to"], &one.json()["task_id"]),
+            (&json!(recipient(0)), &json!(task))
+        );
+    }
+    let told: Vec<Value> = received.iter().map(|one| one.json()).collect();
+    assert_eq!((&told[0]["status"], &told[0]["nft"]), (&json!(0), &Value::Null));
+    assert_eq!((&told[1]["status"], &told[1]["nft"]["nft_id"]), (&json!(2), &json!(0)));
+    golden("certhis_webhook.json", &told[1]);
+}
