@@ -38,6 +38,17 @@ pub(super) struct World {
     /// Only where units settle on a chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collections: Option<Collections>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certhis: Option<CerthisEntry>,
+}
+
+/// Whoever signs with this key gets the key pair that mints into the collection by Certhis' mint API.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CerthisEntry {
+    pub collection_index: i64,
+    pub owner_wallet: Address,
+    pub owner_private_key: String,
 }
 
 /// Of the minting API. The first two are linked to one environment, `other` to that of another project.

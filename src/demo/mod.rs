@@ -15,6 +15,7 @@
 
 mod announcement;
 mod cast;
+mod certhis;
 mod collections;
 mod exchange;
 mod folder;

@@ -99,6 +99,11 @@ impl Secrets {
         Ok(wallet)
     }
 
+    /// Of a wallet of the demo, 64 digits behind `0x`.
+    pub(super) fn private_key(&self, wallet: &Address) -> Option<&str> {
+        self.private_keys.get(wallet).map(String::as_str)
+    }
+
     pub(super) fn new_wallets(&mut self, count: usize) -> Result<Vec<Address>, Error> {
         (0..count).map(|_| self.new_wallet()).collect()
     }

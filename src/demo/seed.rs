@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::cast::{self, Name};
-use super::collections;
 use super::manifest::{Assets, Recipients, World};
 use super::offer;
 use super::secrets::Secrets;
 use super::setup::{self, People};
+use super::{certhis, collections};
 use crate::access::{self, Role, Scope};
 use crate::app::App;
 use crate::asset::{Asset, Settlement};
@@ -72,6 +72,10 @@ pub(super) async fn make_world(app: &App, secrets: &mut Secrets) -> Result<World
             Some(collections)
         }
     };
+    let certhis = match &collections {
+        None => None,
+        Some(collections) => Some(certhis::entry(app, secrets, collections).await?),
+    };
     operations.push(mint(app, &people, &issue.equity, EQUITY_EACH, holders).await?);
     operations.push(mint(app, &people, &issue.stablecoin, STABLECOIN_EACH, holders).await?);
     finish(app, &operations).await?;
@@ -84,6 +88,7 @@ pub(super) async fn make_world(app: &App, secrets: &mut Secrets) -> Result<World
         },
         recipients,
         collections,
+        certhis,
     })
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Mutex;
 
 use moneyer::types::{Address, keccak256};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::stage::{Manifest, ONE, Place, THOUSAND, moneyer, supply};
-use crate::support::{Database, TestDatabase, http};
+use crate::support::{Database, Signer, TestDatabase, http};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_demo_keeps_what_its_manifest_and_its_printed_lines_promise_on_sqlite() {
@@ -41,6 +43,7 @@ async fn life(place: &Place, more: &[&str]) {
     if manifest.is_on_chain() {
         manifest.books_and_chain_agree().await;
         tokens_are_minted_with_the_keys_of_the_manifest(&manifest).await;
+        the_owners_wallet_signs_in_and_mints(&manifest).await;
     }
 
     let before = manifest.supply_after_one_more().await;
@@ -48,7 +51,7 @@ async fn life(place: &Place, more: &[&str]) {
     fs::write(place.path("manifest.json"), "not the manifest").unwrap();
     let mut demo = place.start(&[]);
     let again = demo.ready().await;
-    for part in ["users", "assets", "recipients", "collections"] {
+    for part in ["users", "assets", "recipients", "collections", "certhis"] {
         assert_eq!(again.0[part], manifest.0[part], "{part}");
     }
     assert_eq!(again.supply_after_one_more().await, before + 1);
@@ -76,6 +79,7 @@ fn the_manifest_has_everything(manifest: &Manifest) {
     let mut expected = BTreeSet::from(["assets", "baseUrl", "metricsUrl", "recipients", "settlement", "users"]);
     if manifest.is_on_chain() {
         expected.insert("chain");
+        expected.insert("certhis");
         expected.insert("collections");
         assert_eq!(manifest.text("/chain/name"), "moneyer-local");
         assert_eq!(manifest.text("/chain/id"), "eip155:31337");
@@ -311,6 +315,53 @@ async fn tokens_are_minted_with_the_keys_of_the_manifest(manifest: &Manifest) {
         .await
         .unwrap();
     assert_eq!(status.as_deref(), Some("succeeded"), "{answer}");
+}
+
+/// The wallet of the manifest gets a key pair of Certhis' mint API, and a token with it.
+async fn the_owners_wallet_signs_in_and_mints(manifest: &Manifest) {
+    let (base, wallet) = (manifest.text("/baseUrl"), manifest.text("/certhis/ownerWallet"));
+    let owner = Signer::from_hex(&manifest.text("/certhis/ownerPrivateKey"));
+    assert_eq!(owner.address().to_string(), wallet);
+    let index = manifest.0["certhis"]["collectionIndex"].clone();
+    let pair = Mutex::new(Vec::new());
+    let ask = async |method: Method, path: String, body: Value| -> Value {
+        let request = http().request(method, format!("{base}{path}")).json(&body);
+        let headers: Vec<(&str, String)> = pair.lock().unwrap().clone();
+        let request = headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, value));
+        serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+    };
+
+    let challenge = ask(Method::GET, format!("/sign?wallet={wallet}"), Value::Null).await;
+    let signature = owner.sign(challenge["data"]["signature"].as_str().unwrap());
+    let form = json!({ "collection_index": index, "wallet": wallet, "signature": signature });
+    let access = ask(Method::POST, "/mint_access".to_owned(), form).await;
+    let part = |name: &str| {
+        access["data"][name]
+            .as_str()
+            .unwrap_or_else(|| panic!("{access}"))
+            .to_owned()
+    };
+    *pair.lock().unwrap() = vec![("x-api-key", part("api_key")), ("x-api-secret", part("api_secret"))];
+    let form = json!({ "wallet": manifest.recipients("approved")[0] });
+    let task = ask(Method::POST, "/mint".to_owned(), form).await["data"]["task_id"].clone();
+
+    let ended = async {
+        loop {
+            let status = ask(Method::GET, format!("/mint_status?task_id={task}"), Value::Null).await;
+            match status["data"]["status"].as_u64() {
+                Some(0 | 1) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+                _ => return status,
+            }
+        }
+    };
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(90), ended)
+        .await
+        .unwrap();
+    assert_eq!(ended["data"]["status"], 2, "{ended}");
+    assert_eq!(ended["data"]["nft"]["collection_id"], index);
+    assert_eq!(ended["data"]["nft"]["nft_id"], 0);
 }
 
 /// Takes the lines apart as a shell does; all four are answered.

@@ -11,6 +11,12 @@ impl Signer {
         Self(SigningKey::from_slice(&[seed; 32]).unwrap())
     }
 
+    /// A private key as `0x` and 64 digits.
+    pub fn from_hex(text: &str) -> Self {
+        let bytes = data_encoding::HEXLOWER.decode(text.trim_start_matches("0x").as_bytes());
+        Self(SigningKey::from_slice(&bytes.unwrap()).unwrap())
+    }
+
     pub fn address(&self) -> Address {
         Address::from_bytes(secret_key_to_address(&self.0).0)
     }
