@@ -28,11 +28,13 @@ struct Game {
     secret_key: String,
 }
 
-/// Two games of the admin's: one with a collection of each standard under one key, another with one of its own. What
-/// was asked of the chain is not final yet when this returns.
+/// Two games of the admin's: one with a collection of each standard under one key, another with one of its own. The
+/// contract of the swords belongs to `owner`, the others' to the admin. What was asked of the chain is not final yet when
+/// this returns.
 pub(super) async fn make(
     app: &App,
     people: &People,
+    owner: Address,
     holders: &[Address],
 ) -> Result<(Collections, Vec<OperationId>), Error> {
     let ctx = people.ctx(app, Name::Admin)?;
@@ -47,9 +49,11 @@ pub(super) async fn make(
                 policies: &policies,
                 operations: Vec::new(),
             };
-            let swords = studio.deploy(tx, &arena, ContractType::Erc721, ("Demo Swords", "SWORD"))?;
-            let potions = studio.deploy(tx, &arena, ContractType::Erc1155, ("Demo Potions", "POTION"))?;
-            let cards = studio.deploy(tx, &elsewhere, ContractType::Erc721, ("Demo Cards", "CARD"))?;
+            let (own, admin) = ((ContractType::Erc721, owner), ctx.actor.wallet);
+            let swords = studio.deploy(tx, &arena, own, ("Demo Swords", "SWORD"))?;
+            let (one, many) = ((ContractType::Erc721, admin), (ContractType::Erc1155, admin));
+            let potions = studio.deploy(tx, &arena, many, ("Demo Potions", "POTION"))?;
+            let cards = studio.deploy(tx, &elsewhere, one, ("Demo Cards", "CARD"))?;
             studio.mint(tx, &arena, &swords, &first_swords(&holders)?)?;
             studio.mint(tx, &arena, &potions, &first_potions(&holders)?)?;
             studio.mint(tx, &elsewhere, &cards, &first_cards(&holders)?)?;
@@ -107,7 +111,7 @@ impl Studio<'_> {
         &mut self,
         tx: &mut Tx<'_>,
         game: &Game,
-        standard: ContractType,
+        contract: (ContractType, Address),
         (name, symbol): (&str, &str),
     ) -> Result<Collection, Error> {
         let terms = CollectionTerms {
@@ -119,9 +123,8 @@ impl Studio<'_> {
             },
             ..CollectionTerms::default()
         };
-        let owner = self.ctx.actor.wallet;
-        let (created, operation) =
-            servicing::deploy_collection(tx, &self.caller(game), self.policies, (standard, owner), terms)?;
+        let caller = self.caller(game);
+        let (created, operation) = servicing::deploy_collection(tx, &caller, self.policies, contract, terms)?;
         self.operations.push(operation);
         Ok(created)
     }

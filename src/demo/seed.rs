@@ -67,7 +67,7 @@ pub(super) async fn make_world(app: &App, secrets: &mut Secrets) -> Result<World
     let collections = match settlement {
         Settlement::Book => None,
         Settlement::Evm => {
-            let (collections, asked) = collections::make(app, &people, holders).await?;
+            let (collections, asked) = collections::make(app, &people, secrets.new_wallet()?, holders).await?;
             operations.extend(asked);
             Some(collections)
         }

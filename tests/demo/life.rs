@@ -221,7 +221,10 @@ fn addresses(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) if text.starts_with("0x") => vec![text.clone()],
         Value::Array(items) => items.iter().flat_map(addresses).collect(),
-        Value::Object(fields) => fields.values().flat_map(addresses).collect(),
+        Value::Object(fields) => {
+            let public = fields.iter().filter(|(name, _)| *name != "ownerPrivateKey");
+            public.flat_map(|(_, field)| addresses(field)).collect()
+        }
         _ => Vec::new(),
     }
 }
