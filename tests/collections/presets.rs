@@ -1,7 +1,6 @@
 //! Immutable's presets 2.2.14, installed from npm: contracts that nobody here wrote, deployed by a studio of its own and
 //! taken over.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use moneyer::chain::Rpc;
@@ -10,85 +9,14 @@ use moneyer::error::Error;
 use moneyer::servicing::{self, CollectionTerms};
 use moneyer::settlement;
 use moneyer::types::{Address, Amount, TokenId};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::game::{Game, amount_of, by_id, by_quantity, deploy, given, may_mint, player, token, transactions};
 use crate::node::ACCOUNTS;
 use crate::stage::Stage;
 use crate::support::Database;
-use crate::support::abi::Abi;
-use crate::support::evm::{Contract, funded};
-
-/// What TypeChain wrote around the compiler's output.
-fn preset(path: &str) -> Arc<Abi> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = "contracts/interop/node_modules/@imtbl/contracts/dist/typechain-types/factories/contracts";
-    let file = root.join(folder).join(format!("{path}__factory.js"));
-    assert!(
-        file.exists(),
-        "{} is missing: run bin/test, or npm install in contracts/interop",
-        file.display()
-    );
-    let text = std::fs::read_to_string(&file).unwrap();
-    let (_, rest) = text.split_once("const _abi = ").unwrap();
-    let (abi, rest) = rest.split_once(";\nconst _bytecode = \"").unwrap();
-    let (bytecode, _) = rest.split_once('"').unwrap();
-    let abi: Value = serde_json::from_str(&quoted(abi)).unwrap();
-    Arc::new(Abi::parse(&json!({ "abi": abi, "bytecode": bytecode })))
-}
-
-/// A literal of JavaScript, one name a line, as JSON.
-fn quoted(literal: &str) -> String {
-    let lines: Vec<&str> = literal.lines().map(str::trim).collect();
-    let mut text = String::new();
-    for (index, line) in lines.iter().enumerate() {
-        let line = match line.split_once(": ") {
-            Some((name, value)) => format!("\"{name}\": {value}"),
-            None => (*line).to_owned(),
-        };
-        let ends = lines.get(index + 1).is_some_and(|next| next.starts_with(['}', ']']));
-        text += if ends { line.trim_end_matches(',') } else { &line };
-    }
-    text
-}
-
-/// A studio's contract; its owner is its administrator, and nobody may mint yet.
-pub struct Preset<'n> {
-    pub contract: Contract<'n>,
-    pub owner: String,
-}
-
-impl<'n> Preset<'n> {
-    pub fn deploy(stage: &'n Stage, name: &str) -> Self {
-        let node = &stage.node;
-        node.impersonate_everybody();
-        let owner = funded(node);
-        let allowlist = preset("test/allowlist/OperatorAllowlist.sol/OperatorAllowlist");
-        let allowlist = Contract::deploy(node, &allowlist, &owner, json!([owner])).address;
-        let (base, own) = ("https://studio.test/", "https://studio.test/own");
-        let (path, arguments) = match name {
-            "ImmutableERC1155" => (
-                "token/erc1155/preset",
-                json!([owner, "Potions", base, own, allowlist, owner, 500]),
-            ),
-            _ => (
-                "token/erc721/preset",
-                json!([owner, "Heroes", "HERO", base, own, allowlist, owner, 500]),
-            ),
-        };
-        let abi = preset(&format!("{path}/{name}"));
-        let contract = Contract::deploy(node, &abi, &owner, arguments);
-        Self { contract, owner }
-    }
-
-    pub fn let_mint(&self, who: &str) {
-        self.contract.send("grantMinterRole", json!([who]));
-    }
-
-    fn address(&self) -> Address {
-        Address::parse(&self.contract.address).unwrap()
-    }
-}
+use crate::support::evm::funded;
+use crate::support::presets::Preset;
 
 /// Looks and takes over; looks again where the chain was read on meanwhile.
 async fn adopt(stage: &Stage, address: Address) -> Result<Collection, Error> {
@@ -140,7 +68,7 @@ async fn adopt(stage: &Stage, address: Address) -> Result<Collection, Error> {
 async fn the_hybrid_preset_is_taken_over_with_what_it_holds_and_minted_into() {
     for database in [Database::Sqlite, Database::Postgres] {
         let stage = Stage::start(database).await;
-        let preset = Preset::deploy(&stage, "ImmutableERC721");
+        let preset = Preset::deploy(&stage.node, &funded(&stage.node), "ImmutableERC721");
         let (old, new, other) = (player(), player(), player());
         let refused = adopt(&stage, preset.address()).await;
         let Err(Error::NotAllowed(sentence)) = refused else {
@@ -186,7 +114,7 @@ async fn the_hybrid_preset_is_taken_over_with_what_it_holds_and_minted_into() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_preset_that_mints_by_id_alone_takes_any_id_and_gives_none() {
     let stage = Stage::start(Database::Sqlite).await;
-    let preset = Preset::deploy(&stage, "ImmutableERC721MintByID");
+    let preset = Preset::deploy(&stage.node, &funded(&stage.node), "ImmutableERC721MintByID");
     preset.let_mint(ACCOUNTS[0]);
     let collection = adopt(&stage, preset.address()).await.unwrap();
     let game = Game { stage, collection };
@@ -209,7 +137,7 @@ async fn the_preset_that_mints_by_id_alone_takes_any_id_and_gives_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_preset_of_amounts_takes_one_owner_a_transaction_and_one_that_refuses_fails_alone() {
     let stage = Stage::start(Database::Postgres).await;
-    let preset = Preset::deploy(&stage, "ImmutableERC1155");
+    let preset = Preset::deploy(&stage.node, &funded(&stage.node), "ImmutableERC1155");
     preset.let_mint(ACCOUNTS[0]);
     let collection = adopt(&stage, preset.address()).await.unwrap();
     let refuses = preset.address();

@@ -22,6 +22,8 @@ mod database;
 pub mod evm;
 mod golden;
 pub mod node;
+pub mod presets;
+pub mod process;
 pub mod proxy;
 mod receiver;
 mod server;
