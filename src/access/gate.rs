@@ -2,6 +2,8 @@ use super::environment::UsageBuffer;
 use super::quota::{ClientRates, Rate};
 use crate::config::Minting;
 
+const HOUR_SECONDS: i64 = 3_600;
+
 /// What a process keeps for the callers of the minting API: its settings, who asked how often without a key, and the usage
 /// of publishable keys that is not written yet.
 pub struct Gate {
@@ -27,5 +29,11 @@ impl Gate {
     pub fn refresh_rate(&self) -> Rate {
         let refreshes = i64::from(self.settings.refreshes_per_minute);
         Rate::per_minute(refreshes, refreshes)
+    }
+
+    /// Collections that an environment may create or link.
+    pub fn collection_rate(&self) -> Rate {
+        let collections = i64::from(self.settings.collections_per_hour);
+        Rate::bounded(collections, HOUR_SECONDS, collections)
     }
 }

@@ -159,7 +159,7 @@ pub struct NewCollection {
 pub enum Right {
     /// The caller's wallet holds a role that gives it.
     Role,
-    /// The caller showed the secret key of this environment, which is linked to the collection.
+    /// The caller showed the secret key of this environment; the collection is linked to its project.
     Environment(EnvironmentId),
     /// The caller proved to be this wallet, which owns the collection.
     Owner(Address),

@@ -113,6 +113,18 @@ pub fn list(tx: &mut Tx<'_>, project: ProjectId) -> Result<Vec<Environment>, Err
     store::environments_of(tx, project)
 }
 
+/// Whether what is linked to the one may be used with the key of the other: they are one, or two of one project on one
+/// chain. Unknown ones are of no project.
+pub fn are_of_one_project(tx: &mut Tx<'_>, one: EnvironmentId, other: EnvironmentId) -> Result<bool, Error> {
+    if one == other {
+        return Ok(true);
+    }
+    let (one, other) = (store::environment(tx, one)?, store::environment(tx, other)?);
+    Ok(one
+        .zip(other)
+        .is_some_and(|(one, other)| (one.project, &one.chain) == (other.project, &other.chain)))
+}
+
 /// Renames, or puts into another tier. What was used of the quota stays used.
 ///
 /// Errors: `Invalid` when nothing is to change, `NotFound`, `AlreadyExists` for a name that is taken.
