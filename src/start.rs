@@ -21,7 +21,7 @@ use crate::server::{self, Shape};
 use crate::settlement::sender::Policy;
 use crate::settlement::{self, Driver};
 use crate::webhook::{self, Deliverer, Renderers, Scheme};
-use crate::{api, certhis, compliance, identity, job, mint, operation, policy, servicing, telemetry};
+use crate::{api, certhis, collection, compliance, identity, job, mint, operation, policy, servicing, telemetry};
 
 /// The background work.
 const JOBS: &[Job] = &[
@@ -42,6 +42,9 @@ const JOBS: &[Job] = &[
         run: webhook::prune,
     },
 ];
+
+/// How often files of mint requests are looked for.
+const FILES_LOOKED_FOR: Duration = Duration::from_secs(1);
 
 /// How long a stop waits for settlement, which may be waiting for a node, and for deliveries that are being sent.
 const WORK_STOPS_WITHIN: Duration = Duration::from_secs(5);
@@ -114,6 +117,7 @@ pub(crate) fn create_folder_of_database(config: &Config) -> Result<(), Failure> 
 pub(crate) fn work(app: &App, config: &Config, cancel: CancellationToken) -> JoinHandle<()> {
     let clock = app.clone();
     job::start(app.db().clone(), cancel.clone(), move || clock.now(), JOBS);
+    tokio::spawn(work_off_files(app.clone(), cancel.clone()));
     tokio::spawn(Arc::new(deliverer(app, &config.webhooks)).run(cancel))
 }
 
@@ -125,6 +129,26 @@ pub fn deliverer(app: &App, settings: &Webhooks) -> Deliverer {
         .with(Scheme::Certhis, api::certhis::webhook_render(app));
     let (db, vault) = (app.db().clone(), Arc::clone(app.vault()));
     Deliverer::new(db, vault, settings, renderers, move || clock.now())
+}
+
+/// Works off files of mint requests, part by part; processes share them.
+async fn work_off_files(app: App, cancel: CancellationToken) {
+    while !cancel.is_cancelled() {
+        let (policies, now) = (Arc::clone(app.policy()), app.now());
+        let worked = app.db().write(move |tx| collection::work_off(tx, &policies, now)).await;
+        match worked {
+            Ok(collection::Worked::Part) => continue,
+            Ok(collection::Worked::Nothing) => {}
+            Err(error) => {
+                metrics::counter!("job_failures_total", "job" => "mint-files").increment(1);
+                tracing::warn!(%error, "files of mint requests are worked off again in a moment");
+            }
+        }
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(FILES_LOOKED_FOR) => {}
+        }
+    }
 }
 
 /// Starts settlement on the configured chain, if there is one; it ends with the token.

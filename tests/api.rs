@@ -54,6 +54,8 @@ mod identity;
 mod language;
 #[path = "api/minting.rs"]
 mod minting;
+#[path = "api/minting_beyond.rs"]
+mod minting_beyond;
 #[path = "api/minting_shell.rs"]
 mod minting_shell;
 #[path = "api/one_mint.rs"]

@@ -22,6 +22,8 @@ mod certhis;
 #[allow(dead_code, reason = "written for the tests of the API, which use the rest of it")]
 #[path = "api/certhis_shop.rs"]
 mod certhis_shop;
+#[path = "collections/creating.rs"]
+mod creating;
 #[path = "collections/door.rs"]
 mod door;
 #[path = "collections/faults.rs"]

@@ -7,7 +7,7 @@ use super::{
     Caller, Collection, Metadata, MintKind, MintRequest, Profile, RequestStatus, Requested, TokenRow, events, find,
     may, rules, store,
 };
-use crate::access::Permission;
+use crate::access::{self, Permission};
 use crate::asset::{self, Books};
 use crate::audit;
 use crate::db::Tx;
@@ -81,7 +81,7 @@ pub fn retry(
     accept::accept(tx, caller, policies, &collection, &[wish], Refusing::Alone)
 }
 
-/// Links a collection to another environment, or to none.
+/// Links a collection to another environment, or to none. `NotFound` for an unknown environment.
 pub fn link(
     tx: &mut Tx<'_>,
     caller: &Caller<'_>,
@@ -90,6 +90,9 @@ pub fn link(
 ) -> Result<Collection, Error> {
     let before = find(tx, collection)?;
     may(tx, caller, &before, Permission::GrantAssetRole)?;
+    if let Some(environment) = environment {
+        access::environment::find(tx, environment)?;
+    }
     asset::lock(tx, collection)?;
     store::set_environment(tx, collection, environment, caller.ctx.now)?;
     let data = json!({ "before": before.environment, "environment": environment });
@@ -176,6 +179,18 @@ pub fn refresh_collection(
     let event = events::changed(caller, &before, "collection.refreshed", json!({}));
     audit::append(tx, caller.ctx.now, vec![event])?;
     find(tx, collection)
+}
+
+/// Puts the metadata of a new collection's tokens where this server hosts it, below `url`. Before its contract is made: that
+/// keeps the address from then on.
+pub fn host(tx: &mut Tx<'_>, caller: &Caller<'_>, collection: &Collection, url: &str) -> Result<Collection, Error> {
+    let address = collection.address.to_lower_hex();
+    let profile = Profile {
+        base_uri: Some(format!("{url}/{address}/")),
+        ..collection.profile.clone()
+    };
+    store::set_profile(tx, collection.id, &profile, caller.ctx.now)?;
+    find(tx, collection.id)
 }
 
 fn check_sizes<'m>(path: &str, contents: impl Iterator<Item = &'m Metadata>) -> Result<(), Error> {

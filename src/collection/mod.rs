@@ -25,6 +25,7 @@ mod activity;
 mod change;
 mod check;
 mod events;
+mod file;
 mod finish;
 mod metadata;
 mod model;
@@ -38,8 +39,9 @@ mod store;
 
 use accept::{Refusing, Wish};
 pub use activity::{Activity, ActivityKind, Minted, Moved, Place};
-pub use change::{cancel, link, refresh_collection, refresh_stacks, refresh_tokens, retry};
+pub use change::{cancel, host, link, refresh_collection, refresh_stacks, refresh_tokens, retry};
 pub use check::verify;
+pub use file::{FileLine, LineRefusal, MintFile, NewMintFile, Worked, mint_file, refused_lines, submit_file, work_off};
 pub use finish::{fail, requests_of, succeed, unrecorded};
 pub use metadata::{Attribute, AttributeValue, DisplayType, Metadata};
 use model::TokenRow;
@@ -69,7 +71,7 @@ use crate::types::{Address, AssetId};
 /// only a collection has. `address_of` says where its contract is or will be.
 ///
 /// By role `Permission::CreateAsset` is needed; an environment founds collections of its own. `Invalid` for texts beyond
-/// their bounds and a policy that is not loaded; `AlreadyExists` when the address is known here; `NotAllowed` when an
+/// their bounds and a policy that is not loaded; `NotFound` for an unknown environment; `AlreadyExists` when the address is known here; `NotAllowed` when an
 /// environment founds for another one.
 pub fn found(
     tx: &mut Tx<'_>,
@@ -84,6 +86,9 @@ pub fn found(
         Right::Environment(_) | Right::Owner(_) => return Err(foreign()),
     }
     rules::check_profile(&new.profile)?;
+    if let Some(environment) = new.environment {
+        access::environment::find(tx, environment)?;
+    }
     let asset = asset::found(tx, caller.ctx, policies, rules::asset_of(new)?, address_of)?;
     store::insert(tx, asset.id, new, caller.ctx.now)?;
     let collection = find(tx, asset.id)?;
@@ -140,14 +145,14 @@ fn take(
     accept::accept(tx, caller, policies, &collection, &wishes, refusing)
 }
 
-/// Whether the caller may act on this collection: by a role that gives the permission, by the environment to which it is
-/// linked, or as its owner.
+/// Whether the caller may act on this collection: by a role that gives the permission, by an environment of the project to
+/// which it is linked (immutable.md part A: "whose project is linked to the collection"), or as its owner.
 pub fn may(tx: &mut Tx<'_>, caller: &Caller<'_>, collection: &Collection, permission: Permission) -> Result<(), Error> {
-    match caller.right {
-        Right::Role => access::require(tx, caller.ctx, permission, Scope::Asset(collection.id)),
-        Right::Environment(environment) if collection.environment == Some(environment) => Ok(()),
-        Right::Owner(wallet) if collection.owner == wallet => Ok(()),
-        Right::Environment(_) | Right::Owner(_) => Err(foreign()),
+    match (caller.right, collection.environment) {
+        (Right::Role, _) => access::require(tx, caller.ctx, permission, Scope::Asset(collection.id)),
+        (Right::Environment(own), Some(linked)) if access::environment::are_of_one_project(tx, own, linked)? => Ok(()),
+        (Right::Owner(wallet), _) if collection.owner == wallet => Ok(()),
+        (Right::Environment(_) | Right::Owner(_), _) => Err(foreign()),
     }
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::Metadata;
 use crate::error::Error;
 use crate::types::{
@@ -18,6 +20,20 @@ pub struct NewMintRequest {
 impl NewMintRequest {
     /// In one call (immutable.md 3.1).
     pub const COUNT_MAX: usize = 100;
+
+    /// What they cost of a quota: distinct token ids; each token whose id the contract gives is one (immutable.md 3.3).
+    pub fn cost<'r>(requests: impl IntoIterator<Item = &'r Self>) -> i64 {
+        let (mut ids, mut without) = (BTreeSet::new(), 0_usize);
+        for request in requests {
+            match request.token_id {
+                Some(token_id) => {
+                    ids.insert(token_id);
+                }
+                None => without = without.saturating_add(1),
+            }
+        }
+        i64::try_from(ids.len().saturating_add(without)).unwrap_or(i64::MAX)
+    }
 }
 
 /// What became of a call: all of it was taken, or nothing.

@@ -17,6 +17,11 @@ pub struct Minting {
     pub anonymous_window: Duration,
     /// Tokens, and stacks, of one environment whose metadata may be refreshed in a minute.
     pub refreshes_per_minute: u32,
+    /// Collections that one environment may create or link in an hour: each costs gas of ours.
+    pub collections_per_hour: u32,
+    /// Where this server is reached from outside, without a slash at the end; then it hosts the metadata of collections that
+    /// name no other place.
+    pub public_url: Option<String>,
 }
 
 /// How a key says that it is for a test network: the written contract has it before the hyphen, Immutable's own examples
@@ -37,17 +42,29 @@ impl TestMarker {
 }
 
 impl Minting {
+    /// Below it this server answers with the metadata of `{contract_address}/{token_id}`.
+    pub const METADATA_PATH: &str = "/v1/metadata";
+
+    /// Where hosted metadata is; none where nobody knows how this server is reached.
+    pub fn metadata_url(&self) -> Option<String> {
+        let public = self.public_url.as_ref()?;
+        Some(format!("{public}{}", Self::METADATA_PATH))
+    }
+
     /// One setting per line.
     pub(super) fn describe(&self) -> String {
         format!(
             "minting.chain_name = {}\nminting.test = {}\nminting.test_marker = {}\nminting.anonymous_requests = {}\n\
-             minting.anonymous_window_seconds = {}\nminting.refreshes_per_minute = {}\n",
+             minting.anonymous_window_seconds = {}\nminting.refreshes_per_minute = {}\n\
+             minting.collections_per_hour = {}\nminting.public_url = {}\n",
             self.chain_name,
             self.is_test,
             self.test_marker.as_str(),
             self.anonymous_requests,
             self.anonymous_window.as_secs(),
             self.refreshes_per_minute,
+            self.collections_per_hour,
+            self.public_url.as_deref().unwrap_or("none"),
         )
     }
 }
@@ -64,6 +81,9 @@ fn usual_name(id: Option<u64>) -> String {
         Some(id) => format!("eip155-{id}"),
     }
 }
+
+/// A contract keeps it: it costs gas by the byte.
+const PUBLIC_URL_LENGTH_MAX: usize = 200;
 
 /// Sepolia, Hoodi, Immutable's test network, and what local nodes call themselves.
 const TEST_NETWORKS: [u64; 5] = [11_155_111, 560_048, 13_473, 1_337, 31_337];
@@ -106,6 +126,24 @@ impl Reader {
             anonymous_window: self.seconds("minting.anonymous_window_seconds", 300, 1..=86_400),
             // One request may name 250 tokens.
             refreshes_per_minute: self.number("minting.refreshes_per_minute", 677, 250..=1_000_000),
+            collections_per_hour: self.number("minting.collections_per_hour", 60, 1..=1_000_000),
+            public_url: self.public_url(),
         }
+    }
+
+    fn public_url(&mut self) -> Option<String> {
+        let url = self.text("minting.public_url")?;
+        let url = url.trim_end_matches('/');
+        let has_scheme = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let is_plain =
+            |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && !b"?#@".contains(&b));
+        if !has_scheme.is_some_and(is_plain) || url.len() > PUBLIC_URL_LENGTH_MAX {
+            self.problem(
+                "minting.public_url",
+                "must be http:// or https:// with a host, and no query",
+            );
+            return None;
+        }
+        Some(url.to_owned())
     }
 }

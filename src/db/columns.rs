@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::sql;
 use crate::types::{
     ActivityId, Address, Amount, AssetId, ClaimId, DeliveryId, EnvironmentId, Hash32, IdentityId, MetadataId,
-    MintRequestId, OperationId, ProjectId, RowId, SanctionsListId, Timestamp, TokenId, UserId, WebhookEventId,
-    WebhookId,
+    MintFileId, MintRequestId, OperationId, ProjectId, RowId, SanctionsListId, Timestamp, TokenId, UserId,
+    WebhookEventId, WebhookId,
 };
 
 /// Makes a type usable as a bind value and as a result of a column of the given SQL type, plain or nullable.
@@ -80,6 +80,7 @@ column! {
     SanctionsListId => sql::Id,
     ProjectId => sql::Id,
     EnvironmentId => sql::Id,
+    MintFileId => sql::Id,
     MintRequestId => sql::Id,
     MetadataId => sql::Id,
     ActivityId => sql::Id,
@@ -248,6 +249,7 @@ id_columns!(
     SanctionsListId,
     ProjectId,
     EnvironmentId,
+    MintFileId,
     MintRequestId,
     MetadataId,
     ActivityId,

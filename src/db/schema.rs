@@ -718,6 +718,52 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::sql::{Amount, Id, Instant};
 
+    mint_files (asset_id, id) {
+        asset_id -> Id,
+        id -> Id,
+        environment_id -> Id,
+        requested_by -> Id,
+        request_id -> Text,
+        lines -> Integer,
+        accepted -> Integer,
+        refused -> Integer,
+        parts -> Integer,
+        part -> Integer,
+        not_before -> Instant,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    mint_file_parts (asset_id, file_id, part) {
+        asset_id -> Id,
+        file_id -> Id,
+        part -> Integer,
+        wishes -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
+    mint_file_refusals (asset_id, file_id, line) {
+        asset_id -> Id,
+        file_id -> Id,
+        line -> Integer,
+        reference_id -> Nullable<Text>,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
     nft_tokens (asset_id, token_id) {
         asset_id -> Id,
         token_id -> Amount,
@@ -982,6 +1028,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     collections,
     nft_metadata,
     mint_requests,
+    mint_files,
+    mint_file_parts,
+    mint_file_refusals,
     nft_tokens,
     nft_balances,
     activities,

@@ -29,6 +29,7 @@ pub mod sender;
 mod store;
 mod turns;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 pub use adopt::{Candidate, Found, look, take_over};
@@ -36,7 +37,10 @@ pub use driver::{Driver, Settings};
 pub use health::{Health, health};
 pub use model::{ChainRecord, Contracts, Look, Placement, SettledIn};
 pub use moves::accept_moves;
-pub use nft::{FoundCollection, look as look_at_collection, take_over as take_over_collection};
+pub use nft::{
+    FoundCollection, beginning as beginning_of_collection, look as look_at_collection,
+    take_over as take_over_collection,
+};
 pub use reconcile::{Reconciled, reconcile};
 pub use resolve::{Case, Decision, Progress, cases, decide, progress};
 pub use ruling::{Judging, Ruling, Sendable};
@@ -212,6 +216,15 @@ pub fn is_idle(tx: &mut Tx<'_>) -> Result<bool, Error> {
 pub fn transactions_of(tx: &mut Tx<'_>, operation: &Operation) -> Result<Vec<SettledIn>, Error> {
     let found = store::transactions_of(tx, operation.asset, &[operation.sequence])?;
     Ok(found.into_iter().map(|(_, settled)| settled).collect())
+}
+
+/// In which block each of these operations of an asset was mined, by their numbers; those that were not are absent.
+pub fn blocks_of(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<HashMap<i64, u64>, Error> {
+    let found = store::transactions_of(tx, asset, numbers)?;
+    let mined = found
+        .into_iter()
+        .filter_map(|(number, settled)| Some((number, settled.block?)));
+    Ok(mined.collect())
 }
 
 /// The chain of this deployment (CAIP-2); none before it met one.

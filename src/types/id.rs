@@ -63,6 +63,8 @@ ids! {
     /// An environment of a project, to which collections and keys belong.
     EnvironmentId,
     MintRequestId,
+    /// A file of mint requests.
+    MintFileId,
     /// What one token, or a stack of tokens, shows.
     MetadataId,
     ActivityId,

@@ -25,8 +25,8 @@ pub use currency::{Currency, CurrencyError};
 pub use dnum::{Dnum, DnumError};
 pub use hash::{Hash32, keccak256, personal_message_hash, sha256};
 pub use id::{
-    ActivityId, AssetId, ClaimId, DeliveryId, EnvironmentId, IdError, IdentityId, KeyId, MetadataId, MintRequestId,
-    OperationId, ProjectId, RequestId, RowId, SanctionsListId, UserId, WebhookEventId, WebhookId,
+    ActivityId, AssetId, ClaimId, DeliveryId, EnvironmentId, IdError, IdentityId, KeyId, MetadataId, MintFileId,
+    MintRequestId, OperationId, ProjectId, RequestId, RowId, SanctionsListId, UserId, WebhookEventId, WebhookId,
 };
 pub use isin::{Isin, IsinError};
 pub use network::{Network, NetworkError};

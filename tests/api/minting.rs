@@ -68,14 +68,14 @@ fn by(ctx: &Ctx, environment: EnvironmentId) -> collection::Caller<'_> {
     }
 }
 
-fn base(collection: &Collection) -> String {
+pub fn base(collection: &Collection) -> String {
     format!(
         "/v1/chains/book/collections/{}",
         collection.address.to_string().to_lowercase()
     )
 }
 
-async fn send(server: &Server, method: Method, key: Option<&str>, path: &str, body: Option<&Value>) -> Answer {
+pub async fn send(server: &Server, method: Method, key: Option<&str>, path: &str, body: Option<&Value>) -> Answer {
     let mut call = server.call(method, None, path);
     if let Some(key) = key {
         call = call.header("x-immutable-api-key", key);
@@ -92,11 +92,11 @@ pub async fn mint(server: &Server, minting: &Minting, collection: &Collection, a
     send(server, Method::POST, Some(&minting.secret), &path, Some(&body)).await
 }
 
-async fn get(server: &Server, path: &str) -> Answer {
+pub async fn get(server: &Server, path: &str) -> Answer {
     send(server, Method::GET, None, path, None).await
 }
 
-async fn get_with(server: &Server, minting: &Minting, path: &str) -> Answer {
+pub async fn get_with(server: &Server, minting: &Minting, path: &str) -> Answer {
     send(server, Method::GET, Some(&minting.secret), path, None).await
 }
 
@@ -177,11 +177,11 @@ fn steady(value: &Value) -> Value {
     value
 }
 
-fn list(answer: &Value) -> Vec<Value> {
+pub fn list(answer: &Value) -> Vec<Value> {
     answer["result"].as_array().unwrap().clone()
 }
 
-fn sword() -> Value {
+pub fn sword() -> Value {
     json!({ "name": "Sword", "image": IMAGE, "attributes": [
         { "trait_type": "power", "value": 7, "display_type": "number" },
         { "trait_type": "rare", "value": true },

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use crate::game::player;
 use crate::node::ACCOUNTS;
-use crate::presets::Preset;
+
 use crate::stage::Stage;
+use crate::support::evm::funded;
+use crate::support::presets::Preset;
 use crate::support::{Answer, Database, Person};
 
 /// EIP-7825, as every server has it.
@@ -84,7 +86,7 @@ async fn a_collection_is_deployed_and_minted_into_and_the_answer_waits_for_the_c
 async fn a_studios_contract_is_adopted_with_its_tokens_while_the_chain_goes_on() {
     let stage = Stage::start_reading(Database::Sqlite, GAS).await;
     let creator = stage.server.world.creator.clone();
-    let preset = Preset::deploy(&stage, "ImmutableERC721");
+    let preset = Preset::deploy(&stage.node, &funded(&stage.node), "ImmutableERC721");
     let body = json!({ "address": preset.contract.address, "description": "Heroes of old" });
     let nobody = stage
         .wait("the contract to be final", async || {

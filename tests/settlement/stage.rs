@@ -128,7 +128,8 @@ impl Stage {
             .with("chain.id", chain.id)
             .with("chain.rpc", node.url())
             .with("chain.signer_key", KEY)
-            .with("chain.gas_per_transaction_max", gas_per_transaction_max);
+            .with("chain.gas_per_transaction_max", gas_per_transaction_max)
+            .with("minting.public_url", "https://mint.test");
         let mut stage = Self {
             server: Server::start_with(database, &settings).await,
             node,

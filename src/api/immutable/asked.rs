@@ -6,13 +6,16 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::ImmutableError;
 use crate::api::json::{self, Unread};
 use crate::app::App;
+use crate::audit::canonical_json;
 use crate::collection::Window;
 use crate::error::{Error, Issue};
-use crate::types::{Address, Timestamp, TokenId};
+use crate::operation::Fingerprint;
+use crate::types::{Address, Timestamp, TokenId, sha256};
 
 /// Values of a filter in one request (immutable.md section 6).
 pub(super) const FILTER_MAX: usize = 30;
@@ -28,13 +31,24 @@ impl FromRequest for Body {
         let app = request.app_data::<web::Data<App>>();
         let max = app.map_or(0, |app| app.body_bytes_max());
         let payload = payload.take();
-        Box::pin(async move { Ok(Self(json::read(payload, max).await)) })
+        Box::pin(async move { Ok(Self::read(payload, max).await) })
     }
 }
 
 impl Body {
+    pub async fn read(payload: Payload, max: usize) -> Self {
+        Self(json::read(payload, max).await)
+    }
+
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ImmutableError> {
         Ok(json::parse(self.bytes()?)?)
+    }
+
+    /// What tells one request from another under the same `Idempotency-Key`: its values, however they are written. A body
+    /// that is not JSON has none.
+    pub fn fingerprint(&self) -> Result<Fingerprint, ImmutableError> {
+        let value: Value = serde_json::from_slice(self.bytes()?).unwrap_or(Value::Null);
+        Ok(sha256(canonical_json(&value).as_bytes()))
     }
 
     pub fn bytes(&self) -> Result<&[u8], ImmutableError> {

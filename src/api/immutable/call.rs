@@ -15,7 +15,7 @@ use super::quota::{ReadStanding, Shortage, What};
 use crate::access::environment::{self, Day};
 use crate::access::plan;
 use crate::access::quota::{self, Account, Rate, Standing, Taken};
-use crate::access::{self, Scope};
+use crate::access::{self, Permission, Scope};
 use crate::api::client::client_of;
 use crate::app::App;
 use crate::collection::{self, Collection, Right};
@@ -128,13 +128,24 @@ impl Caller {
     }
 
     /// The collection of the path. Errors: 404 for another chain or an unknown collection, 403 for one that is not linked
-    /// to the environment of the key.
+    /// to the project of the key.
     pub async fn linked(&self, asked: &Asked) -> Result<Collection, ImmutableError> {
         asked.chain(&self.app)?;
         let contract = asked.address("contract_address")?;
-        let found = self.app.db().read(move |tx| collection::find_by_address(tx, &contract));
-        let found = found.await?;
-        if found.environment == Some(self.known.environment.id) {
+        let (ctx, environment) = (self.ctx.clone(), self.known.environment.id);
+        let found = self.app.db().read(move |tx| {
+            let found = collection::find_by_address(tx, &contract)?;
+            let by = collection::Caller {
+                ctx: &ctx,
+                right: Right::Environment(environment),
+            };
+            match collection::may(tx, &by, &found, Permission::Mint) {
+                Err(Error::NotAllowed(_)) => Ok((found, false)),
+                allowed => allowed.map(|()| (found, true)),
+            }
+        });
+        let (found, is_linked) = found.await?;
+        if is_linked {
             return Ok(found);
         }
         self.note_refusal(Some(found.id)).await?;
@@ -200,7 +211,7 @@ impl Caller {
     }
 
     /// Records that a known caller was turned away (architecture, section 9).
-    async fn note_refusal(&self, collection: Option<AssetId>) -> Result<(), Error> {
+    pub async fn note_refusal(&self, collection: Option<AssetId>) -> Result<(), Error> {
         let (ctx, route) = (self.ctx.clone(), self.route.clone());
         let scope = collection.map_or(Scope::System, Scope::Asset);
         let noted = self
@@ -255,8 +266,14 @@ impl Visit {
             .app
             .db()
             .read(move |tx| plan::reader(tx, &vault, token.expose_secret()));
-        let reader = reader.await?;
-        reader.map(Some).ok_or(ImmutableError::ReaderUnknown)
+        match reader.await? {
+            Some(reader) => Ok(Some(reader)),
+            None => {
+                // A guess, as below: a request of a client without a key.
+                self.count_client()?;
+                Err(ImmutableError::ReaderUnknown)
+            }
+        }
     }
 
     async fn secret_key(&self) -> Result<environment::Caller, Error> {
@@ -299,14 +316,19 @@ fn standing_of(rate: Rate, taken: Taken) -> Result<ReadStanding, ImmutableError>
     }
 }
 
-/// Counts; the first one in a while sees to it that all are written.
+/// Counts; the first one in a while sees to it that all are written, again and again while the database is away.
 fn count_publishable(app: &App, key: &SecretString, now: Timestamp) {
     let hash = environment::hash(app.vault(), key.expose_secret());
     if app.gate().usage.note(hash, Day::of(now)) {
         let app = app.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(USAGE_GATHERED).await;
-            super::finish(&app).await;
+            loop {
+                tokio::time::sleep(USAGE_GATHERED).await;
+                super::write_usage(&app).await;
+                if app.gate().usage.lets_writer_go() {
+                    return;
+                }
+            }
         });
     }
 }

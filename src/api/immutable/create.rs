@@ -1,67 +1,277 @@
-//! `POST /v1/collections`: a new collection of the environment of the key (seed 003, immutable.md A).
+//! `POST /v1/collections`: a collection for the environment of the key (seed 003, immutable.md part A): a new contract, or one
+//! that is there already.
 
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post};
 use serde::Deserialize;
 
-use super::asked::Body;
+use super::asked::{Body, address};
+use super::call::Spending;
+use super::once::{Kept, Once};
+use super::quota::{ReadStanding, What};
 use super::shown::{Shown, result};
 use super::{Caller, ImmutableError};
-use crate::collection::{self, ContractType, Profile};
+use crate::access::quota::Account;
+use crate::chain::collection::Standard;
+use crate::collection::{self, Collection, ContractType, Profile, Right};
 use crate::db::Tx;
 use crate::error::{Error, Issue};
 use crate::servicing::{self, CollectionTerms};
+use crate::settlement::{self, FoundCollection};
+use crate::types::Address;
+
+/// The chain may be read on between a look and its commit; each further look reads only what is new.
+const LOOKS_MAX: usize = 8;
 
 #[derive(Deserialize)]
 struct CollectionBody {
-    name: String,
+    name: Option<String>,
     symbol: Option<String>,
     description: Option<String>,
     icon_url: Option<String>,
     collection_image_url: Option<String>,
     /// Where the metadata of its tokens is: `{metadata_api_url}/{token_id}`.
     metadata_api_url: Option<String>,
-    /// `ERC721` or `ERC1155`; ERC721 when left out.
+    /// `ERC721` or `ERC1155`; ERC721 when left out. A contract that is there says what it is.
     contract_type: Option<String>,
     contract_address: Option<String>,
 }
 
+/// What is asked for.
+struct Wish {
+    standard: Option<ContractType>,
+    contract: Option<Address>,
+    terms: CollectionTerms,
+}
+
 impl CollectionBody {
-    fn standard(&self) -> Result<ContractType, Error> {
-        let Some(text) = &self.contract_type else {
-            return Ok(ContractType::Erc721);
-        };
-        ContractType::parse(text).ok_or_else(|| Error::invalid("contract_type", "must be ERC721 or ERC1155"))
+    fn wish(self, caller: &Caller) -> Result<Wish, Error> {
+        let standard = self.contract_type.as_deref().map(|text| {
+            ContractType::parse(text).ok_or_else(|| Error::invalid("contract_type", "must be ERC721 or ERC1155"))
+        });
+        let contract = self.contract_address.as_deref();
+        let contract = contract.map(|text| address("contract_address", text)).transpose()?;
+        if contract.is_none() && self.name.as_deref().is_none_or(|name| name.trim().is_empty()) {
+            return Err(Error::Invalid(vec![Issue::new("name", "required", "is required")]));
+        }
+        Ok(Wish {
+            standard: standard.transpose()?,
+            contract,
+            terms: CollectionTerms {
+                environment: Some(caller.known.environment.id),
+                profile: Profile {
+                    name: self.name,
+                    symbol: self.symbol,
+                    description: self.description,
+                    image: self.collection_image_url.or(self.icon_url),
+                    base_uri: self.metadata_api_url.as_deref().map(followed_by_ids),
+                    ..Profile::default()
+                },
+                metadata_api_url: self.metadata_api_url,
+                policy: None,
+            },
+        })
     }
 }
 
-/// Deploys a contract whose administrator is the owner of the environment.
+/// The contract puts the id right behind it.
+fn followed_by_ids(url: &str) -> String {
+    format!("{}/", url.trim_end_matches('/'))
+}
+
+/// A contract of ours whose administrator is the owner of the environment; or one that is there, whose administrator is.
 #[post("/v1/collections")]
 pub(super) async fn create_collection(caller: Caller, body: Body) -> Result<HttpResponse, ImmutableError> {
-    let body: CollectionBody = body.parse()?;
-    let standard = body.standard()?;
-    if body.contract_address.is_some() {
-        let message = "a contract that is there already is not linked here: an operator adopts it";
-        return Err(Error::Invalid(vec![Issue::new("contract_address", "unsupported", message)]).into());
+    let wish = body.parse::<CollectionBody>()?.wish(&caller)?;
+    let once = Once::of(&caller, &body)?;
+    if let Some(first) = once.replay(&caller).await? {
+        return Ok(first);
     }
-    let terms = CollectionTerms {
-        environment: Some(caller.known.environment.id),
-        profile: Profile {
-            name: Some(body.name),
-            symbol: body.symbol,
-            description: body.description,
-            image: body.collection_image_url.or(body.icon_url),
-            base_uri: body.metadata_api_url.clone(),
-            ..Profile::default()
+    let spending = spending(&caller);
+    let standing = caller.spend(&spending).await?;
+    let answer = Answering {
+        once: once.clone(),
+        shown: Shown::of(caller.app.gate()),
+        standing: ReadStanding {
+            rate: spending.rate,
+            standing,
         },
-        metadata_api_url: body.metadata_api_url,
-        policy: None,
     };
+    let made = match wish.contract {
+        None => deploy(&caller, wish, answer).await,
+        Some(contract) => link(&caller, contract, wish, answer).await,
+    };
+    match made {
+        Ok(kept) => Ok(kept.respond()),
+        Err(error) => {
+            caller.give_back_after(&error, &spending).await;
+            once.or_replay(&caller, error).await
+        }
+    }
+}
+
+fn spending(caller: &Caller) -> Spending {
+    let rate = caller.app.gate().collection_rate();
+    Spending {
+        account: Account::new(caller.known.environment.id, "collection", rate),
+        rate,
+        tokens: 1,
+        what: What::Collections(rate),
+    }
+}
+
+/// Renders the answer where the change is made, and keeps it there.
+#[derive(Clone)]
+struct Answering {
+    once: Once,
+    shown: Shown,
+    standing: ReadStanding,
+}
+
+impl Answering {
+    fn settle(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>, made: &Collection) -> Result<Kept, Error> {
+        let body = result(self.shown.collection(made));
+        let kept = Kept::new(StatusCode::CREATED, self.standing.headers(), &body)?;
+        self.once.settle(tx, by, &kept)?;
+        Ok(kept)
+    }
+}
+
+async fn deploy(caller: &Caller, wish: Wish, answer: Answering) -> Result<Kept, ImmutableError> {
     let (policies, owner) = (Arc::clone(caller.app.policy()), caller.ctx.actor.wallet);
-    let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
-        servicing::deploy_collection(tx, by, &policies, (standard, owner), terms.clone())
+    let standard = wish.standard.unwrap_or(ContractType::Erc721);
+    let (terms, hosting) = (wish.terms, caller.app.gate().settings.metadata_url());
+    caller
+        .change(move |tx, by| {
+            answer.once.claim(tx, by)?;
+            let (made, _) = servicing::deploy_collection(tx, by, &policies, (standard, owner), terms.clone())?;
+            let made = match &hosting {
+                Some(url) if terms.profile.base_uri.is_none() => collection::host(tx, by, &made, url)?,
+                Some(_) | None => made,
+            };
+            answer.settle(tx, by, &made)
+        })
+        .await
+}
+
+/// Links a collection that is known here, or takes its contract over.
+async fn link(caller: &Caller, contract: Address, wish: Wish, answer: Answering) -> Result<Kept, ImmutableError> {
+    let known = caller.app.db().read(move |tx| {
+        let found = collection::find_by_address(tx, &contract);
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    });
+    if let Some(known) = known.await? {
+        return link_known(caller, known, answer).await;
+    }
+    let Some(rpc) = caller.app.rpc() else {
+        let message = "this server settles on no chain";
+        return Err(Error::Invalid(vec![Issue::new("contract_address", "unsupported", message)]).into());
     };
-    let (created, _) = caller.change(change).await?;
-    Ok(HttpResponse::Created().json(result(Shown::of(caller.app.gate()).collection(&created))))
+    let db = caller.app.db();
+    let first_block = settlement::beginning_of_collection(db, rpc, contract).await?;
+    let mut found: Option<FoundCollection> = None;
+    for _ in 0..LOOKS_MAX {
+        let looked = settlement::look_at_collection(db, rpc, contract, first_block, found.take()).await;
+        let looked = match looked {
+            Ok(looked) => looked,
+            Err(error @ Error::NotAllowed(_)) => return Err(turned_away(caller, error).await),
+            Err(error) => return Err(error.into()),
+        };
+        let refusal = unfit(caller, &wish, &looked);
+        if let Some(error) = refusal {
+            return Err(turned_away(caller, error).await);
+        }
+        match adopt(caller, &looked, &wish.terms, answer.clone()).await {
+            Err(ImmutableError::Domain(Error::Conflict(_))) => found = Some(looked),
+            made => return made,
+        }
+    }
+    Err(Error::Unavailable("the chain is read on faster than the contract").into())
+}
+
+/// A refusal that was found on the chain leaves the same trace as one of the database.
+async fn turned_away(caller: &Caller, error: Error) -> ImmutableError {
+    if let Error::NotAllowed(_) = &error
+        && let Err(error) = caller.note_refusal(None).await
+    {
+        return error.into();
+    }
+    error.into()
+}
+
+/// Why this caller may not have this contract. Our signer mints for many: that it may mint into a contract does not say
+/// whose it is.
+fn unfit(caller: &Caller, wish: &Wish, found: &FoundCollection) -> Option<Error> {
+    let standard = match found.facts.standard {
+        Standard::Erc721 => ContractType::Erc721,
+        Standard::Erc1155 => ContractType::Erc1155,
+    };
+    if wish.standard.is_some_and(|asked| asked != standard) {
+        let message = format!("the contract is an {}", standard.text());
+        return Some(Error::invalid("contract_type", message));
+    }
+    if found.facts.owner == Some(caller.ctx.actor.wallet) {
+        return None;
+    }
+    let administrator = found
+        .facts
+        .owner
+        .map_or_else(|| "unknown".to_owned(), |owner| owner.to_string());
+    Some(Error::NotAllowed(format!(
+        "The contract's administrator is {administrator}, the owner of this environment is {}: an operator links it",
+        caller.ctx.actor.wallet
+    )))
+}
+
+async fn adopt(
+    caller: &Caller,
+    found: &FoundCollection,
+    terms: &CollectionTerms,
+    answer: Answering,
+) -> Result<Kept, ImmutableError> {
+    let (policies, found, terms) = (Arc::clone(caller.app.policy()), found.clone(), terms.clone());
+    caller
+        .change(move |tx, by| {
+            answer.once.claim(tx, by)?;
+            let made = servicing::adopt_collection(tx, by, &policies, &found, terms.clone())?;
+            answer.settle(tx, by, &made)
+        })
+        .await
+}
+
+/// A collection that an operator brought here, linked by who may say whose it is: its owner's role on it decides.
+async fn link_known(caller: &Caller, known: Collection, answer: Answering) -> Result<Kept, ImmutableError> {
+    let environment = caller.known.environment.id;
+    if known.environment.is_some() {
+        let message = "The collection is linked to an environment already".to_owned();
+        return Err(Error::AlreadyExists(message).into());
+    }
+    caller
+        .change(move |tx, by| {
+            answer.once.claim(tx, by)?;
+            let owner = collection::Caller {
+                ctx: by.ctx,
+                right: Right::Role,
+            };
+            let made = collection::link(tx, &owner, known.id, Some(environment))?;
+            answer.settle(tx, by, &made)
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_follow_a_url_after_one_slash() {
+        assert_eq!(followed_by_ids("https://a.test/meta"), "https://a.test/meta/");
+        assert_eq!(followed_by_ids("https://a.test/meta/"), "https://a.test/meta/");
+    }
 }

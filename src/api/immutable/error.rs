@@ -118,14 +118,23 @@ impl ImmutableError {
         }
     }
 
-    /// The answer, naming the request.
-    pub(super) fn respond(&self, trace_id: &str) -> HttpResponse {
+    /// Status and body, naming the request.
+    pub(super) fn told(&self, trace_id: &str) -> (StatusCode, Value) {
         let Rendered {
             status,
             code,
             message,
             details,
         } = self.render();
+        let body = json!({
+            "code": code, "message": message, "link": LINK, "trace_id": trace_id, "details": details,
+        });
+        (status, body)
+    }
+
+    /// The answer, naming the request.
+    pub(super) fn respond(&self, trace_id: &str) -> HttpResponse {
+        let (status, body) = self.told(trace_id);
         let mut response = HttpResponse::build(status);
         match self {
             Self::Domain(Error::Limited {
@@ -157,9 +166,7 @@ impl ImmutableError {
             | Self::NotLinked
             | Self::Used { .. } => {}
         }
-        response.json(json!({
-            "code": code, "message": message, "link": LINK, "trace_id": trace_id, "details": details,
-        }))
+        response.json(body)
     }
 }
 

@@ -1,18 +1,17 @@
 //! `…/nfts/mint-requests`: wishes to mint, and what became of them (immutable.md section 3).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::asked::{Asked, Body, address, token_id};
 use super::call::Spending;
+use super::once::{Kept, Once};
 use super::quota::{MintQuota, What};
-use super::shown::{Shown, page};
+use super::shown::{Depth, Shown, page};
 use super::{Caller, ImmutableError};
 use crate::access::quota::Account;
 use crate::collection::{
@@ -20,13 +19,10 @@ use crate::collection::{
 };
 use crate::db::Tx;
 use crate::error::{Error, Issue};
-use crate::operation::{self, IdempotencyKey, Remembered, Replay};
-use crate::types::{Amount, Hash32, ReferenceId, TokenId, sha256};
+use crate::settlement;
+use crate::types::{Amount, ReferenceId};
 
 type Answer = Result<HttpResponse, ImmutableError>;
-
-/// First answers are kept this long (dalp.md A10).
-const REMEMBERED_SECONDS: i64 = 30 * 24 * 3_600;
 
 // --- create ---------------------------------------------------------------------------------------------------------
 
@@ -37,12 +33,18 @@ struct MintBody {
 
 /// Explicit nulls are as good as nothing: the published helper sends them (immutable.md 1.4).
 #[derive(Deserialize)]
-struct MintAsset {
+pub(super) struct MintAsset {
     reference_id: String,
     owner_address: String,
     token_id: Option<String>,
     amount: Option<String>,
     metadata: Option<Content>,
+}
+
+impl MintAsset {
+    pub fn reference(&self) -> &str {
+        &self.reference_id
+    }
 }
 
 /// What a token is to show.
@@ -92,7 +94,8 @@ fn requests_of(assets: Vec<MintAsset>) -> Result<Vec<NewMintRequest>, Error> {
     Err(Error::Invalid(issues))
 }
 
-fn request_of(index: usize, asset: MintAsset) -> Result<NewMintRequest, Error> {
+/// The wish at a place of the list.
+pub(super) fn request_of(index: usize, asset: MintAsset) -> Result<NewMintRequest, Error> {
     let path = |field: &str| format!("assets.{index}.{field}");
     let reference = ReferenceId::parse(&asset.reference_id);
     let amount = asset.amount.as_deref().map(Amount::parse).transpose();
@@ -108,13 +111,6 @@ fn request_of(index: usize, asset: MintAsset) -> Result<NewMintRequest, Error> {
     })
 }
 
-/// What a call costs: distinct token ids; each token whose id the contract gives is one (immutable.md 3.3).
-fn cost(requests: &[NewMintRequest]) -> i64 {
-    let ids: BTreeSet<TokenId> = requests.iter().filter_map(|request| request.token_id).collect();
-    let without = requests.iter().filter(|request| request.token_id.is_none()).count();
-    i64::try_from(ids.len().saturating_add(without)).unwrap_or(i64::MAX)
-}
-
 #[post("/v1/chains/{chain_name}/collections/{contract_address}/nfts/mint-requests")]
 pub(super) async fn create_requests(caller: Caller, request: HttpRequest, body: Body) -> Answer {
     let asked = Asked::of(&request).await?;
@@ -124,128 +120,40 @@ pub(super) async fn create_requests(caller: Caller, request: HttpRequest, body: 
     let spending = Spending {
         account: Account::new(caller.known.environment.id, "mint", rate),
         rate,
-        tokens: cost(&requests),
+        tokens: NewMintRequest::cost(&requests),
         what: What::Mints,
     };
     let once = Once::of(&caller, &body)?;
-    if let Some(replay) = once.replay(&caller).await? {
-        return replayed(&replay);
+    if let Some(first) = once.replay(&caller).await? {
+        return Ok(first);
     }
     let quota = MintQuota::from(&caller.spend(&spending).await?);
+    let accepted = Kept::new(StatusCode::ACCEPTED, quota.headers(), &quota)?;
     let policies = Arc::clone(caller.app.policy());
-    let (first, again) = ((once.clone(), quota.clone()), once);
+    let (first, answer) = (once.clone(), accepted.clone());
     let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
-        let (once, quota) = &first;
-        once.claim(tx, by)?;
+        first.claim(tx, by)?;
         let requested = collection::request_mints(tx, by, &policies, linked.id, &requests)?;
-        once.settle(tx, by, &requested, quota)?;
+        match &requested {
+            Requested::Accepted(_) => first.settle(tx, by, &answer)?,
+            Requested::Conflict(_) => first.release(tx)?,
+        }
         Ok(requested)
     };
     match caller.change(change).await {
-        Ok(Requested::Accepted(_)) => Ok(accepted(&quota)),
+        Ok(Requested::Accepted(_)) => Ok(accepted.respond()),
         Ok(Requested::Conflict(conflict)) => {
             caller.give_back(&spending).await;
             Err(used(conflict))
         }
         Err(error) => {
             caller.give_back_after(&error, &spending).await;
-            // Whoever came first under the key was answered while this one waited.
-            match again.replay(&caller).await? {
-                Some(replay) => replayed(&replay),
-                None => Err(error),
-            }
+            once.or_replay(&caller, error).await
         }
     }
 }
 
-fn accepted(quota: &MintQuota) -> HttpResponse {
-    let mut response = HttpResponse::Accepted();
-    for header in quota.headers() {
-        response.insert_header(header);
-    }
-    response.json(quota)
-}
-
-/// The first answer under an `Idempotency-Key`, for the same request again; without the header nothing.
-#[derive(Clone)]
-struct Once {
-    key: Option<IdempotencyKey>,
-    fingerprint: Hash32,
-}
-
-impl Once {
-    fn of(caller: &Caller, body: &Body) -> Result<Self, ImmutableError> {
-        Ok(Self {
-            key: caller.idempotency_key()?,
-            fingerprint: sha256(body.bytes()?),
-        })
-    }
-
-    /// Errors: `Conflict` when the key was used with another body.
-    async fn replay(&self, caller: &Caller) -> Result<Option<Replay>, ImmutableError> {
-        let (Some(key), now) = (self.key.clone(), caller.ctx.now) else {
-            return Ok(None);
-        };
-        let read = key.clone();
-        let found = caller
-            .app
-            .db()
-            .read(move |tx| operation::remembered(tx, &[&read], now))
-            .await?;
-        let replay = found.get(&key).map(|first| first.replay(&self.fingerprint)).transpose();
-        Ok(replay?)
-    }
-
-    /// Nobody else acts under the key until the commit.
-    fn claim(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>) -> Result<(), Error> {
-        match &self.key {
-            Some(key) if !operation::claim(tx, key, &self.fingerprint, by.ctx.now)? => Err(Error::Conflict(
-                "The first request with this Idempotency-Key was answered just now".to_owned(),
-            )),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn settle(
-        &self,
-        tx: &mut Tx<'_>,
-        by: &collection::Caller<'_>,
-        requested: &Requested,
-        quota: &MintQuota,
-    ) -> Result<(), Error> {
-        let Some(key) = &self.key else { return Ok(()) };
-        if let Requested::Conflict(_) = requested {
-            return operation::release_claim(tx, key);
-        }
-        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let headers = quota.headers();
-        let answer = Remembered {
-            fingerprint: self.fingerprint,
-            status: StatusCode::ACCEPTED.as_u16(),
-            headers: headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), text(value)))
-                .collect(),
-            body: serde_json::to_string(quota).map_err(Error::internal)?,
-            operation: None,
-            created_at: by.ctx.now,
-            expires_at: Some(by.ctx.now.plus_seconds(REMEMBERED_SECONDS)),
-        };
-        operation::settle_claim(tx, key, &answer)
-    }
-}
-
-fn replayed(replay: &Replay) -> Answer {
-    let status = StatusCode::from_u16(replay.status).map_err(Error::internal)?;
-    let mut response = HttpResponse::build(status);
-    for (name, value) in &replay.headers {
-        response.insert_header((name.as_str(), value.as_str()));
-    }
-    response.insert_header(("Idempotent-Replayed", "true"));
-    Ok(response.content_type("application/json").body(replay.body.clone()))
-}
-
-fn used(conflict: Conflict) -> ImmutableError {
+pub(super) fn used(conflict: Conflict) -> ImmutableError {
     match conflict {
         Conflict::References(references) => ImmutableError::Used {
             field: "reference_id",
@@ -270,12 +178,12 @@ pub(super) async fn list_requests(caller: Caller, request: HttpRequest) -> Answe
         status: asked.one("status").map(status).transpose()?,
         ..RequestFilter::default()
     };
-    let slice = caller
-        .app
-        .db()
-        .read(move |tx| collection::mint_requests(tx, &filter, &window))
-        .await?;
-    Ok(shown(&caller, &linked, slice))
+    let shown = Shown::of(caller.app.gate());
+    let page = caller.app.db().read(move |tx| {
+        let slice = collection::mint_requests(tx, &filter, &window)?;
+        page_shown(tx, &shown, &linked, slice)
+    });
+    Ok(HttpResponse::Ok().json(page.await?))
 }
 
 fn status(text: &str) -> Result<RequestStatus, Error> {
@@ -287,26 +195,48 @@ fn status(text: &str) -> Result<RequestStatus, Error> {
 pub(super) async fn get_request(caller: Caller, request: HttpRequest) -> Answer {
     let asked = Asked::of(&request).await?;
     let linked = caller.linked(&asked).await?;
+    let reference = reference_of(&asked)?;
+    let shown = Shown::of(caller.app.gate());
+    let page = caller.app.db().read(move |tx| {
+        let found = collection::mint_request(tx, linked.id, &reference)?;
+        one_shown(tx, &shown, &linked, found)
+    });
+    Ok(HttpResponse::Ok().json(page.await?))
+}
+
+pub(super) fn reference_of(asked: &Asked) -> Result<ReferenceId, Error> {
     let reference = ReferenceId::parse(asked.part("reference_id"));
-    let reference = reference.map_err(|error| Error::invalid("reference_id", error.to_string()))?;
-    let id = linked.id;
-    let found = caller
-        .app
-        .db()
-        .read(move |tx| collection::mint_request(tx, id, &reference))
-        .await?;
+    reference.map_err(|error| Error::invalid("reference_id", error.to_string()))
+}
+
+pub(super) fn one_shown(
+    tx: &mut Tx<'_>,
+    shown: &Shown,
+    linked: &Collection,
+    request: collection::MintRequest,
+) -> Result<Value, Error> {
     let slice = Slice {
-        items: vec![found],
+        items: vec![request],
         previous: None,
         next: None,
     };
-    Ok(shown(&caller, &linked, slice))
+    page_shown(tx, shown, linked, slice)
 }
 
-fn shown(caller: &Caller, linked: &Collection, slice: Slice<collection::MintRequest>) -> HttpResponse {
-    let shown = Shown::of(caller.app.gate());
-    let slice: Slice<Value> = slice.map(|request| shown.mint_request(linked, &request));
-    HttpResponse::Ok().json(page(slice))
+/// With where on the chain each of them is.
+fn page_shown(
+    tx: &mut Tx<'_>,
+    shown: &Shown,
+    linked: &Collection,
+    slice: Slice<collection::MintRequest>,
+) -> Result<Value, Error> {
+    let numbers: Vec<i64> = slice.items.iter().filter_map(|request| request.sequence).collect();
+    let blocks = settlement::blocks_of(tx, linked.id, &numbers)?;
+    let head = settlement::head(tx)?;
+    Ok(page(slice.map(|request| {
+        let block = request.sequence.and_then(|number| blocks.get(&number)).copied();
+        shown.mint_request(linked, &request, Depth::of(block, head))
+    })))
 }
 
 #[cfg(test)]
@@ -375,6 +305,6 @@ mod tests {
             asset("e")
         ]);
 
-        assert_eq!(cost(&parse(mixed).unwrap()), 4);
+        assert_eq!(NewMintRequest::cost(&parse(mixed).unwrap()), 4);
     }
 }

@@ -13,9 +13,14 @@ mod asked;
 mod call;
 mod cors;
 mod create;
+mod document;
 mod dress;
 mod error;
+mod file;
+mod hosting;
+mod mint_change;
 mod mint_request;
+mod once;
 mod quota;
 mod read;
 mod refresh;
@@ -24,6 +29,7 @@ mod webhook;
 
 pub use call::{Caller, Reader};
 pub use cors::preflight;
+pub use document::text as document_text;
 pub use dress::{dress, trace_id_of};
 pub use error::ImmutableError;
 pub use webhook::render as webhook_render;
@@ -56,12 +62,25 @@ macro_rules! K {
     };
 }
 
-/// Method, path and who may call it (immutable.md section 2).
+/// Method, path and who may call it: immutable.md section 2, and what goes beyond the original (taking back, making again,
+/// files, hosted metadata).
 pub const ROUTES: &[(&str, &str, May)] = &[
     ("POST", "/v1/collections", May::Act),
     ("POST", concat!(K!(), "/nfts/mint-requests"), May::Act),
     ("GET", concat!(K!(), "/nfts/mint-requests"), May::Act),
     ("GET", concat!(K!(), "/nfts/mint-requests/{reference_id}"), May::Act),
+    (
+        "POST",
+        concat!(K!(), "/nfts/mint-requests/{reference_id}/cancel"),
+        May::Act,
+    ),
+    (
+        "POST",
+        concat!(K!(), "/nfts/mint-requests/{reference_id}/retry"),
+        May::Act,
+    ),
+    ("POST", concat!(K!(), "/nfts/mint-requests/bulk"), May::Act),
+    ("GET", concat!(K!(), "/nfts/mint-requests/bulk/{file_id}"), May::Act),
     ("POST", concat!(K!(), "/nfts/refresh-metadata"), May::Act),
     ("POST", concat!(K!(), "/metadata/refresh-metadata"), May::Act),
     ("POST", concat!(K!(), "/refresh-metadata"), May::Act),
@@ -86,6 +105,8 @@ pub const ROUTES: &[(&str, &str, May)] = &[
     ("GET", concat!(C!(), "/activities"), May::Read),
     ("GET", concat!(C!(), "/activities/{activity_id}"), May::Read),
     ("GET", concat!(C!(), "/activity-history"), May::Read),
+    ("GET", "/v1/metadata/{contract_address}/{token_id}", May::Read),
+    ("GET", "/v1/openapi.json", May::Read),
 ];
 
 /// Every route of this dialect. Fixed paths come before those with a parameter in the same place.
@@ -95,6 +116,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(mint_request::create_requests)
         .service(mint_request::list_requests)
         .service(mint_request::get_request)
+        .service(mint_change::cancel_request)
+        .service(mint_change::retry_request)
+        .service(file::submit_file)
+        .service(file::get_file)
         .service(refresh::refresh_tokens)
         .service(refresh::refresh_stacks)
         .service(refresh::refresh_collection)
@@ -114,11 +139,18 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read::all_stacks)
         .service(activity::list_activities)
         .service(activity::get_activity)
-        .service(activity::activity_history);
+        .service(activity::activity_history)
+        .service(hosting::hosted_metadata)
+        .service(document::openapi_v1);
 }
 
 /// Writes the usage of publishable keys that is not written yet: when the server stops.
 pub async fn finish(app: &App) {
+    write_usage(app).await;
+}
+
+/// What cannot be written now stays counted.
+async fn write_usage(app: &App) {
     if let Err(error) = environment::write_usage(app.db(), &app.gate().usage, app.now()).await {
         tracing::warn!(%error, "the usage of publishable keys was not written");
     }

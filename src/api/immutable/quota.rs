@@ -99,6 +99,7 @@ pub struct Shortage {
 pub enum What {
     Mints,
     Refreshes,
+    Collections(Rate),
     Reads(Rate),
 }
 
@@ -116,7 +117,7 @@ impl Shortage {
         let mut headers = match self.what {
             What::Mints => MintQuota::from(&self.standing).headers(),
             What::Refreshes => RefreshQuota::from(&self.standing).headers(),
-            What::Reads(rate) => ReadStanding {
+            What::Collections(rate) | What::Reads(rate) => ReadStanding {
                 rate,
                 standing: self.standing,
             }

@@ -20,6 +20,23 @@ pub(super) struct Shown {
     chain: Value,
 }
 
+/// How deep in the chain something is; nothing where it is not mined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Depth {
+    block: Option<u64>,
+    /// Blocks on top of that one.
+    confirmations: Option<u64>,
+}
+
+impl Depth {
+    pub fn of(block: Option<u64>, head: Option<u64>) -> Self {
+        Self {
+            block,
+            confirmations: block.zip(head).map(|(block, head)| head.saturating_sub(block)),
+        }
+    }
+}
+
 /// Addresses leave this dialect in lower case.
 pub(super) fn lower_case(address: &Address) -> String {
     address.to_string().to_lowercase()
@@ -60,8 +77,13 @@ impl Shown {
             Some(id) => format!("eip155:{id}"),
             None => "moneyer:book".to_owned(),
         };
+        Self::on(&id, &gate.settings.chain_name)
+    }
+
+    /// On a chain of this id and name.
+    pub fn on(id: &str, name: &str) -> Self {
         Self {
-            chain: json!({ "id": id, "name": gate.settings.chain_name }),
+            chain: json!({ "id": id, "name": name }),
         }
     }
 
@@ -119,7 +141,7 @@ impl Shown {
         })
     }
 
-    pub fn mint_request(&self, collection: &Collection, request: &MintRequest) -> Value {
+    pub fn mint_request(&self, collection: &Collection, request: &MintRequest, depth: Depth) -> Value {
         let amount = match collection.contract_type() {
             ContractType::Erc721 => Value::Null,
             ContractType::Erc1155 => json!(request.amount),
@@ -136,6 +158,8 @@ impl Shown {
             "activity_id": request.activity,
             "error": request.error.as_ref().map(|message| json!({ "message": message })),
             "gas_used": request.gas.map(|gas| gas.to_string()),
+            "block_number": depth.block.map(|block| block.to_string()),
+            "confirmations": depth.confirmations.map(|blocks| blocks.to_string()),
             "created_at": time(request.created_at),
             "updated_at": time(request.updated_at),
         })

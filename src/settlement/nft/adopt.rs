@@ -8,7 +8,8 @@ use crate::asset;
 use crate::chain::collection::{CollectionFacts, NoCollection, Standard, inspect};
 use crate::chain::contracts::events::{self, TokenTransfer};
 use crate::chain::contracts::{returned, token};
-use crate::chain::{At, Call, Rpc};
+use crate::chain::token::first_block;
+use crate::chain::{At, Call, Failure, Rpc};
 use crate::collection::{Collection, Moved};
 use crate::db::{Db, Tx};
 use crate::error::{Error, Issue};
@@ -75,6 +76,24 @@ pub async fn look(
     };
     check_supply(rpc, &found).await?;
     Ok(found)
+}
+
+/// The block in which a contract was created: where [`look`] begins.
+///
+/// `Invalid` where the node does not keep old states, or there is no contract; `Unavailable` while it is too young, or the
+/// chain cannot be read.
+pub async fn beginning(db: &Db, rpc: &Rpc, address: Address) -> Result<u64, Error> {
+    let chain = db.read(store::chain).await?;
+    let chain = chain.ok_or(Error::Unavailable("the chain is being set up"))?;
+    match first_block(rpc, &address, chain.observed_block).await {
+        Ok(Some(first)) => Ok(first),
+        Ok(None) if rpc.code(&address).await?.is_empty() => Err(unfit(NoCollection::NoContract(address).to_string())),
+        Ok(None) => Err(Error::Unavailable(
+            "the contract is not in a final block that was read yet",
+        )),
+        Err(Failure::Refused { .. }) => Err(unfit("the node does not say how old the contract is".to_owned())),
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 fn unfit(message: String) -> Error {

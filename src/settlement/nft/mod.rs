@@ -11,7 +11,7 @@ mod finish;
 mod observe;
 mod reconcile;
 
-pub use adopt::{FoundCollection, look, take_over};
+pub use adopt::{FoundCollection, beginning, look, take_over};
 pub(super) use batch::{Batch, batches, minted};
 pub(super) use finish::succeed;
 pub(super) use observe::{catch_up, cut, post};

@@ -1,0 +1,374 @@
+//! `…/nfts/mint-requests/bulk`: files of up to 100,000 wishes, as CSV or JSON lines (beyond the original).
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, get, post};
+use futures_util::future::LocalBoxFuture;
+use serde_json::{Value, json};
+
+use super::asked::{Asked, Body};
+use super::mint_request::{MintAsset, request_of};
+use super::once::{Kept, Once};
+use super::shown::page;
+use super::{Caller, ImmutableError};
+use crate::api::json;
+use crate::collection::{self, FileLine, LineRefusal, MintFile, NewMintFile, Slice};
+use crate::db::{Cursor, Tx};
+use crate::error::{Error, Issue};
+use crate::types::MintFileId;
+
+type Answer = Result<HttpResponse, ImmutableError>;
+
+/// 100,000 lines of a usual length; those with much metadata are told in several files.
+const SIZE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+
+/// The fields of what a token shows that have a column of their own.
+const TEXTS: [&str; 6] = [
+    "name",
+    "description",
+    "image",
+    "external_url",
+    "animation_url",
+    "youtube_url",
+];
+
+/// A larger body than those of other routes.
+pub struct File(Body);
+
+impl FromRequest for File {
+    type Error = ImmutableError;
+    type Future = LocalBoxFuture<'static, Result<Self, ImmutableError>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = payload.take();
+        Box::pin(async move { Ok(Self(Body::read(payload, SIZE_BYTES_MAX).await)) })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Csv,
+    JsonLines,
+}
+
+impl Form {
+    fn of(request: &HttpRequest) -> Result<Self, Error> {
+        let header = request.headers().get(CONTENT_TYPE);
+        let text = header.and_then(|value| value.to_str().ok()).unwrap_or("");
+        match text
+            .split(';')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .to_ascii_lowercase()
+            .as_str()
+        {
+            "text/csv" => Ok(Self::Csv),
+            "application/x-ndjson" | "application/jsonl" | "application/x-jsonlines" => Ok(Self::JsonLines),
+            _ => Err(Error::invalid(
+                "Content-Type",
+                "must be text/csv, or application/x-ndjson for JSON lines",
+            )),
+        }
+    }
+
+    fn lines(self, bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
+        match self {
+            Self::Csv => csv_lines(bytes),
+            Self::JsonLines => json_lines(bytes),
+        }
+    }
+}
+
+fn too_many() -> Error {
+    let message = format!("must have 1 to {} lines", NewMintFile::LINES_MAX);
+    Error::Invalid(vec![Issue::new("", "range", message)])
+}
+
+fn json_lines(bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
+    let mut lines = Vec::new();
+    for (line, text) in (1_i32..).zip(bytes.split(|byte| *byte == b'\n')) {
+        if text.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        if lines.len() == NewMintFile::LINES_MAX {
+            return Err(too_many());
+        }
+        lines.push(line_of(line, json::parse::<MintAsset>(text)));
+    }
+    Ok(lines)
+}
+
+/// With a first line that names the columns; those nobody knows are an error, so that no misspelt one is lost.
+fn csv_lines(bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(bytes);
+    let wrong = |error: csv::Error| Error::invalid("", error.to_string());
+    let columns: Vec<String> = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
+    check_columns(&columns)?;
+    let mut lines = Vec::new();
+    let mut record = csv::StringRecord::new();
+    while let Some(place) = next_record(&mut reader, &mut record) {
+        if lines.len() == NewMintFile::LINES_MAX {
+            return Err(too_many());
+        }
+        let asset = match place.found {
+            Ok(()) => asset_of(&columns, &record).and_then(|value| {
+                let text = value.to_string();
+                json::parse::<MintAsset>(text.as_bytes())
+            }),
+            Err(error) => Err(Error::invalid("", error.to_string())),
+        };
+        lines.push(line_of(place.line, asset));
+    }
+    Ok(lines)
+}
+
+fn check_columns(columns: &[String]) -> Result<(), Error> {
+    const KNOWN: [&str; 5] = ["reference_id", "owner_address", "token_id", "amount", "metadata"];
+    let is_known = |name: &str| KNOWN.contains(&name) || TEXTS.contains(&name);
+    let unknown = columns.iter().find(|name| !is_known(name.as_str()));
+    if let Some(unknown) = unknown {
+        let message = format!("no such column: {unknown}");
+        return Err(Error::Invalid(vec![Issue::new("", "unsupported", message)]));
+    }
+    for required in ["reference_id", "owner_address"] {
+        if !columns.iter().any(|name| name == required) {
+            let message = format!("the first line must name the columns, {required} among them");
+            return Err(Error::Invalid(vec![Issue::new(required, "required", message)]));
+        }
+    }
+    Ok(())
+}
+
+struct Read {
+    line: i32,
+    found: Result<(), csv::Error>,
+}
+
+fn next_record(reader: &mut csv::Reader<&[u8]>, record: &mut csv::StringRecord) -> Option<Read> {
+    let before = reader.position().line();
+    let found = reader.read_record(record);
+    let line = record.position().map_or(before, csv::Position::line);
+    let line = i32::try_from(line).unwrap_or(i32::MAX);
+    match found {
+        Ok(false) => None,
+        Ok(true) => Some(Read { line, found: Ok(()) }),
+        Err(error) => Some(Read {
+            line: i32::try_from(before).unwrap_or(i32::MAX),
+            found: Err(error),
+        }),
+    }
+}
+
+/// As it would stand in a request; what is empty is left out.
+fn asset_of(columns: &[String], record: &csv::StringRecord) -> Result<Value, Error> {
+    if record.len() > columns.len() {
+        return Err(Error::invalid("", "has more fields than there are columns"));
+    }
+    let (mut asset, mut texts) = (serde_json::Map::new(), serde_json::Map::new());
+    let mut metadata = Value::Null;
+    for (name, text) in columns.iter().zip(record).filter(|(_, text)| !text.is_empty()) {
+        match name.as_str() {
+            "metadata" => {
+                metadata = serde_json::from_str(text)
+                    .map_err(|error| Error::invalid("metadata", format!("is not JSON: {error}")))?;
+            }
+            name if TEXTS.contains(&name) => {
+                texts.insert(name.to_owned(), Value::from(text));
+            }
+            name => {
+                asset.insert(name.to_owned(), Value::from(text));
+            }
+        }
+    }
+    match (&mut metadata, texts.is_empty()) {
+        (_, true) => {}
+        (Value::Object(fields), false) => fields.extend(texts),
+        (_, false) => metadata = Value::Object(texts),
+    }
+    asset.insert("metadata".to_owned(), metadata);
+    Ok(Value::Object(asset))
+}
+
+fn line_of(line: i32, asset: Result<MintAsset, Error>) -> FileLine {
+    let reference = asset.as_ref().ok().map(|asset| asset.reference().to_owned());
+    let wish = asset.and_then(|asset| request_of(0, asset));
+    let wish = wish.map_err(|error| LineRefusal {
+        line,
+        reference,
+        reason: told(&error),
+    });
+    FileLine { line, wish }
+}
+
+/// Without the place in a list that the line is not in.
+fn told(error: &Error) -> String {
+    let Error::Invalid(issues) = error else {
+        return error.to_string();
+    };
+    let told = issues.iter().map(|issue| {
+        let path = issue.path.join(".");
+        let path = path.strip_prefix("assets.0.").unwrap_or(&path).to_owned();
+        format!("{path} {}", issue.message).trim().to_owned()
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// Takes the file, of any length within its bound at once; its lines are mint requests once their turn has come.
+#[post("/v1/chains/{chain_name}/collections/{contract_address}/nfts/mint-requests/bulk")]
+pub(super) async fn submit_file(caller: Caller, request: HttpRequest, file: File) -> Answer {
+    let linked = caller.linked(&Asked::of(&request).await?).await?;
+    let bytes = file.0.bytes()?;
+    let once = Once::of_bytes(&caller, bytes)?;
+    if let Some(first) = once.replay(&caller).await? {
+        return Ok(first);
+    }
+    let new = NewMintFile {
+        collection: linked.id,
+        environment: caller.known.environment.id,
+        lines: Form::of(&request)?.lines(bytes)?,
+    };
+    let first = once.clone();
+    let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
+        first.claim(tx, by)?;
+        let file = collection::submit_file(tx, by, &new)?;
+        let body = json!({ "result": shown(&file) });
+        let kept = Kept::new(StatusCode::ACCEPTED, Vec::new(), &body)?;
+        first.settle(tx, by, &kept)?;
+        Ok(kept)
+    };
+    match caller.change(change).await {
+        Ok(kept) => Ok(kept.respond()),
+        Err(error) => once.or_replay(&caller, error).await,
+    }
+}
+
+/// How far a file is, and which of its lines were not taken.
+#[get("/v1/chains/{chain_name}/collections/{contract_address}/nfts/mint-requests/bulk/{file_id}")]
+pub(super) async fn get_file(caller: Caller, request: HttpRequest) -> Answer {
+    let asked = Asked::of(&request).await?;
+    let linked = caller.linked(&asked).await?;
+    let id = MintFileId::parse(asked.part("file_id"));
+    let id = id.map_err(|error| Error::invalid("file_id", error.to_string()))?;
+    let window = asked.window()?;
+    let after = window.cursor.as_deref().map(line_after).transpose()?.unwrap_or(0);
+    let found = caller.app.db().read(move |tx| {
+        let file = collection::mint_file(tx, linked.id, id)?;
+        let refused = collection::refused_lines(tx, &file, after, window.limit.saturating_add(1))?;
+        Ok((file, refused))
+    });
+    let (file, mut refused) = found.await?;
+    let has_more = i64::try_from(refused.len()).unwrap_or(i64::MAX) > window.limit;
+    if has_more {
+        refused.pop();
+    }
+    let last = refused.last().filter(|_| has_more);
+    let slice = Slice {
+        next: last.map(|last| Cursor::new([last.line.to_string()]).to_string()),
+        previous: None,
+        items: refused.iter().map(refusal).collect(),
+    };
+    let refusals = page(slice);
+    let mut body = json!({ "result": shown(&file), "page": refusals["page"] });
+    if let Some(Value::Object(fields)) = body.get_mut("result") {
+        fields.insert("refusals".to_owned(), refusals["result"].clone());
+    }
+    Ok(HttpResponse::Ok().json(body))
+}
+
+fn line_after(cursor: &str) -> Result<i32, Error> {
+    let invalid = || Error::invalid("page_cursor", "is not a cursor that this list gave out");
+    let [line] = Cursor::parse::<1>(cursor).map_err(|_| invalid())?;
+    line.parse().map_err(|_| invalid())
+}
+
+fn shown(file: &MintFile) -> Value {
+    let waiting = file.lines.saturating_sub(file.accepted).saturating_sub(file.refused);
+    json!({
+        "id": file.id,
+        "status": if file.is_done() { "done" } else { "working" },
+        "lines": file.lines,
+        "accepted": file.accepted,
+        "refused": file.refused,
+        "waiting": waiting,
+        "created_at": file.created_at.to_micros_text(),
+        "updated_at": file.updated_at.to_micros_text(),
+    })
+}
+
+fn refusal(refusal: &LineRefusal) -> Value {
+    json!({ "line": refusal.line, "reference_id": refusal.reference, "reason": refusal.reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWNER: &str = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed";
+
+    fn reasons(lines: &[FileLine]) -> Vec<(i32, String)> {
+        let refused = lines.iter().filter_map(|one| one.wish.as_ref().err());
+        refused.map(|one| (one.line, one.reason.clone())).collect()
+    }
+
+    #[test]
+    fn lines_of_both_forms_are_the_same_wishes() {
+        let csv = format!(
+            "reference_id,owner_address,token_id,name,metadata\n\
+             a,{OWNER},7,Sword,\n\
+             \"b, \"\"x\"\"\",{OWNER},,Axe,\"{{\"\"image\"\":\"\"i\"\"}}\"\n"
+        );
+        let json = [
+            json!({ "reference_id": "a", "owner_address": OWNER, "token_id": "7", "metadata": { "name": "Sword" } }),
+            json!({ "reference_id": "b, \"x\"", "owner_address": OWNER, "metadata": { "name": "Axe", "image": "i" } }),
+        ];
+        let json = json.map(|one| one.to_string()).join("\n");
+
+        let (of_csv, of_json) = (csv_lines(csv.as_bytes()).unwrap(), json_lines(json.as_bytes()).unwrap());
+
+        let wishes = |lines: &[FileLine]| lines.iter().map(|one| one.wish.clone().unwrap()).collect::<Vec<_>>();
+        assert_eq!(wishes(&of_csv), wishes(&of_json));
+        assert_eq!(of_csv.iter().map(|one| one.line).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(of_json.iter().map(|one| one.line).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn a_line_that_is_wrong_is_refused_alone_with_its_reason() {
+        let csv = format!(
+            "reference_id,owner_address,token_id\na,{OWNER},1\nb,0x12,2\n,{OWNER},3\nd,{OWNER},4,5\ne,{OWNER}\n"
+        );
+
+        let lines = csv_lines(csv.as_bytes()).unwrap();
+
+        assert_eq!(lines.len(), 5);
+        let reasons = reasons(&lines);
+        assert_eq!(reasons.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 4, 5]);
+        assert!(reasons[0].1.starts_with("owner_address "), "{reasons:?}");
+        assert!(reasons[1].1.starts_with("reference_id "), "{reasons:?}");
+    }
+
+    #[test]
+    fn a_file_without_its_columns_or_with_unknown_ones_is_refused() {
+        for text in [
+            "",
+            "a,b\n1,2\n",
+            "reference_id\nx\n",
+            "reference_id,owner_address,colour\n",
+        ] {
+            assert!(matches!(csv_lines(text.as_bytes()), Err(Error::Invalid(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_lines_are_taken_and_no_more() {
+        let line = json!({ "reference_id": "a", "owner_address": OWNER }).to_string() + "\n";
+        let most = line.repeat(NewMintFile::LINES_MAX);
+
+        assert_eq!(json_lines(most.as_bytes()).unwrap().len(), NewMintFile::LINES_MAX);
+        assert!(json_lines((most + &line).as_bytes()).is_err());
+    }
+}

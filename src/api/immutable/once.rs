@@ -1,0 +1,147 @@
+//! `Idempotency-Key`: the first answer to a change, given again when the same request comes again.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use serde::Serialize;
+
+use super::asked::Body;
+use super::{Caller, ImmutableError};
+use crate::collection;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::operation::{self, Fingerprint, IdempotencyKey, Remembered, Replay};
+use crate::types::sha256;
+
+/// First answers are kept this long (dalp.md A10).
+const REMEMBERED_SECONDS: i64 = 30 * 24 * 3_600;
+
+/// The caller's key and what tells this request from another; without the header it does nothing.
+#[derive(Clone)]
+pub(super) struct Once {
+    key: Option<IdempotencyKey>,
+    fingerprint: Fingerprint,
+}
+
+/// An answer that can be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    status: StatusCode,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Kept {
+    pub fn new(
+        status: StatusCode,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: &impl Serialize,
+    ) -> Result<Self, Error> {
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        Ok(Self {
+            status,
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), text(value)))
+                .collect(),
+            body: serde_json::to_string(body).map_err(Error::internal)?,
+        })
+    }
+
+    pub fn respond(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.insert_header((name.as_str(), value.as_str()));
+        }
+        response.content_type("application/json").body(self.body.clone())
+    }
+}
+
+impl Once {
+    pub fn of(caller: &Caller, body: &Body) -> Result<Self, ImmutableError> {
+        Ok(Self {
+            key: caller.idempotency_key()?,
+            fingerprint: body.fingerprint()?,
+        })
+    }
+
+    /// Of a body that is not JSON: byte by byte.
+    pub fn of_bytes(caller: &Caller, bytes: &[u8]) -> Result<Self, ImmutableError> {
+        Ok(Self {
+            key: caller.idempotency_key()?,
+            fingerprint: sha256(bytes),
+        })
+    }
+
+    /// The first answer, if there was one. Errors: `Conflict` when the key was used with another body.
+    pub async fn replay(&self, caller: &Caller) -> Result<Option<HttpResponse>, ImmutableError> {
+        let (Some(key), now) = (self.key.clone(), caller.ctx.now) else {
+            return Ok(None);
+        };
+        let read = key.clone();
+        let found = caller
+            .app
+            .db()
+            .read(move |tx| operation::remembered(tx, &[&read], now))
+            .await?;
+        let replay = found
+            .get(&key)
+            .map(|first| first.replay(&self.fingerprint))
+            .transpose()?;
+        replay.as_ref().map(replayed).transpose()
+    }
+
+    /// What to answer when the change was not made: whoever came first under the key may have been answered while this
+    /// one waited.
+    pub async fn or_replay(&self, caller: &Caller, error: ImmutableError) -> Result<HttpResponse, ImmutableError> {
+        match self.replay(caller).await? {
+            Some(first) => Ok(first),
+            None => Err(error),
+        }
+    }
+
+    /// Nobody else acts under the key until the commit.
+    pub fn claim(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>) -> Result<(), Error> {
+        match &self.key {
+            Some(key) if !operation::claim(tx, key, &self.fingerprint, by.ctx.now)? => Err(Error::Conflict(
+                "The first request with this Idempotency-Key was answered just now".to_owned(),
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Keeps the answer, in the transaction of the change.
+    pub fn settle(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>, answer: &Kept) -> Result<(), Error> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let answer = Remembered {
+            fingerprint: self.fingerprint,
+            status: answer.status.as_u16(),
+            headers: answer.headers.clone(),
+            body: answer.body.clone(),
+            operation: None,
+            created_at: by.ctx.now,
+            expires_at: Some(by.ctx.now.plus_seconds(REMEMBERED_SECONDS)),
+        };
+        operation::settle_claim(tx, key, &answer)
+    }
+
+    /// Nothing was changed: the key is free again.
+    pub fn release(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        match &self.key {
+            Some(key) => operation::release_claim(tx, key),
+            None => Ok(()),
+        }
+    }
+}
+
+fn replayed(replay: &Replay) -> Result<HttpResponse, ImmutableError> {
+    let kept = Kept {
+        status: StatusCode::from_u16(replay.status).map_err(Error::internal)?,
+        headers: replay.headers.clone(),
+        body: replay.body.clone(),
+    };
+    let mut response = kept.respond();
+    let name = HeaderName::from_static("idempotent-replayed");
+    response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    Ok(response)
+}

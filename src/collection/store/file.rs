@@ -1,0 +1,175 @@
+use diesel::prelude::*;
+
+use super::stored;
+use crate::collection::file::{LineRefusal, MintFile};
+use crate::db::schema::{mint_file_parts, mint_file_refusals, mint_files};
+use crate::db::{Bulk, Tx};
+use crate::error::Error;
+use crate::on;
+use crate::types::{AssetId, EnvironmentId, MintFileId, RequestId, Timestamp, UserId};
+
+/// The columns in the order of the table.
+#[derive(Queryable)]
+struct Row {
+    asset_id: AssetId,
+    id: MintFileId,
+    environment_id: EnvironmentId,
+    requested_by: UserId,
+    request_id: String,
+    lines: i32,
+    accepted: i32,
+    refused: i32,
+    parts: i32,
+    part: i32,
+    not_before: Timestamp,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl TryFrom<Row> for MintFile {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.id,
+            collection: row.asset_id,
+            environment: row.environment_id,
+            requested_by: row.requested_by,
+            request_id: stored(RequestId::parse(&row.request_id))?,
+            lines: row.lines,
+            accepted: row.accepted,
+            refused: row.refused,
+            parts: row.parts,
+            part: row.part,
+            not_before: row.not_before,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+pub(in crate::collection) fn insert_file(tx: &mut Tx<'_>, file: &MintFile, parts: Vec<String>) -> Result<(), Error> {
+    let row = (
+        mint_files::asset_id.eq(file.collection),
+        mint_files::id.eq(file.id),
+        mint_files::environment_id.eq(file.environment),
+        mint_files::requested_by.eq(file.requested_by),
+        mint_files::request_id.eq(file.request_id.as_str()),
+        mint_files::lines.eq(file.lines),
+        mint_files::accepted.eq(file.accepted),
+        mint_files::refused.eq(file.refused),
+        mint_files::parts.eq(file.parts),
+        mint_files::part.eq(file.part),
+        mint_files::not_before.eq(file.not_before),
+        mint_files::created_at.eq(file.created_at),
+        mint_files::updated_at.eq(file.updated_at),
+    );
+    on!(tx, c => diesel::insert_into(mint_files::table).values(row).execute(c))?;
+    let count = parts.len();
+    Bulk::into("mint_file_parts")
+        .column("asset_id", vec![*file.collection.as_uuid(); count])
+        .column("file_id", vec![*file.id.as_uuid(); count])
+        .column("part", (0_i32..).take(count).collect::<Vec<_>>())
+        .column("wishes", parts)
+        .execute(tx)?;
+    Ok(())
+}
+
+pub(in crate::collection) fn insert_refusals(
+    tx: &mut Tx<'_>,
+    file: &MintFile,
+    refusals: &[LineRefusal],
+) -> Result<(), Error> {
+    let count = refusals.len();
+    Bulk::into("mint_file_refusals")
+        .column("asset_id", vec![*file.collection.as_uuid(); count])
+        .column("file_id", vec![*file.id.as_uuid(); count])
+        .column("line", refusals.iter().map(|one| one.line).collect::<Vec<_>>())
+        .column(
+            "reference_id",
+            refusals.iter().map(|one| one.reference.clone()).collect::<Vec<_>>(),
+        )
+        .column(
+            "reason",
+            refusals.iter().map(|one| one.reason.clone()).collect::<Vec<_>>(),
+        )
+        .execute(tx)?;
+    Ok(())
+}
+
+pub(in crate::collection) fn file(
+    tx: &mut Tx<'_>,
+    collection: AssetId,
+    id: MintFileId,
+) -> Result<Option<MintFile>, Error> {
+    let row: Option<Row> = on!(tx, c => mint_files::table.find((collection, id)).first(c).optional())?;
+    row.map(MintFile::try_from).transpose()
+}
+
+/// The file that has something to do and waits longest. It stays locked until the commit; one that is locked is passed
+/// over.
+pub(in crate::collection) fn lock_open_file(tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<MintFile>, Error> {
+    let query = mint_files::table
+        .filter(mint_files::part.lt(mint_files::parts))
+        .filter(mint_files::not_before.le(now))
+        .order(mint_files::not_before);
+    let row: Option<Row> = match tx {
+        Tx::Pg(c) => query.for_update().skip_locked().first(*c).optional()?,
+        Tx::Sqlite(c) => query.first(*c).optional()?,
+    };
+    row.map(MintFile::try_from).transpose()
+}
+
+pub(in crate::collection) fn save_file(tx: &mut Tx<'_>, file: &MintFile) -> Result<(), Error> {
+    let change = (
+        mint_files::accepted.eq(file.accepted),
+        mint_files::refused.eq(file.refused),
+        mint_files::part.eq(file.part),
+        mint_files::not_before.eq(file.not_before),
+        mint_files::updated_at.eq(file.updated_at),
+    );
+    let row = mint_files::table.find((file.collection, file.id));
+    on!(tx, c => diesel::update(row).set(change).execute(c))?;
+    Ok(())
+}
+
+/// The wishes of the next part.
+pub(in crate::collection) fn part(tx: &mut Tx<'_>, file: &MintFile) -> Result<String, Error> {
+    let query = mint_file_parts::table
+        .find((file.collection, file.id, file.part))
+        .select(mint_file_parts::wishes);
+    Ok(on!(tx, c => query.first(c))?)
+}
+
+/// What was worked off is not kept twice.
+pub(in crate::collection) fn drop_part(tx: &mut Tx<'_>, file: &MintFile) -> Result<(), Error> {
+    let row = mint_file_parts::table.find((file.collection, file.id, file.part));
+    on!(tx, c => diesel::delete(row).execute(c))?;
+    Ok(())
+}
+
+pub(in crate::collection) fn refusals(
+    tx: &mut Tx<'_>,
+    file: &MintFile,
+    after: i32,
+    limit: i64,
+) -> Result<Vec<LineRefusal>, Error> {
+    let query = mint_file_refusals::table
+        .filter(mint_file_refusals::asset_id.eq(file.collection))
+        .filter(mint_file_refusals::file_id.eq(file.id))
+        .filter(mint_file_refusals::line.gt(after))
+        .order(mint_file_refusals::line)
+        .limit(limit)
+        .select((
+            mint_file_refusals::line,
+            mint_file_refusals::reference_id,
+            mint_file_refusals::reason,
+        ));
+    let rows: Vec<(i32, Option<String>, String)> = on!(tx, c => query.load(c))?;
+    let refusals = rows.into_iter().map(|(line, reference, reason)| LineRefusal {
+        line,
+        reference,
+        reason,
+    });
+    Ok(refusals.collect())
+}
