@@ -22,6 +22,8 @@ mod boundaries;
 mod contents;
 #[path = "authorization/matrix.rs"]
 mod matrix;
+#[path = "authorization/minting_api.rs"]
+mod minting_api;
 #[path = "authorization/routes.rs"]
 mod routes;
 #[path = "authorization/stage.rs"]

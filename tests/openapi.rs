@@ -21,6 +21,8 @@ use moneyer::{api::openapi, server};
 use reqwest::Method;
 use serde_json::Value;
 
+#[path = "openapi/minting_api.rs"]
+mod minting_api;
 #[path = "openapi/shape.rs"]
 mod shape;
 use shape::misfits;
