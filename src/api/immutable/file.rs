@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 use super::asked::{Asked, Body};
 use super::mint_request::{MintAsset, request_of};
 use super::once::{Kept, Once};
-use super::shown::page;
 use super::{Caller, ImmutableError};
 use crate::api::json;
-use crate::collection::{self, FileLine, LineRefusal, MintFile, NewMintFile, Slice};
+use crate::collection::{self, FileLine, LineRefusal, MintFile, NewMintFile};
 use crate::db::{Cursor, Tx};
 use crate::error::{Error, Issue};
 use crate::types::MintFileId;
@@ -267,17 +266,15 @@ pub(super) async fn get_file(caller: Caller, request: HttpRequest) -> Answer {
         refused.pop();
     }
     let last = refused.last().filter(|_| has_more);
-    let slice = Slice {
-        next: last.map(|last| Cursor::new([last.line.to_string()]).to_string()),
-        previous: None,
-        items: refused.iter().map(refusal).collect(),
-    };
-    let refusals = page(slice);
-    let mut body = json!({ "result": shown(&file), "page": refusals["page"] });
-    if let Some(Value::Object(fields)) = body.get_mut("result") {
-        fields.insert("refusals".to_owned(), refusals["result"].clone());
+    let next = last.map(|last| Cursor::new([last.line.to_string()]).to_string());
+    let mut result = shown(&file);
+    if let Value::Object(fields) = &mut result {
+        fields.insert("refusals".to_owned(), refused.iter().map(refusal).collect());
     }
-    Ok(HttpResponse::Ok().json(body))
+    Ok(HttpResponse::Ok().json(json!({
+        "result": result,
+        "page": { "previous_cursor": null, "next_cursor": next },
+    })))
 }
 
 fn line_after(cursor: &str) -> Result<i32, Error> {
