@@ -57,6 +57,7 @@ fn collection() -> Collection {
     Collection {
         id: AssetId::from_uuid(ID),
         address: CONTRACT,
+        number: Some(1),
         environment: None,
         minting: Minting::Hybrid,
         many: false,
