@@ -16,10 +16,6 @@ fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
-fn maybe_time() -> Value {
-    json!({ "type": ["string", "null"], "format": "date-time" })
-}
-
 fn known(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
@@ -80,18 +76,11 @@ pub(super) fn all() -> Value {
 
 type Named = Vec<(&'static str, Value)>;
 
+const CODES: &str = "VALIDATION_ERROR UNAUTHORISED_REQUEST AUTHENTICATION_ERROR RESOURCE_NOT_FOUND CONFLICT_ERROR \
+    UNPROCESSABLE_ENTITY_ERROR TOO_MANY_REQUESTS_ERROR INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE";
+
 fn errors() -> Named {
-    let code = one_of(&[
-        "VALIDATION_ERROR",
-        "UNAUTHORISED_REQUEST",
-        "AUTHENTICATION_ERROR",
-        "RESOURCE_NOT_FOUND",
-        "CONFLICT_ERROR",
-        "UNPROCESSABLE_ENTITY_ERROR",
-        "TOO_MANY_REQUESTS_ERROR",
-        "INTERNAL_SERVER_ERROR",
-        "SERVICE_UNAVAILABLE",
-    ]);
+    let code = one_of(&CODES.split(' ').collect::<Vec<_>>());
     let details = json!({ "type": ["object", "null"], "additionalProperties": true });
     let error = object(vec![
         ("code", code),
@@ -290,7 +279,10 @@ fn reads() -> Named {
         ("verification_status", one_of(&VERIFICATIONS)),
         ("indexed_at", time()),
         ("updated_at", time()),
-        ("metadata_synced_at", maybe_time()),
+        (
+            "metadata_synced_at",
+            json!({ "type": ["string", "null"], "format": "date-time" }),
+        ),
     ]);
     let mut chain = vec![("id", text()), ("name", text())];
     let short = object(chain.clone());
@@ -353,7 +345,10 @@ fn tokens() -> Named {
         ("contract_type", one_of(&CONTRACT_TYPES)),
         ("indexed_at", time()),
         ("updated_at", time()),
-        ("metadata_synced_at", maybe_time()),
+        (
+            "metadata_synced_at",
+            json!({ "type": ["string", "null"], "format": "date-time" }),
+        ),
         ("metadata_id", maybe_text()),
         ("external_link", maybe_text()),
     ];
@@ -387,21 +382,28 @@ fn tokens() -> Named {
     ]
 }
 
+/// What wraps the objects: a page of them, or one.
 fn lists() -> Named {
+    const LISTS: [(&str, &str); 8] = [
+        ("ListMintRequestsResult", "MintRequest"),
+        ("ListChainsResult", "ChainWithDetails"),
+        ("ListCollectionsResult", "Collection"),
+        ("ListNFTsResult", "NFT"),
+        ("ListNFTsByOwnerResult", "NFTWithBalance"),
+        ("ListNFTOwnersResult", "NFTOwner"),
+        ("ListMetadataResult", "Metadata"),
+        ("ListActivitiesResult", "Activity"),
+    ];
+    const SINGLES: [(&str, &str); 4] = [
+        ("GetCollectionResult", "Collection"),
+        ("GetNFTResult", "NFT"),
+        ("GetMetadataResult", "Metadata"),
+        ("GetActivityResult", "Activity"),
+    ];
     let list = |name: &str| object(vec![("result", list_of(name)), ("page", known("Page"))]);
     let single = |name: &str| object(vec![("result", known(name))]);
-    vec![
-        ("ListMintRequestsResult", list("MintRequest")),
-        ("ListChainsResult", list("ChainWithDetails")),
-        ("ListCollectionsResult", list("Collection")),
-        ("ListNFTsResult", list("NFT")),
-        ("ListNFTsByOwnerResult", list("NFTWithBalance")),
-        ("ListNFTOwnersResult", list("NFTOwner")),
-        ("ListMetadataResult", list("Metadata")),
-        ("ListActivitiesResult", list("Activity")),
-        ("GetCollectionResult", single("Collection")),
-        ("GetNFTResult", single("NFT")),
-        ("GetMetadataResult", single("Metadata")),
-        ("GetActivityResult", single("Activity")),
-    ]
+    let lists = LISTS.into_iter().map(|(name, of)| (name, list(of)));
+    lists
+        .chain(SINGLES.into_iter().map(|(name, of)| (name, single(of))))
+        .collect()
 }
