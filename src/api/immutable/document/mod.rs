@@ -4,6 +4,7 @@
 //! the code that answers ([`examples`]), so that they cannot say anything else than the server.
 
 mod examples;
+mod lists;
 mod operations;
 mod schemas;
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::lists::lists;
 use super::operations::Kind;
 
 fn text() -> Value {
@@ -16,11 +17,11 @@ fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
-fn known(name: &str) -> Value {
+pub(super) fn known(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn list_of(name: &str) -> Value {
+pub(super) fn list_of(name: &str) -> Value {
     json!({ "type": "array", "items": known(name) })
 }
 
@@ -33,7 +34,7 @@ fn one_of(words: &[&str]) -> Value {
 }
 
 /// All fields are there; those whose name ends in `?` may be left out.
-fn object(fields: Vec<(&str, Value)>) -> Value {
+pub(super) fn object(fields: Vec<(&str, Value)>) -> Value {
     let required: Vec<&str> = fields
         .iter()
         .map(|(name, _)| *name)
@@ -74,7 +75,7 @@ pub(super) fn all() -> Value {
     Value::Object(schemas)
 }
 
-type Named = Vec<(&'static str, Value)>;
+pub(super) type Named = Vec<(&'static str, Value)>;
 
 const CODES: &str = "VALIDATION_ERROR UNAUTHORISED_REQUEST AUTHENTICATION_ERROR RESOURCE_NOT_FOUND CONFLICT_ERROR \
     UNPROCESSABLE_ENTITY_ERROR TOO_MANY_REQUESTS_ERROR INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE";
@@ -380,30 +381,4 @@ fn tokens() -> Named {
         ("Metadata", object([stack, shows(true)].concat())),
         ("HostedMetadata", object(hosted)),
     ]
-}
-
-/// What wraps the objects: a page of them, or one.
-fn lists() -> Named {
-    const LISTS: [(&str, &str); 8] = [
-        ("ListMintRequestsResult", "MintRequest"),
-        ("ListChainsResult", "ChainWithDetails"),
-        ("ListCollectionsResult", "Collection"),
-        ("ListNFTsResult", "NFT"),
-        ("ListNFTsByOwnerResult", "NFTWithBalance"),
-        ("ListNFTOwnersResult", "NFTOwner"),
-        ("ListMetadataResult", "Metadata"),
-        ("ListActivitiesResult", "Activity"),
-    ];
-    const SINGLES: [(&str, &str); 4] = [
-        ("GetCollectionResult", "Collection"),
-        ("GetNFTResult", "NFT"),
-        ("GetMetadataResult", "Metadata"),
-        ("GetActivityResult", "Activity"),
-    ];
-    let list = |name: &str| object(vec![("result", list_of(name)), ("page", known("Page"))]);
-    let single = |name: &str| object(vec![("result", known(name))]);
-    let lists = LISTS.into_iter().map(|(name, of)| (name, list(of)));
-    lists
-        .chain(SINGLES.into_iter().map(|(name, of)| (name, single(of))))
-        .collect()
 }
