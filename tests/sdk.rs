@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use support::node::{ACCOUNTS, KEYS, Mining, Node, Options};
 use support::presets::Preset;
 use support::process::{Ground, Key, Process, repository};
-use support::{Answer, Database};
+use support::{Answer, Database, PIN};
 
 /// What nobody deploys.
 const FOREIGN: &str = "0x00000000000000000000000000000000000000f0";
@@ -56,6 +56,7 @@ impl Studio {
             ("MONEYER_CHAIN__FINALITY", "1".to_owned()),
             ("MONEYER_CHAIN__POLL_MS", "100".to_owned()),
             ("MONEYER_MINTING__ANONYMOUS_REQUESTS", "100000".to_owned()),
+            ("MONEYER_WEBHOOKS__PRIVATE_NETWORKS", "127.0.0.0/8".to_owned()),
         ];
         let process = Process::start(&ground.database.url, &settings).await;
         let tier = Tier::Enterprise {
@@ -68,7 +69,8 @@ impl Studio {
         let stage = json!({
             "baseUrl": process.base, "chainName": "local", "chainId": "eip155:31337", "secret": key.text,
             "otherSecret": other.text, "publishable": publishable.text, "foreign": FOREIGN,
-            "rateLimitKey": rate_limit_key(&ground).await, "collections": [],
+            "rateLimitKey": rate_limit_key(&ground).await, "collections": [], "environment": key.environment,
+            "manager": { "key": ground.world.admin.key, "pin": PIN },
         });
         Self {
             ground,
@@ -181,7 +183,14 @@ fn run(script: &str, stage: &str) -> Result<(), String> {
     }
 }
 
-const SCRIPTS: [&str; 5] = ["minting.mjs", "lists.mjs", "refreshes.mjs", "helper.mjs", "errors.mjs"];
+const SCRIPTS: [&str; 6] = [
+    "minting.mjs",
+    "lists.mjs",
+    "refreshes.mjs",
+    "helper.mjs",
+    "errors.mjs",
+    "webhook.mjs",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_published_packages_work_on_contracts_of_ours() {

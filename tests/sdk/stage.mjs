@@ -10,7 +10,7 @@ import { mr } from '@imtbl/generated-clients';
 assert.ok(process.env.JEST_WORKER_ID, 'JEST_WORKER_ID must be set before the packages are loaded');
 
 /** @type {{ baseUrl: string, chainName: string, chainId: string, secret: string, otherSecret: string, publishable: string,
- *   rateLimitKey: string, foreign: string,
+ *   rateLimitKey: string, foreign: string, environment: string, manager: { key: string, pin: string },
  *   collections: { address: string, contractType: string, ways: ('id' | 'quantity' | 'amounts')[] }[] }} */
 export const stage = JSON.parse(process.env.STAGE);
 export const { chainName } = stage;
