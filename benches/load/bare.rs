@@ -29,10 +29,14 @@ pub fn wait(what: &str, mut is_there: impl FnMut() -> Outcome<bool>) -> Outcome<
     Ok(())
 }
 
-/// What is allowed: the gas of all, over what one transaction may use within its limit, and a third more.
+/// The gas of all, over what one transaction may use within its limit.
+pub fn transactions_at_least(gas: u64) -> u64 {
+    gas.div_ceil(node::TRANSACTION_GAS_MAX * 100 / GAS_MARGIN)
+}
+
+/// What is allowed: a third more than that.
 pub fn transactions_max(gas: u64) -> u64 {
-    let usable = node::TRANSACTION_GAS_MAX * 100 / GAS_MARGIN;
-    gas.div_ceil(usable) * TRANSACTIONS_PERCENT_MAX / 100
+    transactions_at_least(gas) * TRANSACTIONS_PERCENT_MAX / 100
 }
 
 /// Sends the same calldata to another contract, one after the other, and returns how long it took until the last was
