@@ -110,7 +110,8 @@ fn csv_lines(bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
     check_columns(&columns)?;
     let mut lines = Vec::new();
     let mut record = csv::StringRecord::new();
-    while let Some(place) = next_record(&mut reader, &mut record) {
+    let mut places = Places::of(bytes);
+    while let Some(place) = next_record(&mut reader, &mut record, &mut places) {
         if lines.len() == NewMintFile::LINES_MAX {
             return Err(too_many());
         }
@@ -148,18 +149,56 @@ struct Read {
     found: Result<(), csv::Error>,
 }
 
-fn next_record(reader: &mut csv::Reader<&[u8]>, record: &mut csv::StringRecord) -> Option<Read> {
-    let before = reader.position().line();
+fn next_record(
+    reader: &mut csv::Reader<&[u8]>,
+    record: &mut csv::StringRecord,
+    places: &mut Places<'_>,
+) -> Option<Read> {
+    let begin = reader.position().byte();
     let found = reader.read_record(record);
-    let line = record.position().map_or(before, csv::Position::line);
-    let line = i32::try_from(line).unwrap_or(i32::MAX);
-    match found {
-        Ok(false) => None,
-        Ok(true) => Some(Read { line, found: Ok(()) }),
-        Err(error) => Some(Read {
-            line: i32::try_from(before).unwrap_or(i32::MAX),
-            found: Err(error),
-        }),
+    if matches!(found, Ok(false)) {
+        return None;
+    }
+    Some(Read {
+        line: places.line_of(begin),
+        found: found.map(|_| ()),
+    })
+}
+
+/// In which line of a file a byte stands, asked from front to back. The reader counts LF alone; lines also end with CR, or
+/// with both.
+struct Places<'b> {
+    bytes: &'b [u8],
+    counted: usize,
+    line: i32,
+}
+
+impl<'b> Places<'b> {
+    const fn of(bytes: &'b [u8]) -> Self {
+        Self {
+            bytes,
+            counted: 0,
+            line: 1,
+        }
+    }
+
+    /// Of the first byte from there on that ends no line: a record begins after what is left of the line before.
+    fn line_of(&mut self, byte: u64) -> i32 {
+        let start = usize::try_from(byte).unwrap_or(usize::MAX);
+        while let Some(here) = self.bytes.get(self.counted) {
+            let next = self.counted.saturating_add(1);
+            let ends = match here {
+                b'\n' => true,
+                b'\r' => self.bytes.get(next) != Some(&b'\n'),
+                _ => false,
+            };
+            if self.counted >= start && !matches!(here, b'\n' | b'\r') {
+                break;
+            }
+            self.counted = next;
+            self.line = self.line.saturating_add(i32::from(ends));
+        }
+        self.line
     }
 }
 
@@ -331,6 +370,18 @@ mod tests {
         assert_eq!(wishes(&of_csv), wishes(&of_json));
         assert_eq!(of_csv.iter().map(|one| one.line).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(of_json.iter().map(|one| one.line).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn a_line_is_counted_whatever_ends_it() {
+        for end in ["\n", "\r\n", "\r"] {
+            let csv = ["reference_id,owner_address", "a,0x1", "", "b,0x2", "c,0x3", ""].join(end);
+
+            let lines = csv_lines(csv.as_bytes()).unwrap();
+
+            let numbers: Vec<i32> = reasons(&lines).into_iter().map(|(line, _)| line).collect();
+            assert_eq!(numbers, [2, 4, 5], "{end:?}");
+        }
     }
 
     #[test]
