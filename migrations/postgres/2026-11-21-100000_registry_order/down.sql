@@ -1,0 +1,1 @@
+DROP INDEX registry_changes_order;
