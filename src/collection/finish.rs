@@ -3,16 +3,25 @@ use std::collections::{HashMap, HashSet};
 use super::notice;
 use super::register::Register;
 use super::store;
-use super::{Collection, MintRequest, Minted, Moved, RequestStatus};
+use super::{Collection, MintKind, MintRequest, Minted, Moved, RequestStatus};
 use crate::asset::{Asset, Books};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger;
-use crate::types::{AssetId, Hash32, Timestamp};
+use crate::types::{Address, AssetId, Hash32, Timestamp};
 
 /// The requests of these operations, in the order of the operations: what settlement sends.
 pub fn requests_of(tx: &mut Tx<'_>, collection: AssetId, operations: &[i64]) -> Result<Vec<MintRequest>, Error> {
     store::of_operations(tx, collection, operations)
+}
+
+/// How each of these operations mints, and to whom.
+pub fn kinds_of(
+    tx: &mut Tx<'_>,
+    collection: AssetId,
+    operations: &[i64],
+) -> Result<Vec<(i64, MintKind, Address)>, Error> {
+    store::kinds_of_operations(tx, collection, operations)
 }
 
 /// Ends requests well, under the lock of the collection's row: their lines are posted, their tokens have owners, and each

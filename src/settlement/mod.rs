@@ -17,6 +17,7 @@ mod driver;
 mod finish;
 mod gas;
 mod health;
+mod lot;
 mod model;
 mod moves;
 mod nft;

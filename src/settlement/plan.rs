@@ -2,9 +2,13 @@
 //!
 //! The changes of an asset go in the order in which they were accepted and before its mints; assets that are to be
 //! paused, or on which somebody is to be frozen, go before all others. Waiting mints of one asset share a transaction,
-//! whole operations only, up to the gas bound (specs/chain.md part A); those of a collection in turns of their callers.
+//! whole operations only, up to the gas bound (specs/chain.md part A); those of a collection in turns of their callers,
+//! and apart by the function that mints them.
+
+use std::collections::{HashMap, HashSet};
 
 use super::gas::GasBook;
+use super::lot::{Group, Lot};
 use super::turns::in_turns;
 use super::{Placement, moves};
 use crate::asset::{Asset, Lifecycle};
@@ -22,16 +26,27 @@ pub(super) struct Waiting {
     pub operations: Vec<Operation>,
     /// A change that is signed or sent and not mined.
     pub change_on_its_way: Option<OperationKind>,
-    /// A mint of this asset is in a transaction that is not mined.
-    pub mint_on_its_way: bool,
+    /// Of a collection's mints, by number: which may share a transaction.
+    pub lots: HashMap<i64, Lot>,
+    /// Those of which a transaction that had room for more is not mined yet.
+    pub partly_filled: HashSet<Group>,
+}
+
+/// Mints that go in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Together {
+    pub group: Group,
+    pub operations: Vec<Operation>,
+    /// Others of the group found no room in it.
+    pub is_full: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Choice {
     /// One transaction each, in this order.
     pub changes: Vec<Operation>,
-    /// Mints that may share a transaction, the asset that waits longest first.
-    pub mints: Vec<(AssetId, Vec<Operation>)>,
+    /// The asset that waits longest first.
+    pub mints: Vec<Together>,
     pub held: Vec<Held>,
     /// A transaction was filled and leaves mints behind that may go now, too.
     pub leaves_more: bool,
@@ -78,12 +93,19 @@ pub(super) fn choose(waiting: &[Waiting], gas: &GasBook, gas_usable: u64) -> Cho
                 reason,
             }),
             None => {
-                let together = fitting(&mints, |lines| gas.planned(&asset.placement, lines), gas_usable);
-                let is_full = together.len() < mints.len();
-                // Under load the next transaction is filled while the last one is on its way; alone a mint goes at once.
-                choice.leaves_more |= is_full;
-                if is_full || !asset.mint_on_its_way {
-                    choice.mints.push((asset.asset.id, together));
+                for (group, mints) in grouped(asset, mints) {
+                    let cost = |lines| gas.planned(&asset.placement, group, lines);
+                    let operations = fitting(&mints, cost, gas_usable);
+                    let is_full = operations.len() < mints.len();
+                    choice.leaves_more |= is_full;
+                    // Alone a mint goes at once; what comes while it is on its way is gathered until a transaction is full.
+                    if is_full || !asset.partly_filled.contains(&group) {
+                        choice.mints.push(Together {
+                            group,
+                            operations,
+                            is_full,
+                        });
+                    }
                 }
             }
         }
@@ -133,6 +155,25 @@ fn why_no_move(asset: &Waiting, change: &Operation, first: Option<&Operation>) -
     let earlier = first.filter(|first| first.sequence != change.sequence);
     let kind = earlier.map(|earlier| earlier.kind).or(asset.change_on_its_way);
     kind.map(|kind| format!("waits for {} to be mined", kind.text()))
+}
+
+/// The mints of each group in their order, the group of the first one first.
+fn grouped<'w>(asset: &Waiting, mints: Vec<&'w Operation>) -> Vec<(Group, Vec<&'w Operation>)> {
+    let mut groups: Vec<(Group, Vec<&Operation>)> = Vec::new();
+    let mut places: HashMap<Group, usize> = HashMap::new();
+    for mint in mints {
+        let group = Group {
+            asset: asset.asset.id,
+            lot: asset.lots.get(&mint.sequence).copied(),
+        };
+        let next = groups.len();
+        let place = *places.entry(group).or_insert(next);
+        match groups.get_mut(place) {
+            Some((_, mints)) => mints.push(mint),
+            None => groups.push((group, vec![mint])),
+        }
+    }
+    groups
 }
 
 /// The longest run of whole operations from the front that is taken to fit one transaction; one at least.
@@ -185,12 +226,13 @@ mod tests {
             },
             asset,
             change_on_its_way: None,
-            mint_on_its_way: false,
+            lots: HashMap::new(),
+            partly_filled: HashSet::new(),
         }
     }
 
     fn numbers(choice: &Choice) -> Vec<i64> {
-        let mints = choice.mints.iter().flat_map(|(_, mints)| mints);
+        let mints = choice.mints.iter().flat_map(|together| &together.operations);
         mints.map(|mint| mint.sequence).collect()
     }
 
@@ -205,7 +247,7 @@ mod tests {
     fn waiting_mints_share_a_transaction_up_to_the_gas_bound_and_are_never_split() {
         let asset = waiting(&[(Plan::Mint, 10), (Plan::Mint, 10), (Plan::Mint, 10)]);
         let mut gas = GasBook::default();
-        gas.learn(asset.asset.id, 1_000, 10);
+        gas.learn(Group::units(asset.asset.id), 1_000, 10);
         let with = |usable: u64| numbers(&choose(std::slice::from_ref(&asset), &gas, usable));
 
         assert_eq!(with(1_999), [1]);
@@ -217,17 +259,44 @@ mod tests {
     }
 
     #[test]
-    fn while_a_mint_is_on_its_way_only_a_full_transaction_follows() {
+    fn while_one_with_room_is_on_its_way_only_a_full_transaction_follows() {
         let mut asset = waiting(&[(Plan::Mint, 10), (Plan::Mint, 10)]);
-        asset.mint_on_its_way = true;
+        asset.partly_filled = HashSet::from([Group::units(asset.asset.id)]);
         let mut gas = GasBook::default();
-        gas.learn(asset.asset.id, 1_000, 10);
+        gas.learn(Group::units(asset.asset.id), 1_000, 10);
         let with = |usable: u64| numbers(&choose(std::slice::from_ref(&asset), &gas, usable));
 
         assert!(with(2_000).is_empty());
         assert_eq!(with(1_000), [1]);
         assert!(choose(std::slice::from_ref(&asset), &gas, 1_000).leaves_more);
         assert!(!choose(std::slice::from_ref(&asset), &gas, 2_000).leaves_more);
+    }
+
+    #[test]
+    fn tokens_with_ids_and_without_fill_transactions_of_their_own() {
+        let mut asset = waiting(&vec![(Plan::Mint, 1); 7]);
+        let lots = [(1, Lot::ById), (3, Lot::ById), (5, Lot::ById), (7, Lot::ById)].into_iter();
+        let without = [2, 4, 6].map(|number| (number, Lot::ByQuantity));
+        asset.lots = lots.chain(without).collect();
+        let by = |lot| Group {
+            asset: asset.asset.id,
+            lot: Some(lot),
+        };
+        let mut gas = GasBook::default();
+        gas.learn(by(Lot::ById), 300, 3);
+        gas.learn(by(Lot::ByQuantity), 150, 3);
+        asset.partly_filled = HashSet::from([by(Lot::ByQuantity)]);
+        let with = |usable: u64| choose(std::slice::from_ref(&asset), &gas, usable);
+
+        assert_eq!(
+            numbers(&with(300)),
+            [1, 3, 5],
+            "the others wait for their own to be mined"
+        );
+        assert!(with(300).leaves_more);
+        assert_eq!(numbers(&with(100)), [1, 2], "both are full");
+        let is_full = |choice: Choice| choice.mints.iter().map(|one| one.is_full).collect::<Vec<_>>();
+        assert_eq!(is_full(with(400)), [false]);
     }
 
     #[test]

@@ -12,8 +12,8 @@ pub(super) use collection::{by_address, by_id, by_ids, by_number, collections, i
 pub(super) use file::{drop_part, file, insert_file, insert_refusals, lock_open_file, part, refusals, save_file};
 pub(super) use metadata::{by_digests, insert_metadata, save_metadata, stacks, stacks_by_ids};
 pub(super) use request::{
-    awaited, insert_requests, latest, live_references, live_token_ids, named, of_operations, page_of_requests,
-    requested_metadata, save_requests, supersede,
+    awaited, insert_requests, kinds_of_operations, latest, live_references, live_token_ids, named, of_operations,
+    page_of_requests, requested_metadata, save_requests, supersede,
 };
 pub(super) use token::{
     balances_of, minted_token_ids, note_synced, owners, save_balances, save_tokens, sharing, tokens, tokens_by_ids,

@@ -253,6 +253,26 @@ pub(in crate::collection) fn of_operations(
     requests(on!(tx, c => query.load(c))?)
 }
 
+/// Only what says which of them can be minted together.
+pub(in crate::collection) fn kinds_of_operations(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    sequences: &[i64],
+) -> Result<Vec<(i64, MintKind, Address)>, Error> {
+    let query = mint_requests::table
+        .filter(mint_requests::asset_id.eq(asset))
+        .filter(mint_requests::sequence.assume_not_null().eq_any(sequences))
+        .select((
+            mint_requests::sequence.assume_not_null(),
+            mint_requests::kind,
+            mint_requests::owner,
+        ));
+    let rows: Vec<(i64, String, Address)> = on!(tx, c => query.load(c))?;
+    rows.into_iter()
+        .map(|(sequence, kind, owner)| Ok((sequence, stored(MintKind::parse(&kind))?, owner)))
+        .collect()
+}
+
 pub(in crate::collection) fn page_of_requests(
     tx: &mut Tx<'_>,
     filter: &RequestFilter,

@@ -189,15 +189,9 @@ impl Session {
     /// Commits a new row and remembers what it is about. The event goes to the state machine.
     pub(super) async fn store_intent(&mut self, intent: Intent, order: Order) -> Result<Event, Error> {
         let (key, now) = (self.key, self.driver.now());
-        let about = About {
-            kind: order.kind.to_owned(),
-            asset: order.asset,
-            operations: order.operations.clone(),
-            told: None,
-        };
-        let row = intent.clone();
+        let (row, operations) = (intent.clone(), order.operations.clone());
         self.write(move |tx| insert(tx, &key, &row, &order, now)).await?;
-        self.about.insert(intent.nonce, about);
+        self.remember(&intent, operations, None);
         Ok(Event::Assigned { intent })
     }
 

@@ -9,11 +9,11 @@ use crate::chain::{Receipt, Revert};
 use crate::collection::{self, MintRequest, Minted};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::operation::{self, Operation, Status};
+use crate::operation::{self, Status};
 use crate::settlement::finish;
 use crate::settlement::model::{Order, Part};
 use crate::settlement::nft::{self, Batch};
-use crate::settlement::plan::Waiting;
+use crate::settlement::plan::{Together, Waiting};
 use crate::settlement::sender::{Event, Intent, Work};
 use crate::types::{Address, AssetId};
 
@@ -39,8 +39,8 @@ struct Judged {
 
 impl Session {
     /// False when there is no room for more.
-    pub(super) async fn send_nfts(&mut self, waiting: &Waiting, operations: Vec<Operation>) -> Result<bool, Error> {
-        let asset = waiting.asset.id;
+    pub(super) async fn send_nfts(&mut self, waiting: &Waiting, together: Together) -> Result<bool, Error> {
+        let (asset, operations) = (waiting.asset.id, together.operations);
         let numbers: Vec<i64> = operations.iter().map(|operation| operation.sequence).collect();
         let loaded = self.driver.db.read(move |tx| {
             Ok((
@@ -65,7 +65,7 @@ impl Session {
                     .await?;
             }
             if let Some(checked) = checked {
-                self.assign_nfts(checked).await?;
+                self.assign_nfts(checked, !together.is_full).await?;
             }
         }
         Ok(true)
@@ -78,7 +78,7 @@ impl Session {
         while !batch.requests.is_empty() {
             let data = batch.calldata();
             let call = self.call(batch.contract, data.clone());
-            match self.gas_of(batch.asset, (batch.requests.len(), 0), &call).await? {
+            match self.gas_of(batch.group(), (batch.requests.len(), 0), &call).await? {
                 Ok(gas) if gas <= without_margin(bound) => {
                     let checked = Checked {
                         gas_limit: gas_limit(gas, 0, bound),
@@ -144,12 +144,12 @@ impl Session {
     }
 
     /// Gives a checked batch its nonce, unless something that holds it was committed since it was read.
-    async fn assign_nfts(&mut self, checked: Checked) -> Result<(), Error> {
+    async fn assign_nfts(&mut self, checked: Checked, has_room: bool) -> Result<(), Error> {
         let Checked { batch, data, gas_limit } = checked;
         let Some(nonce) = self.place(gas_limit) else {
             return Ok(());
         };
-        let asset = batch.asset;
+        let (asset, group) = (batch.asset, batch.group());
         let operations: Vec<(AssetId, i64)> = batch.numbers().into_iter().map(|number| (asset, number)).collect();
         let order = Order {
             kind: NFT,
@@ -173,7 +173,7 @@ impl Session {
         if !taken {
             return Ok(());
         }
-        self.remember(&intent, NFT, Some(asset), operations);
+        self.remember(&intent, operations, Some((group, has_room)));
         self.follow(Event::Assigned { intent }).await
     }
 

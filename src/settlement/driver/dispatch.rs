@@ -1,10 +1,8 @@
 //! Takes waiting operations into intents, as the planner chooses.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::collections::NFT;
 use super::{Session, act, preflight};
-use crate::asset;
 use crate::chain::Call;
 use crate::chain::contracts::factory::NewToken;
 use crate::chain::contracts::registry::{Person, Registration, WalletEntry};
@@ -14,14 +12,13 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::identity;
 use crate::operation::{self, Operation, OperationKind, Plan};
-use crate::settlement::model::{ChainRecord, Entry, Order, Placement};
+use crate::settlement::lot::Group;
+use crate::settlement::model::{ChainRecord, Entry, Order};
 use crate::settlement::plan::{self, Held, Waiting};
 use crate::settlement::sender::{Event, Intent, NoRoom, Work};
 use crate::settlement::{moves, store};
 use crate::types::{Address, AssetId};
 
-/// Queued operations that are looked at together.
-const BACKLOG_MAX: i64 = 2_000;
 /// Wallets that one transaction tells the registry about: well inside the gas of one transaction.
 const REGISTRY_BATCH: i64 = 150;
 /// Gas of a change of one token: a few storage slots; what is not used is not paid.
@@ -47,7 +44,7 @@ impl Session {
         }
     }
 
-    /// One transaction per change and per asset with mints; true when a full one left mints behind.
+    /// One transaction per change and per group of mints; true when a full one left mints behind.
     async fn dispatch_once(&mut self) -> Result<bool, Error> {
         let waiting = self.backlog().await?;
         let queued: usize = waiting.iter().map(|asset| asset.operations.len()).sum();
@@ -63,11 +60,13 @@ impl Session {
             return Ok(false);
         }
         let known: HashMap<AssetId, &Waiting> = waiting.iter().map(|asset| (asset.asset.id, asset)).collect();
-        for (asset, operations) in choice.mints {
-            let Some(waiting) = known.get(&asset) else { continue };
+        for together in choice.mints {
+            let Some(waiting) = known.get(&together.group.asset) else {
+                continue;
+            };
             let has_room = match waiting.asset.kind.is_collection() {
-                true => self.send_nfts(waiting, operations).await?,
-                false => self.send_mints(waiting, operations).await?,
+                true => self.send_nfts(waiting, together).await?,
+                false => self.send_mints(waiting, together).await?,
             };
             if !has_room {
                 return Ok(false);
@@ -79,18 +78,6 @@ impl Session {
     /// What one transaction may spend, with a margin for what estimates miss.
     fn gas_usable(&self) -> u64 {
         preflight::without_margin(self.gas_bound())
-    }
-
-    async fn backlog(&self) -> Result<Vec<Waiting>, Error> {
-        let on_their_way: HashSet<AssetId> = self
-            .sender
-            .intents()
-            .filter(|intent| intent.state.mined().is_none())
-            .filter_map(|intent| self.about.get(&intent.nonce))
-            .filter(|about| about.kind == "mint" || about.kind == NFT)
-            .filter_map(|about| about.asset)
-            .collect();
-        self.driver.db.read(move |tx| load_backlog(tx, &on_their_way)).await
     }
 
     /// Writes why operations wait, where that is news.
@@ -274,7 +261,7 @@ impl Session {
                 })
                 .await?;
             if sent {
-                self.remember(&intent, "registry", None, Vec::new());
+                self.remember(&intent, Vec::new(), None);
                 self.follow(Event::Assigned { intent }).await?;
             }
         }
@@ -285,17 +272,12 @@ impl Session {
         self.act(actions).await
     }
 
-    pub(super) fn remember(
-        &mut self,
-        intent: &Intent,
-        kind: &str,
-        asset: Option<AssetId>,
-        operations: Vec<(AssetId, i64)>,
-    ) {
+    /// What a new intent is about; of one that mints, also what, and whether it could have taken more of it.
+    pub(super) fn remember(&mut self, intent: &Intent, operations: Vec<(AssetId, i64)>, mints: Option<(Group, bool)>) {
         let about = super::About {
-            kind: kind.to_owned(),
-            asset,
             operations,
+            mints: mints.map(|(group, _)| group),
+            has_room: mints.is_some_and(|(_, has_room)| has_room),
             told: None,
         };
         self.about.insert(intent.nonce, about);
@@ -308,40 +290,6 @@ impl Session {
             data,
         }
     }
-}
-
-fn load_backlog(tx: &mut Tx<'_>, mints_on_their_way: &HashSet<AssetId>) -> Result<Vec<Waiting>, Error> {
-    let queued = operation::queued(tx, BACKLOG_MAX)?;
-    let mut order: Vec<AssetId> = Vec::new();
-    let mut by_asset: HashMap<AssetId, Vec<Operation>> = HashMap::new();
-    for operation in queued {
-        let operations = by_asset.entry(operation.asset).or_default();
-        if operations.is_empty() {
-            order.push(operation.asset);
-        }
-        operations.push(operation);
-    }
-    if order.is_empty() {
-        return Ok(Vec::new());
-    }
-    let changes: HashMap<AssetId, OperationKind> = operation::changes_on_their_way(tx)?.into_iter().collect();
-    let placements = store::placements(tx, &order)?;
-    let placements: HashMap<AssetId, Placement> = placements.into_iter().map(|one| (one.asset, one)).collect();
-    let mut waiting = Vec::new();
-    for id in order {
-        let (Some(placement), Some(mut operations)) = (placements.get(&id), by_asset.remove(&id)) else {
-            continue;
-        };
-        operations.sort_by_key(|operation| operation.sequence);
-        waiting.push(Waiting {
-            asset: asset::find(tx, id)?,
-            placement: *placement,
-            operations,
-            change_on_its_way: changes.get(&id).copied(),
-            mint_on_its_way: mints_on_their_way.contains(&id),
-        });
-    }
-    Ok(waiting)
 }
 
 /// What the registry is to hold for these wallets now.

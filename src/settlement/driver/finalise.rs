@@ -76,7 +76,7 @@ impl Session {
         };
         let ends = match intent.outcome() {
             Some(Outcome::Done) => {
-                self.learn_from(&part, &receipt);
+                self.learn_from(nonce, &part, &receipt);
                 self.done(&part, &receipt).await?
             }
             Some(Outcome::Reverted) => self.reverted(nonce, &part).await?,
@@ -92,14 +92,14 @@ impl Session {
     }
 
     /// What it cost says what the next ones will.
-    fn learn_from(&mut self, part: &Part, receipt: &Receipt) {
+    fn learn_from(&mut self, nonce: u64, part: &Part, receipt: &Receipt) {
         let lines = match part.kind.as_str() {
             "mint" => receipt.logs.iter().filter(|log| Some(log.address) == part.to).count(),
             NFT => part.operations.len(),
             _ => return,
         };
-        if let Some(asset) = part.asset {
-            self.gas.learn(asset, receipt.gas_used, lines);
+        if let Some(mints) = self.about.get(&nonce).and_then(|about| about.mints) {
+            self.gas.learn(mints, receipt.gas_used, lines);
         }
     }
 

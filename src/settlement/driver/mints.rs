@@ -11,8 +11,9 @@ use crate::error::Error;
 use crate::ledger;
 use crate::operation::{self, Operation, OperationKind, Status};
 use crate::settlement::finish;
+use crate::settlement::lot::Group;
 use crate::settlement::model::{ChainRecord, Mirrored, Order, Placement};
-use crate::settlement::plan::{Held, Waiting};
+use crate::settlement::plan::{Held, Together, Waiting};
 use crate::settlement::ruling::{Ruling, Sendable};
 use crate::settlement::sender::{Event, Intent, Work};
 use crate::settlement::store;
@@ -37,8 +38,8 @@ pub(super) struct Batch {
 
 impl Session {
     /// False when there is no room for more.
-    pub(super) async fn send_mints(&mut self, waiting: &Waiting, operations: Vec<Operation>) -> Result<bool, Error> {
-        let batch = self.ready(waiting, operations).await?;
+    pub(super) async fn send_mints(&mut self, waiting: &Waiting, together: Together) -> Result<bool, Error> {
+        let batch = self.ready(waiting, together.operations).await?;
         if batch.mints.is_empty() {
             return Ok(true);
         }
@@ -51,7 +52,7 @@ impl Session {
             self.refuse(operation, reason).await?;
         }
         let Some(checked) = checked else { return Ok(true) };
-        self.assign(checked).await?;
+        self.assign(checked, (together.group, !together.is_full)).await?;
         Ok(true)
     }
 
@@ -125,7 +126,7 @@ impl Session {
     }
 
     /// Gives a checked batch its nonce, unless something that holds it was committed since it was read.
-    async fn assign(&mut self, checked: Checked) -> Result<(), Error> {
+    async fn assign(&mut self, checked: Checked, mints: (Group, bool)) -> Result<(), Error> {
         let Checked { batch, data, gas_limit } = checked;
         let Some(nonce) = self.place(gas_limit) else {
             return Ok(());
@@ -161,7 +162,7 @@ impl Session {
         if !taken {
             return Ok(());
         }
-        self.remember(&intent, "mint", Some(asset), operations);
+        self.remember(&intent, operations, Some(mints));
         self.follow(Event::Assigned { intent }).await
     }
 }

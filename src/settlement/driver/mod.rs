@@ -6,12 +6,14 @@
 //! Every commit checks the lease: two processes never use one key.
 
 mod act;
+mod backlog;
 mod collections;
 mod dispatch;
 mod finalise;
 mod mints;
 mod moves;
 mod preflight;
+mod receipts;
 mod report;
 mod resolve;
 mod setup;
@@ -27,11 +29,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::gas::GasBook;
-use super::model::{ChainRecord, Look, SenderKey};
+use super::lot::{self, Group};
+use super::model::{ChainRecord, Look, Part, SenderKey};
 use super::ruling::Judging;
-use super::sender::{Event, Intent, Policy, Sender};
+use super::sender::{Action, Event, Intent, Policy, Sender};
 use super::{join, store};
-use crate::chain::{Block, Failure, Receipt, Rpc, Signer};
+use crate::chain::{Block, Failure, Rpc, Signer};
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::job::{self, Lease};
@@ -145,7 +148,7 @@ struct Session {
     /// What each open intent is about.
     about: HashMap<u64, About>,
     head: Option<Block>,
-    receipts: HashMap<Hash32, Receipt>,
+    receipts: receipts::Receipts,
     gas: GasBook,
     watch: watch::Watch,
     /// The node was seen to serve the chain that the database knows.
@@ -162,9 +165,11 @@ struct Session {
 /// What an open intent is about, and how far its operations were told to be.
 #[derive(Clone, Debug)]
 struct About {
-    kind: String,
-    asset: Option<AssetId>,
     operations: Vec<(AssetId, i64)>,
+    /// What it mints, if it does.
+    mints: Option<Group>,
+    /// It could have taken more of these.
+    has_room: bool,
     told: Option<crate::operation::Status>,
 }
 
@@ -205,7 +210,7 @@ impl Session {
             sender,
             about,
             head: None,
-            receipts: HashMap::new(),
+            receipts: receipts::Receipts::default(),
             gas: GasBook::default(),
             watch: watch::Watch::from(now),
             is_met: false,
@@ -238,26 +243,26 @@ impl Session {
         self.keep_lease().await?;
         self.meet().await?;
         let wanted = self.sender.wanted();
-        let view = self
-            .driver
-            .rpc
-            .view(&self.key.sender, &wanted.receipts, &wanted.blocks)
-            .await;
-        let view = view.map_err(|failure| self.ail(failure))?;
+        let unknown = self.receipts.unknown(&wanted);
+        let view = self.driver.rpc.view(&self.key.sender, &unknown, &wanted.blocks).await;
+        let mut view = view.map_err(|failure| self.ail(failure))?;
+        self.receipts.complete(&mut view, &wanted);
         self.head = Some(view.head);
-        let receipts = view.receipts.iter();
-        self.receipts = receipts
-            .filter_map(|(hash, receipt)| Some((*hash, receipt.clone()?)))
-            .collect();
         let now = self.driver.now();
         let finalized = view.finalized;
         self.gauge(&view);
         let before = self.in_blocks();
         let actions = self.sender.step(Event::Observed { view, now });
         self.count_reorg(&before);
-        self.act(actions).await?;
+        let is_final = |action: &Action| matches!(action, Action::Finalise { .. });
+        let (finals, others): (Vec<Action>, Vec<Action>) = actions.into_iter().partition(is_final);
+        self.act(others).await?;
         self.resolve().await?;
-        self.dispatch().await?;
+        // What waits goes first: the chain works on it while the books are written. What is final is posted whatever
+        // became of it.
+        let dispatched = self.dispatch().await;
+        self.act(finals).await?;
+        dispatched?;
         self.watch(finalized).await;
         Ok(())
     }
@@ -309,14 +314,30 @@ fn lease_name(key: &SenderKey) -> String {
     format!("sender:{}:{}", key.chain_id, key.sender)
 }
 
+fn group_of(tx: &mut Tx<'_>, part: &Part) -> Result<Option<Group>, Error> {
+    let Some((asset, first)) = part.operations.first().copied() else {
+        return Ok(None);
+    };
+    match part.kind.as_str() {
+        "mint" => Ok(Some(Group::units(asset))),
+        collections::NFT => {
+            let lot = lot::lots(tx, asset, &[first])?.remove(&first);
+            Ok(Some(Group { asset, lot }))
+        }
+        _ => Ok(None),
+    }
+}
+
 fn about(tx: &mut Tx<'_>, key: &SenderKey, intents: &[Intent]) -> Result<HashMap<u64, About>, Error> {
     intents
         .iter()
         .map(|intent| {
             let part = store::part(tx, key, intent.nonce)?;
+            let mints = group_of(tx, &part)?;
             let about = About {
-                kind: part.kind,
-                asset: part.asset,
+                mints,
+                // Of what another session sent it is not known.
+                has_room: true,
                 operations: part.operations,
                 told: None,
             };

@@ -7,8 +7,9 @@ use crate::chain::contracts::{registry, token};
 use crate::chain::{Call, Revert};
 use crate::error::Error;
 use crate::operation::{self, Operation};
+use crate::settlement::lot::Group;
 use crate::settlement::{Placement, capacity, store};
-use crate::types::{Address, Amount, AssetId};
+use crate::types::{Address, Amount};
 
 /// A gas limit is the estimate with so much on top of it: state that changes between the estimate and the block.
 const MARGIN_PERCENT: u64 = 110;
@@ -86,17 +87,17 @@ impl Session {
         self.driver.settings.gas_per_transaction_max.min(block)
     }
 
-    /// What a transaction of an asset with so many lines, which starved so often, needs without a margin; or why it is
+    /// What a transaction of a group with so many lines, which starved so often, needs without a margin; or why it is
     /// refused. Where the book knows what such a one costs it is only tried, with the limit that follows from that; what
     /// the contract says without all the gas it wants proves nothing, so a refusal is always that of an estimate.
     pub(super) async fn gas_of(
         &mut self,
-        asset: AssetId,
+        group: Group,
         (lines, starved): (usize, u32),
         call: &Call,
     ) -> Result<Result<u64, Revert>, Error> {
         let bound = self.gas_bound();
-        let expected = self.gas.expected(asset, lines);
+        let expected = self.gas.expected(group, lines);
         if let Some(gas) = expected.filter(|gas| *gas <= part_of(bound, margin(starved))) {
             let limit = gas_limit(gas, starved, bound);
             if self.driver.rpc.call_with_gas(call, limit).await?.is_ok() {
@@ -105,7 +106,7 @@ impl Session {
         }
         let estimate = self.driver.rpc.estimate_gas(call).await?;
         if let Ok(gas) = estimate {
-            self.gas.learn(asset, gas, lines);
+            self.gas.learn(group, gas, lines);
         }
         Ok(estimate)
     }
@@ -124,7 +125,7 @@ impl Session {
             let data = token::batch_mint(&lines_of(&batch.mints));
             let call = self.call(batch.token, data.clone());
             let size = (line_count(&batch.mints), starved);
-            match self.gas_of(batch.placement.asset, size, &call).await? {
+            match self.gas_of(Group::units(batch.placement.asset), size, &call).await? {
                 Ok(gas) if gas <= usable => {
                     let checked = Checked {
                         gas_limit: gas_limit(gas, starved, bound),

@@ -79,8 +79,8 @@ impl Session {
         })
         .await?;
         self.chain.contracts = Some(contracts);
-        for (intent, order) in intents {
-            self.remember(&intent, order.kind, None, Vec::new());
+        for (intent, _) in intents {
+            self.remember(&intent, Vec::new(), None);
             self.follow(Event::Assigned { intent }).await?;
         }
         Ok(())

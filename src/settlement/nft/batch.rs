@@ -3,6 +3,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::chain::contracts::collection::{self as contract, Stack};
 use crate::chain::contracts::events::TokenTransfer;
 use crate::collection::{Collection, MintKind, MintRequest, Minted, Moved, Place};
+use crate::settlement::lot::{Group, Lot};
 use crate::types::{Address, Amount, AssetId, TokenId};
 
 /// Requests that one transaction can do, in the order of its lines: grouped by owner, owners in the order in which the
@@ -11,45 +12,21 @@ use crate::types::{Address, Amount, AssetId, TokenId};
 pub(in crate::settlement) struct Batch {
     pub asset: AssetId,
     pub contract: Address,
-    way: Way,
+    lot: Lot,
     pub requests: Vec<MintRequest>,
-}
-
-/// The function that mints them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    ById,
-    ByQuantity,
-    /// ERC-1155 to one owner.
-    ToOne,
-    /// ERC-1155 of ours: to many.
-    ToMany,
 }
 
 /// Puts waiting requests of one collection together as far as its contract can mint them at once.
 pub(in crate::settlement) fn batches(collection: &Collection, requests: Vec<MintRequest>) -> Vec<Batch> {
-    let way_of = |request: &MintRequest| match request.kind {
-        MintKind::ById => Way::ById,
-        MintKind::ByQuantity => Way::ByQuantity,
-        MintKind::Amounts if collection.many => Way::ToMany,
-        MintKind::Amounts => Way::ToOne,
-    };
     let mut batches: Vec<Batch> = Vec::new();
     for request in by_owner(requests) {
-        let way = way_of(&request);
-        let fits = |batch: &&mut Batch| {
-            batch.way == way
-                && match way {
-                    Way::ById | Way::ByQuantity | Way::ToMany => true,
-                    Way::ToOne => batch.requests.first().is_some_and(|first| first.owner == request.owner),
-                }
-        };
-        match batches.iter_mut().find(fits) {
+        let lot = Lot::of(collection, request.kind, request.owner);
+        match batches.iter_mut().find(|batch| batch.lot == lot) {
             Some(batch) => batch.requests.push(request),
             None => batches.push(Batch {
                 asset: collection.id,
                 contract: collection.address,
-                way,
+                lot,
                 requests: vec![request],
             }),
         }
@@ -75,6 +52,13 @@ fn by_owner(requests: Vec<MintRequest>) -> Vec<MintRequest> {
 }
 
 impl Batch {
+    pub fn group(&self) -> Group {
+        Group {
+            asset: self.asset,
+            lot: Some(self.lot),
+        }
+    }
+
     pub fn numbers(&self) -> Vec<i64> {
         self.requests.iter().filter_map(|request| request.sequence).collect()
     }
@@ -88,9 +72,9 @@ impl Batch {
     }
 
     pub fn calldata(&self) -> Vec<u8> {
-        match self.way {
-            Way::ById => contract::mint_batch(&self.lines(|request| request.token_id.map(TokenId::amount))),
-            Way::ByQuantity => {
+        match self.lot {
+            Lot::ById => contract::mint_batch(&self.lines(|request| request.token_id.map(TokenId::amount))),
+            Lot::ByQuantity => {
                 let lines = self.lines(|_| Some(()));
                 let counted = lines.into_iter().map(|(owner, units)| {
                     let count = u64::try_from(units.len()).unwrap_or(u64::MAX);
@@ -98,8 +82,8 @@ impl Batch {
                 });
                 contract::mint_batch_by_quantity(&counted.collect::<Vec<_>>())
             }
-            Way::ToMany => contract::safe_mint_many(&self.stacks()),
-            Way::ToOne => match self.stacks().as_slice() {
+            Lot::ToMany => contract::safe_mint_many(&self.stacks()),
+            Lot::ToOne(_) => match self.stacks().as_slice() {
                 [stack] => contract::safe_mint_batch(stack),
                 stacks => contract::safe_mint_many(stacks),
             },

@@ -1,0 +1,76 @@
+//! What waits, with all that the planner asks about it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Session;
+use crate::asset;
+use crate::db::Tx;
+use crate::error::Error;
+use crate::operation::{self, Operation, OperationKind};
+use crate::settlement::lot::{self, Group};
+use crate::settlement::model::Placement;
+use crate::settlement::plan::Waiting;
+use crate::settlement::store;
+use crate::types::AssetId;
+
+/// Queued operations that are looked at together.
+const BACKLOG_MAX: i64 = 2_000;
+
+impl Session {
+    pub(super) async fn backlog(&self) -> Result<Vec<Waiting>, Error> {
+        let unmined = self.sender.intents().filter(|intent| intent.state.mined().is_none());
+        let partly_filled: HashSet<Group> = unmined
+            .filter_map(|intent| self.about.get(&intent.nonce))
+            .filter(|about| about.has_room)
+            .filter_map(|about| about.mints)
+            .collect();
+        self.driver.db.read(move |tx| load(tx, &partly_filled)).await
+    }
+}
+
+fn load(tx: &mut Tx<'_>, partly_filled: &HashSet<Group>) -> Result<Vec<Waiting>, Error> {
+    let queued = operation::queued(tx, BACKLOG_MAX)?;
+    let mut order: Vec<AssetId> = Vec::new();
+    let mut by_asset: HashMap<AssetId, Vec<Operation>> = HashMap::new();
+    for operation in queued {
+        let operations = by_asset.entry(operation.asset).or_default();
+        if operations.is_empty() {
+            order.push(operation.asset);
+        }
+        operations.push(operation);
+    }
+    if order.is_empty() {
+        return Ok(Vec::new());
+    }
+    let changes: HashMap<AssetId, OperationKind> = operation::changes_on_their_way(tx)?.into_iter().collect();
+    let placements = store::placements(tx, &order)?;
+    let placements: HashMap<AssetId, Placement> = placements.into_iter().map(|one| (one.asset, one)).collect();
+    let mut waiting = Vec::new();
+    for id in order {
+        let (Some(placement), Some(mut operations)) = (placements.get(&id), by_asset.remove(&id)) else {
+            continue;
+        };
+        operations.sort_by_key(|operation| operation.sequence);
+        let asset = asset::find(tx, id)?;
+        let lots = match asset.kind.is_collection() {
+            true => {
+                let numbers: Vec<i64> = operations.iter().map(|operation| operation.sequence).collect();
+                lot::lots(tx, id, &numbers)?
+            }
+            false => HashMap::new(),
+        };
+        waiting.push(Waiting {
+            asset,
+            placement: *placement,
+            operations,
+            change_on_its_way: changes.get(&id).copied(),
+            lots,
+            partly_filled: partly_filled
+                .iter()
+                .filter(|group| group.asset == id)
+                .copied()
+                .collect(),
+        });
+    }
+    Ok(waiting)
+}
