@@ -15,7 +15,7 @@ use super::shown::{Depth, Shown, page};
 use super::{Caller, ImmutableError};
 use crate::access::quota::Account;
 use crate::collection::{
-    self, Attribute, Collection, Conflict, Metadata, NewMintRequest, RequestFilter, RequestStatus, Requested, Slice,
+    self, Collection, Conflict, Metadata, NewMintRequest, RequestFilter, RequestStatus, Requested, Slice,
 };
 use crate::db::Tx;
 use crate::error::{Error, Issue};
@@ -38,38 +38,12 @@ pub(super) struct MintAsset {
     owner_address: String,
     token_id: Option<String>,
     amount: Option<String>,
-    metadata: Option<Content>,
+    metadata: Option<Metadata>,
 }
 
 impl MintAsset {
     pub fn reference(&self) -> &str {
         &self.reference_id
-    }
-}
-
-/// What a token is to show.
-#[derive(Deserialize)]
-pub(super) struct Content {
-    name: Option<String>,
-    description: Option<String>,
-    image: Option<String>,
-    external_url: Option<String>,
-    animation_url: Option<String>,
-    youtube_url: Option<String>,
-    attributes: Option<Vec<Attribute>>,
-}
-
-impl From<Content> for Metadata {
-    fn from(content: Content) -> Self {
-        Self {
-            name: content.name,
-            description: content.description,
-            image: content.image,
-            external_url: content.external_url,
-            animation_url: content.animation_url,
-            youtube_url: content.youtube_url,
-            attributes: content.attributes.unwrap_or_default(),
-        }
     }
 }
 
@@ -107,7 +81,7 @@ pub(super) fn request_of(index: usize, asset: MintAsset) -> Result<NewMintReques
             .map(|text| token_id(&path("token_id"), &text))
             .transpose()?,
         amount: amount.map_err(|error| Error::invalid(&path("amount"), error.to_string()))?,
-        metadata: asset.metadata.map(Metadata::from),
+        metadata: asset.metadata,
     })
 }
 

@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::asked::{Asked, Body, token_id};
 use super::call::Spending;
-use super::mint_request::Content;
 use super::quota::{RefreshQuota, What};
 use super::read::metadata_id;
 use super::shown::Shown;
@@ -34,7 +33,7 @@ struct TokensBody {
 struct TokenContent {
     token_id: String,
     #[serde(flatten)]
-    content: Content,
+    content: Metadata,
 }
 
 #[derive(Deserialize)]
@@ -46,7 +45,7 @@ struct StacksBody {
 struct StackContent {
     metadata_id: String,
     #[serde(flatten)]
-    content: Content,
+    content: Metadata,
 }
 
 #[post("/v1/chains/{chain_name}/collections/{contract_address}/nfts/refresh-metadata")]
@@ -57,7 +56,7 @@ pub(super) async fn refresh_tokens(caller: Caller, request: HttpRequest, body: B
     check_count("nft_metadata", list.len(), TOKENS_MAX)?;
     let parsed = list.into_iter().enumerate().map(|(index, one)| {
         let id = token_id(&format!("nft_metadata.{index}.token_id"), &one.token_id)?;
-        Ok((id, Metadata::from(one.content)))
+        Ok((id, one.content))
     });
     let contents = all(parsed)?;
     let distinct = distinct("nft_metadata", contents.iter().map(|(id, _)| *id))?;
@@ -75,7 +74,7 @@ pub(super) async fn refresh_stacks(caller: Caller, request: HttpRequest, body: B
     check_count("metadata", list.len(), STACKS_MAX)?;
     let parsed = list.into_iter().enumerate().map(|(index, one)| {
         let id = metadata_id(&format!("metadata.{index}.metadata_id"), &one.metadata_id)?;
-        Ok((id, Metadata::from(one.content)))
+        Ok((id, one.content))
     });
     let contents = all(parsed)?;
     let distinct = distinct("metadata", contents.iter().map(|(id, _)| *id))?;
