@@ -259,6 +259,20 @@ refusals! {
         => Agent, "agent_role_missing", "The signer {agent} is not an agent of the token: {from} can make it one by sending {data} to {to}";
 }
 
+impl Refusal {
+    /// Whether the rules themselves are at fault, and not whoever is to receive: it passes by an operator's hand.
+    pub const fn is_of_the_rules(&self) -> bool {
+        matches!(
+            self,
+            Self::SanctionsListMissing
+                | Self::SanctionsListStale { .. }
+                | Self::PolicyMissing { .. }
+                | Self::PolicyError { .. }
+                | Self::ModuleError { .. }
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,16 +46,8 @@ impl Ruling {
 
 /// What passes by itself or by an operator's hand.
 fn waits(finding: &Finding) -> bool {
-    let is_about_the_rules = matches!(
-        finding.refusal,
-        Refusal::SanctionsListMissing
-            | Refusal::SanctionsListStale { .. }
-            | Refusal::PolicyMissing { .. }
-            | Refusal::PolicyError { .. }
-            | Refusal::ModuleError { .. }
-    );
     let is_held = matches!(finding.refusal, Refusal::IdentityUnknown | Refusal::RecipientFrozen);
-    finding.line.is_none() || is_about_the_rules || is_held
+    finding.line.is_none() || finding.refusal.is_of_the_rules() || is_held
 }
 
 fn told(finding: &Finding) -> String {
