@@ -19,6 +19,7 @@ use crate::support::{Answer, Database, Options, Server, recipient};
 both_databases! {
     a_key_opens_the_collections_of_its_project_and_of_no_other,
     the_same_values_written_otherwise_are_the_same_request,
+    a_key_for_repeats_is_of_one_environment,
     a_request_is_taken_back_and_made_again,
     a_file_is_worked_off_in_parts_and_says_what_was_refused,
     a_file_waits_for_the_quota_and_takes_no_more,
@@ -101,6 +102,30 @@ async fn the_same_values_written_otherwise_are_the_same_request(server: &Server)
     assert_eq!(again.status.as_u16(), 202, "{}", again.text);
     assert_eq!(again.header("Idempotent-Replayed"), Some("true"));
     assert_eq!(first.text, again.text);
+}
+
+async fn a_key_for_repeats_is_of_one_environment(server: &Server) {
+    let game = minting(server, "Game", Tier::Standard).await;
+    let staging = sibling(server, &game, Tier::Standard).await;
+    let swords = found(server, &game, collection::Minting::Hybrid, 801).await;
+    let ask = async |minting: &Minting, reference: &str| {
+        let path = format!("{}/nfts/mint-requests", base(&swords));
+        let call = server
+            .call(Method::POST, None, &path)
+            .header("x-immutable-api-key", &minting.secret);
+        let body = json!({ "assets": [wish(reference, None)] });
+        let answer = call.idempotency_key("order-1").json(&body).send().await;
+        assert_eq!(answer.status.as_u16(), 202, "{}", answer.text);
+        answer.header("Idempotent-Replayed").is_some()
+    };
+
+    // The same owner, path and key.
+    let first = [ask(&game, "a").await, ask(&staging, "b").await];
+    let again = [ask(&game, "a").await, ask(&staging, "b").await];
+
+    assert_eq!((first, again), ([false; 2], [true; 2]));
+    let path = format!("{}/nfts/mint-requests", base(&swords));
+    assert_eq!(list(&get_with(server, &game, &path).await.ok()).len(), 2);
 }
 
 async fn post(server: &Server, minting: &Minting, path: &str) -> Answer {

@@ -112,7 +112,8 @@ pub struct Spending {
 }
 
 impl Caller {
-    /// The caller's key for this route, if one was given. Errors: `Invalid` unless it is 1 to 255 visible characters.
+    /// The caller's key for this route of its environment, if one was given: who has several environments may use a key in
+    /// each. Errors: `Invalid` unless it is 1 to 255 visible characters.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Error> {
         let Some(key) = self.idempotency_key.clone() else {
             return Ok(None);
@@ -123,7 +124,8 @@ impl Caller {
                 "must be 1 to 255 visible ASCII characters",
             ));
         }
-        let (user, route) = (self.ctx.actor.user, self.route.clone());
+        let user = self.ctx.actor.user;
+        let route = format!("{} {}", self.known.environment.id, self.route);
         Ok(Some(IdempotencyKey { user, route, key }))
     }
 
