@@ -88,17 +88,34 @@ pub fn link(
     collection: AssetId,
     environment: Option<EnvironmentId>,
 ) -> Result<Collection, Error> {
-    let before = find(tx, collection)?;
-    may(tx, caller, &before, Permission::GrantAssetRole)?;
+    let known = find(tx, collection)?;
+    may(tx, caller, &known, Permission::GrantAssetRole)?;
     if let Some(environment) = environment {
         access::environment::find(tx, environment)?;
     }
     asset::lock(tx, collection)?;
+    let before = find(tx, collection)?;
     store::set_environment(tx, collection, environment, caller.ctx.now)?;
     let data = json!({ "before": before.environment, "environment": environment });
     let event = events::changed(caller, &before, "collection.linked", data);
     audit::append(tx, caller.ctx.now, vec![event])?;
     find(tx, collection)
+}
+
+/// As [`link`], a collection that is linked to no environment: of two who ask at once one gets it. `AlreadyExists` when it is
+/// linked.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    collection: AssetId,
+    environment: EnvironmentId,
+) -> Result<Collection, Error> {
+    asset::lock(tx, collection)?;
+    if find(tx, collection)?.environment.is_some() {
+        let message = "The collection is linked to an environment already".to_owned();
+        return Err(Error::AlreadyExists(message));
+    }
+    link(tx, caller, collection, Some(environment))
 }
 
 /// Replaces what tokens show: each whole, a field that is left out is gone. A token of a stack gets its own content, and

@@ -39,7 +39,7 @@ mod store;
 
 use accept::{Refusing, Wish};
 pub use activity::{Activity, ActivityKind, Minted, Moved, Place};
-pub use change::{cancel, host, link, refresh_collection, refresh_stacks, refresh_tokens, retry};
+pub use change::{cancel, claim, host, link, refresh_collection, refresh_stacks, refresh_tokens, retry};
 pub use check::verify;
 pub use file::{FileLine, LineRefusal, MintFile, NewMintFile, Worked, mint_file, refused_lines, submit_file, work_off};
 pub use finish::{fail, kinds_of, requests_of, succeed, unrecorded};

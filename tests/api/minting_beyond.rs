@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use moneyer::access::environment::{self, KeyPurpose, NewEnvironment, Tier};
 use moneyer::access::quota::{self, Account};
-use moneyer::collection::{self, Worked};
+use moneyer::collection::{self, Collection, NewCollection, Profile, Right, Worked};
 use moneyer::config::TestMarker;
 use moneyer::types::{Amount, EnvironmentId};
 use reqwest::Method;
@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 use super::minting::{base, found, get, get_with, list, mint, send, settle, sword, wish};
 use super::minting_shell::{Minting, minting, refused};
 use crate::both_databases;
-use crate::support::{Answer, Database, Options, Server, recipient};
+use crate::support::{Answer, Database, Options, Server, recipient, wallet};
 
 both_databases! {
     a_key_opens_the_collections_of_its_project_and_of_no_other,
     the_same_values_written_otherwise_are_the_same_request,
     a_key_for_repeats_is_of_one_environment,
+    a_known_collection_is_linked_once_however_many_ask_at_once,
     a_request_is_taken_back_and_made_again,
     a_file_is_worked_off_in_parts_and_says_what_was_refused,
     a_file_waits_for_the_quota_and_takes_no_more,
@@ -126,6 +127,63 @@ async fn a_key_for_repeats_is_of_one_environment(server: &Server) {
     assert_eq!((first, again), ([false; 2], [true; 2]));
     let path = format!("{}/nfts/mint-requests", base(&swords));
     assert_eq!(list(&get_with(server, &game, &path).await.ok()).len(), 2);
+}
+
+/// A collection that an operator brought here.
+async fn brought(server: &Server, number: u16) -> Collection {
+    let policies = Arc::clone(server.app.policy());
+    server
+        .write(&server.world.creator, move |tx, ctx| {
+            let by = collection::Caller {
+                ctx,
+                right: Right::Role,
+            };
+            let new = NewCollection {
+                environment: None,
+                minting: collection::Minting::Hybrid,
+                many: true,
+                adopted: true,
+                owner: ctx.actor.wallet,
+                profile: Profile::default(),
+                metadata_api_url: None,
+                policy: None,
+            };
+            collection::found(tx, &by, &policies, &new, |_| wallet(number))
+        })
+        .await
+}
+
+async fn a_known_collection_is_linked_once_however_many_ask_at_once(server: &Server) {
+    let game = minting(server, "Game", Tier::Standard).await;
+    let other = minting(server, "Other", Tier::Standard).await;
+    for number in 810..820 {
+        let known = brought(server, number).await;
+        let ask = async |minting: &Minting| {
+            let body = json!({ "contract_address": known.address });
+            let answer = send(
+                server,
+                Method::POST,
+                Some(&minting.secret),
+                "/v1/collections",
+                Some(&body),
+            )
+            .await;
+            (minting.environment.clone(), answer)
+        };
+
+        let answers: [(String, Answer); 4] = tokio::join!(ask(&game), ask(&other), ask(&game), ask(&other)).into();
+
+        let (linked, turned_away): (Vec<_>, Vec<_>) = answers
+            .into_iter()
+            .partition(|(_, answer)| answer.status.as_u16() == 201);
+        assert_eq!(linked.len(), 1, "of {}", known.address);
+        for (_, answer) in turned_away {
+            refused(&answer, 409, "CONFLICT_ERROR");
+        }
+        let id = known.id;
+        let now = server.read(move |tx| collection::find(tx, id)).await;
+        assert_eq!(now.environment.map(|id| id.to_string()), Some(linked[0].0.clone()));
+    }
 }
 
 async fn post(server: &Server, minting: &Minting, path: &str) -> Answer {

@@ -248,10 +248,6 @@ async fn adopt(
 /// A collection that an operator brought here, linked by who may say whose it is: its owner's role on it decides.
 async fn link_known(caller: &Caller, known: Collection, answer: Answering) -> Result<Kept, ImmutableError> {
     let environment = caller.known.environment.id;
-    if known.environment.is_some() {
-        let message = "The collection is linked to an environment already".to_owned();
-        return Err(Error::AlreadyExists(message).into());
-    }
     caller
         .change(move |tx, by| {
             answer.once.claim(tx, by)?;
@@ -259,7 +255,7 @@ async fn link_known(caller: &Caller, known: Collection, answer: Answering) -> Re
                 ctx: by.ctx,
                 right: Right::Role,
             };
-            let made = collection::link(tx, &owner, known.id, Some(environment))?;
+            let made = collection::claim(tx, &owner, known.id, environment)?;
             answer.settle(tx, by, &made)
         })
         .await
