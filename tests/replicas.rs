@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use moneyer::access::environment::Tier;
+use moneyer::access::environment::{self, Day, Tier};
 use moneyer::app::Clock;
 use moneyer::collection::{self, Caller, Collection, Minting, NewCollection, Profile, Right};
 use moneyer::ctx::Ctx;
@@ -269,4 +269,99 @@ async fn a_key_that_is_rotated_under_load_is_dead_from_the_next_request_on_in_ev
         "{before:?} {after:?}"
     );
     replicas.end().await;
+}
+
+/// How long a count may be in memory alone (README, "Configuration").
+const COUNTED_WITHIN: Duration = Duration::from_secs(5);
+
+struct Counting {
+    ground: Ground,
+    publishable: Key,
+}
+
+impl Counting {
+    async fn start(&self) -> Process {
+        let settings = [("MONEYER_MINTING__ANONYMOUS_REQUESTS", "1000000".to_owned())];
+        Process::start(&self.ground.database.url, &settings).await
+    }
+
+    async fn read(&self, process: &Process, times: usize) {
+        for _ in 0..times {
+            let call = process.call(Method::GET, "/v1/chains");
+            let call = call.header("x-immutable-publishable-key", &self.publishable.text);
+            call.send().await.ok();
+        }
+    }
+
+    /// As a process that counted none of it tells.
+    async fn told(&self, process: &Process) -> i64 {
+        let manager = &self.ground.world.system[&Role::SystemManager];
+        let path = format!("/api/environments/{}/usage", self.publishable.environment);
+        let call = process.call(Method::GET, &path).header("X-Api-Key", &manager.key);
+        let days = call.send().await.ok();
+        let days = days.as_array().unwrap().iter();
+        days.map(|day| day["requests"].as_i64().unwrap()).sum()
+    }
+
+    /// As it is in the database, whoever counted it.
+    async fn written(&self) -> i64 {
+        let environment = self.publishable.environment;
+        let today = Day::of(Clock::System.now());
+        let days = self
+            .ground
+            .app
+            .db()
+            .read(move |tx| environment::usage(tx, environment, today.minus(1), today));
+        days.await.unwrap().iter().map(|day| day.requests).sum()
+    }
+}
+
+/// Processes are killed and stopped; what was counted longer ago than the window is never lost, and nothing is counted
+/// twice.
+async fn counts_outlive_processes(database: Database, processes: usize) {
+    let ground = Ground::new(database).await;
+    let owner = ground.world.creator.user;
+    let [_, publishable] = ground.environment("Game", "book", Tier::Standard, owner).await;
+    let counting = Counting { ground, publishable };
+    let mut killed = Vec::new();
+    for _ in 0..processes {
+        killed.push(counting.start().await);
+    }
+
+    for process in &killed {
+        counting.read(process, 30).await;
+    }
+    let (asked, all) = (Instant::now(), 30 * i64::try_from(processes).unwrap());
+    while counting.written().await < all {
+        // As long again for a machine that is busy.
+        assert!(asked.elapsed() < 2 * COUNTED_WITHIN, "a count is not written");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    killed.iter_mut().for_each(Process::kill);
+
+    let mut stopped = counting.start().await;
+    assert_eq!(counting.told(&stopped).await, all, "after a kill");
+    counting.read(&stopped, 7).await;
+    stopped.stop();
+    assert_eq!(counting.written().await, all + 7, "a stop writes what was counted");
+    let mut last = counting.start().await;
+    assert_eq!(counting.told(&last).await, all + 7);
+    counting.read(&last, 5).await;
+    last.kill();
+    let kept = counting.written().await;
+    assert!(
+        (all + 7..=all + 12).contains(&kept),
+        "{kept} after a kill within the window"
+    );
+    counting.ground.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_counted_of_a_publishable_key_outlives_the_process_on_sqlite() {
+    counts_outlive_processes(Database::Sqlite, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_counted_of_a_publishable_key_outlives_two_processes_on_postgres() {
+    counts_outlive_processes(Database::Postgres, 2).await;
 }
