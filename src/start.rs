@@ -41,6 +41,10 @@ const JOBS: &[Job] = &[
         name: "prune-webhook-deliveries",
         run: webhook::prune,
     },
+    Job {
+        name: "prune-mint-files",
+        run: collection::prune_files,
+    },
 ];
 
 /// How often files of mint requests are looked for.

@@ -56,6 +56,8 @@ mod language;
 mod minting;
 #[path = "api/minting_beyond.rs"]
 mod minting_beyond;
+#[path = "api/minting_files.rs"]
+mod minting_files;
 #[path = "api/minting_shell.rs"]
 mod minting_shell;
 #[path = "api/one_mint.rs"]

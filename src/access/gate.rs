@@ -1,17 +1,25 @@
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
 use super::environment::UsageBuffer;
 use super::quota::{ClientRates, Rate};
 use crate::config::Minting;
 
 const HOUR_SECONDS: i64 = 3_600;
+/// Two of the largest files at once. What is read out of one takes up to ten times its bytes, until it is stored.
+const FILES_MEBIBYTES_MAX: usize = 64;
 
-/// What a process keeps for the callers of the minting API: its settings, who asked how often without a key, and the usage
-/// of publishable keys that is not written yet.
+/// What a process keeps for the callers of the minting API: its settings, who asked how often without a key, the usage of
+/// publishable keys that is not written yet, and room for files.
 pub struct Gate {
     pub settings: Minting,
     /// EIP-155; none where everything settles in the book.
     pub chain_id: Option<u64>,
     pub clients: ClientRates,
     pub usage: UsageBuffer,
+    /// Room for files of mint requests that are being read, in MiB of their bytes.
+    pub files: Arc<Semaphore>,
 }
 
 impl Gate {
@@ -20,6 +28,7 @@ impl Gate {
         Self {
             clients: ClientRates::new(requests, settings.anonymous_window),
             usage: UsageBuffer::default(),
+            files: Arc::new(Semaphore::new(FILES_MEBIBYTES_MAX)),
             settings: settings.clone(),
             chain_id,
         }

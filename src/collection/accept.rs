@@ -53,12 +53,27 @@ impl Wish {
 }
 
 /// What the refusal of one recipient does to the others of its call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Refusing {
     /// Nothing: its request has failed, the others go ahead (immutable.md A).
     Alone,
+    /// As [`Self::Alone`]; but while the rules themselves are at fault nothing is taken, and they are told: the call can be
+    /// made again.
+    Patiently,
     /// Nothing is taken, and every finding is told (dalp.md A5).
     All,
+}
+
+impl Refusing {
+    /// What refuses the whole call.
+    fn whole(self, findings: &[Vec<Finding>]) -> Vec<Finding> {
+        let refuses = |finding: &&Finding| match self {
+            Self::Alone => false,
+            Self::Patiently => finding.refusal.is_of_the_rules(),
+            Self::All => true,
+        };
+        findings.iter().flatten().filter(refuses).cloned().collect()
+    }
 }
 
 /// Takes wishes of a caller who may mint, under the lock of the collection's row.
@@ -77,8 +92,9 @@ pub(super) fn accept(
     let owners = wishes.iter().map(|wish| wish.owner).collect();
     let mut books = Books::open(tx, &asset, owners)?;
     let judged = judge(tx, policies, &asset, &books, wishes, caller.ctx.now)?;
-    if refusing == Refusing::All && judged.findings.iter().any(|findings| !findings.is_empty()) {
-        return Err(Error::Refused(judged.findings.into_iter().flatten().collect()));
+    let whole = refusing.whole(&judged.findings);
+    if !whole.is_empty() {
+        return Err(Error::Refused(whole));
     }
     let stacks = stacks(tx, collection, wishes, caller.ctx.now)?;
 

@@ -41,7 +41,10 @@ use accept::{Refusing, Wish};
 pub use activity::{Activity, ActivityKind, Minted, Moved, Place};
 pub use change::{cancel, claim, host, link, refresh_collection, refresh_stacks, refresh_tokens, retry};
 pub use check::verify;
-pub use file::{FileLine, LineRefusal, MintFile, NewMintFile, Worked, mint_file, refused_lines, submit_file, work_off};
+pub use file::{
+    FileLine, FileState, LineRefusal, MintFile, NewMintFile, Worked, cancel_file, mint_file, prune_files,
+    refused_lines, submit_file, work_off,
+};
 pub use finish::{fail, kinds_of, requests_of, succeed, unrecorded};
 pub use metadata::{Attribute, AttributeValue, DisplayType, Metadata};
 use model::TokenRow;

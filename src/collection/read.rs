@@ -215,14 +215,28 @@ pub fn activities(tx: &mut Tx<'_>, filter: &ActivityFilter, window: &Window) -> 
 /// What `{baseURI}/{token_id}` is to answer: what a minted token shows, or what one shows that is about to be minted. None
 /// when nothing was said about the token.
 pub fn metadata_of(tx: &mut Tx<'_>, collection: AssetId, token_id: TokenId) -> Result<Option<Metadata>, Error> {
-    let minted = store::tokens_by_ids(tx, collection, &[token_id])?.remove(&token_id);
-    let id = match minted {
-        Some(row) => row.metadata_id,
-        None => store::requested_metadata(tx, collection, &[token_id])?
-            .first()
-            .map(|(_, id)| *id),
-    };
-    let Some(id) = id else { return Ok(None) };
-    let found = store::stacks_by_ids(tx, &[(collection, id)])?.remove(&id);
-    Ok(found.map(|stack| stack.metadata))
+    let stack = stacks_shown(tx, collection, &[token_id])?.remove(&token_id);
+    Ok(stack.map(|stack| stack.metadata))
+}
+
+/// What each of these tokens shows that is minted or about to be; one of which nothing was said is absent.
+pub(super) fn stacks_shown(
+    tx: &mut Tx<'_>,
+    collection: AssetId,
+    ids: &[TokenId],
+) -> Result<HashMap<TokenId, Stack>, Error> {
+    let minted = store::tokens_by_ids(tx, collection, ids)?;
+    let mut shown: HashMap<TokenId, MetadataId> = minted
+        .values()
+        .filter_map(|row| Some((row.token_id, row.metadata_id?)))
+        .collect();
+    for (token_id, id) in store::requested_metadata(tx, collection, ids)? {
+        if !minted.contains_key(&token_id) {
+            shown.entry(token_id).or_insert(id);
+        }
+    }
+    let asked: Vec<(AssetId, MetadataId)> = shown.values().map(|id| (collection, *id)).collect();
+    let stacks = store::stacks_by_ids(tx, &asked)?;
+    let of_token = |(token_id, id): (TokenId, MetadataId)| Some((token_id, stacks.get(&id)?.clone()));
+    Ok(shown.into_iter().filter_map(of_token).collect())
 }

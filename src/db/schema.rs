@@ -732,6 +732,8 @@ diesel::table! {
         not_before -> Instant,
         created_at -> Instant,
         updated_at -> Instant,
+        cancelled -> Integer,
+        waiting_for -> Nullable<Text>,
     }
 }
 

@@ -399,7 +399,8 @@ async fn while_another_policy_is_in_force_every_mint_is_refused(server: &Server)
     );
 }
 
-fn other_policy() -> moneyer::policy::PolicySet {
+/// As it would be loaded from a folder of which one file says more.
+pub fn other_policy() -> moneyer::policy::PolicySet {
     let folder = tempfile::tempdir().unwrap();
     let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     copy(&shipped, folder.path());

@@ -107,6 +107,12 @@ pub fn find(tx: &mut Tx<'_>, id: EnvironmentId) -> Result<Environment, Error> {
     store::environment(tx, id)?.ok_or(Error::NotFound("environment"))
 }
 
+/// The environment's row stays locked until the commit, for what is counted per environment. Taken before the audit stream.
+/// Errors: `NotFound`.
+pub fn lock(tx: &mut Tx<'_>, id: EnvironmentId) -> Result<(), Error> {
+    store::lock_environment(tx, id)?.ok_or(Error::NotFound("environment"))
+}
+
 /// Of a project, by name. Errors: `NotFound` for the project.
 pub fn list(tx: &mut Tx<'_>, project: ProjectId) -> Result<Vec<Environment>, Error> {
     find_project(tx, project)?;

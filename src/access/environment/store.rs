@@ -147,6 +147,15 @@ pub(super) fn environment(tx: &mut Tx<'_>, id: EnvironmentId) -> Result<Option<E
     row.map(environment_of).transpose()
 }
 
+pub(super) fn lock_environment(tx: &mut Tx<'_>, id: EnvironmentId) -> Result<Option<()>, Error> {
+    let query = environments::table.find(id).select(environments::id);
+    let row: Option<EnvironmentId> = match tx {
+        Tx::Pg(c) => query.for_no_key_update().first(*c).optional()?,
+        Tx::Sqlite(c) => query.first(*c).optional()?,
+    };
+    Ok(row.map(|_| ()))
+}
+
 pub(super) fn environments_of(tx: &mut Tx<'_>, project: ProjectId) -> Result<Vec<Environment>, Error> {
     let query = environments::table
         .filter(environments::project_id.eq(project))

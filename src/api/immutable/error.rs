@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::dress::trace_id_of;
 use super::quota::Shortage;
+use crate::collection::NewMintFile;
 use crate::error::{Error, Issue};
 
 /// Where the page is that explains the API: this server's own.
@@ -34,6 +35,9 @@ pub enum ImmutableError {
     Used { field: &'static str, values: Vec<String> },
     #[error("the rate limit is exceeded")]
     Exhausted(Shortage),
+    /// An environment has as many files as it may have that are not worked off.
+    #[error("too many files are not worked off")]
+    FilesOpen { retry_after_seconds: u64 },
     #[error("the request panicked")]
     Panicked { request_id: String },
 }
@@ -114,6 +118,10 @@ impl ImmutableError {
             Self::Used { field, values } => conflict(format!("{field} is used already: {}", values.join(", ")))
                 .with(json!({ "id": field, "values": values })),
             Self::Exhausted(_) => too_many("The rate limit is exceeded"),
+            Self::FilesOpen { .. } => too_many(format!(
+                "{} files of this environment are not worked off yet: wait for one of them, or cancel one",
+                NewMintFile::OPEN_MAX
+            )),
             Self::Panicked { .. } => internal(),
         }
     }
@@ -139,7 +147,8 @@ impl ImmutableError {
         match self {
             Self::Domain(Error::Limited {
                 retry_after_seconds, ..
-            }) => {
+            })
+            | Self::FilesOpen { retry_after_seconds } => {
                 response.insert_header((header::RETRY_AFTER, *retry_after_seconds));
             }
             Self::Domain(Error::Unavailable(_) | Error::OutcomeUnknown(_)) => {
@@ -227,6 +236,7 @@ impl ResponseError for ImmutableError {
             | Self::ReaderUnknown
             | Self::NotLinked
             | Self::Used { .. }
+            | Self::FilesOpen { .. }
             | Self::Exhausted(_) => self.respond(""),
         }
     }

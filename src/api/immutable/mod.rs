@@ -81,6 +81,11 @@ pub const ROUTES: &[(&str, &str, May)] = &[
     ),
     ("POST", concat!(K!(), "/nfts/mint-requests/bulk"), May::Act),
     ("GET", concat!(K!(), "/nfts/mint-requests/bulk/{file_id}"), May::Act),
+    (
+        "POST",
+        concat!(K!(), "/nfts/mint-requests/bulk/{file_id}/cancel"),
+        May::Act,
+    ),
     ("POST", concat!(K!(), "/nfts/refresh-metadata"), May::Act),
     ("POST", concat!(K!(), "/metadata/refresh-metadata"), May::Act),
     ("POST", concat!(K!(), "/refresh-metadata"), May::Act),
@@ -120,6 +125,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(mint_change::retry_request)
         .service(file::submit_file)
         .service(file::get_file)
+        .service(file::cancel_file)
         .service(refresh::refresh_tokens)
         .service(refresh::refresh_stacks)
         .service(refresh::refresh_collection)

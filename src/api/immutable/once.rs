@@ -11,7 +11,6 @@ use crate::collection;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::operation::{self, Fingerprint, IdempotencyKey, Remembered, Replay};
-use crate::types::sha256;
 
 /// First answers are kept this long (dalp.md A10).
 const REMEMBERED_SECONDS: i64 = 30 * 24 * 3_600;
@@ -59,17 +58,14 @@ impl Kept {
 
 impl Once {
     pub fn of(caller: &Caller, body: &Body) -> Result<Self, ImmutableError> {
-        Ok(Self {
-            key: caller.idempotency_key()?,
-            fingerprint: body.fingerprint()?,
-        })
+        Self::with(caller, body.fingerprint()?)
     }
 
-    /// Of a body that is not JSON: byte by byte.
-    pub fn of_bytes(caller: &Caller, bytes: &[u8]) -> Result<Self, ImmutableError> {
+    /// Of a body that is not JSON.
+    pub fn with(caller: &Caller, fingerprint: Fingerprint) -> Result<Self, ImmutableError> {
         Ok(Self {
             key: caller.idempotency_key()?,
-            fingerprint: sha256(bytes),
+            fingerprint,
         })
     }
 

@@ -8,6 +8,9 @@ use crate::error::Error;
 use crate::on;
 use crate::types::{AssetId, EnvironmentId, MintFileId, RequestId, Timestamp, UserId};
 
+/// Rows that one run takes away: it keeps nobody waiting for long.
+const PRUNED_MAX: i64 = 10_000;
+
 /// The columns in the order of the table.
 #[derive(Queryable)]
 struct Row {
@@ -24,6 +27,8 @@ struct Row {
     not_before: Timestamp,
     created_at: Timestamp,
     updated_at: Timestamp,
+    cancelled: i32,
+    waiting_for: Option<String>,
 }
 
 impl TryFrom<Row> for MintFile {
@@ -39,9 +44,11 @@ impl TryFrom<Row> for MintFile {
             lines: row.lines,
             accepted: row.accepted,
             refused: row.refused,
+            cancelled: row.cancelled,
             parts: row.parts,
             part: row.part,
             not_before: row.not_before,
+            waiting_for: row.waiting_for,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
@@ -63,6 +70,8 @@ pub(in crate::collection) fn insert_file(tx: &mut Tx<'_>, file: &MintFile, parts
         mint_files::not_before.eq(file.not_before),
         mint_files::created_at.eq(file.created_at),
         mint_files::updated_at.eq(file.updated_at),
+        mint_files::cancelled.eq(file.cancelled),
+        mint_files::waiting_for.eq(&file.waiting_for),
     );
     on!(tx, c => diesel::insert_into(mint_files::table).values(row).execute(c))?;
     let count = parts.len();
@@ -106,6 +115,29 @@ pub(in crate::collection) fn file(
     row.map(MintFile::try_from).transpose()
 }
 
+/// As [`file`], locked until the commit: nobody works a part of it off meanwhile.
+pub(in crate::collection) fn lock_file(
+    tx: &mut Tx<'_>,
+    collection: AssetId,
+    id: MintFileId,
+) -> Result<Option<MintFile>, Error> {
+    let query = mint_files::table.find((collection, id));
+    let row: Option<Row> = match tx {
+        Tx::Pg(c) => query.for_update().first(*c).optional()?,
+        Tx::Sqlite(c) => query.first(*c).optional()?,
+    };
+    row.map(MintFile::try_from).transpose()
+}
+
+/// How many files of an environment are not worked off.
+pub(in crate::collection) fn open_files(tx: &mut Tx<'_>, environment: EnvironmentId) -> Result<i64, Error> {
+    let query = mint_files::table
+        .filter(mint_files::part.lt(mint_files::parts))
+        .filter(mint_files::environment_id.eq(environment))
+        .count();
+    Ok(on!(tx, c => query.get_result(c))?)
+}
+
 /// The file that has something to do and waits longest. It stays locked until the commit; one that is locked is passed
 /// over.
 pub(in crate::collection) fn lock_open_file(tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<MintFile>, Error> {
@@ -127,6 +159,8 @@ pub(in crate::collection) fn save_file(tx: &mut Tx<'_>, file: &MintFile) -> Resu
         mint_files::part.eq(file.part),
         mint_files::not_before.eq(file.not_before),
         mint_files::updated_at.eq(file.updated_at),
+        mint_files::cancelled.eq(file.cancelled),
+        mint_files::waiting_for.eq(&file.waiting_for),
     );
     let row = mint_files::table.find((file.collection, file.id));
     on!(tx, c => diesel::update(row).set(change).execute(c))?;
@@ -145,6 +179,15 @@ pub(in crate::collection) fn part(tx: &mut Tx<'_>, file: &MintFile) -> Result<St
 pub(in crate::collection) fn drop_part(tx: &mut Tx<'_>, file: &MintFile) -> Result<(), Error> {
     let row = mint_file_parts::table.find((file.collection, file.id, file.part));
     on!(tx, c => diesel::delete(row).execute(c))?;
+    Ok(())
+}
+
+/// Those that are left of a file that was taken back.
+pub(in crate::collection) fn drop_parts(tx: &mut Tx<'_>, collection: AssetId, id: MintFileId) -> Result<(), Error> {
+    let rows = mint_file_parts::table
+        .filter(mint_file_parts::asset_id.eq(collection))
+        .filter(mint_file_parts::file_id.eq(id));
+    on!(tx, c => diesel::delete(rows).execute(c))?;
     Ok(())
 }
 
@@ -172,4 +215,44 @@ pub(in crate::collection) fn refusals(
         reason,
     });
     Ok(refusals.collect())
+}
+
+/// Takes away files that ended before then: at most [`PRUNED_MAX`] rows, the rest with the next run.
+pub(in crate::collection) fn prune_files(tx: &mut Tx<'_>, before: Timestamp) -> Result<usize, Error> {
+    let query = mint_files::table
+        .filter(mint_files::part.ge(mint_files::parts))
+        .filter(mint_files::updated_at.lt(before))
+        .order(mint_files::updated_at)
+        .limit(PRUNED_MAX)
+        .select((mint_files::asset_id, mint_files::id));
+    let ended: Vec<(AssetId, MintFileId)> = on!(tx, c => query.load(c))?;
+    let mut left = PRUNED_MAX;
+    for (collection, id) in ended {
+        left = left.saturating_sub(prune_refusals(tx, collection, id, left)?);
+        if left <= 0 {
+            break;
+        }
+        drop_parts(tx, collection, id)?;
+        let file = mint_files::table.find((collection, id));
+        on!(tx, c => diesel::delete(file).execute(c))?;
+        left = left.saturating_sub(1);
+    }
+    usize::try_from(PRUNED_MAX.saturating_sub(left)).map_err(Error::internal)
+}
+
+/// The first of them, at most `limit`; returns how many there were.
+fn prune_refusals(tx: &mut Tx<'_>, collection: AssetId, id: MintFileId, limit: i64) -> Result<i64, Error> {
+    let of_file = mint_file_refusals::table
+        .filter(mint_file_refusals::asset_id.eq(collection))
+        .filter(mint_file_refusals::file_id.eq(id));
+    let query = of_file
+        .order(mint_file_refusals::line)
+        .limit(limit)
+        .select(mint_file_refusals::line);
+    let lines: Vec<i32> = on!(tx, c => query.load(c))?;
+    if let Some(last) = lines.last() {
+        let rows = of_file.filter(mint_file_refusals::line.le(*last));
+        on!(tx, c => diesel::delete(rows).execute(c))?;
+    }
+    i64::try_from(lines.len()).map_err(Error::internal)
 }

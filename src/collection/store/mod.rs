@@ -9,7 +9,10 @@ mod token;
 
 pub(super) use activity::{activities, activity, insert_activities, known_places, minted_by};
 pub(super) use collection::{by_address, by_id, by_ids, by_number, collections, insert, set_environment, set_profile};
-pub(super) use file::{drop_part, file, insert_file, insert_refusals, lock_open_file, part, refusals, save_file};
+pub(super) use file::{
+    drop_part, drop_parts, file, insert_file, insert_refusals, lock_file, lock_open_file, open_files, part,
+    prune_files, refusals, save_file,
+};
 pub(super) use metadata::{by_digests, insert_metadata, save_metadata, stacks, stacks_by_ids};
 pub(super) use request::{
     awaited, insert_requests, kinds_of_operations, latest, live_references, live_token_ids, named, of_operations,

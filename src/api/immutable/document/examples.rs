@@ -5,15 +5,17 @@ use uuid::Uuid;
 
 use crate::access::quota::Standing;
 use crate::api::immutable::error::ImmutableError;
+use crate::api::immutable::file;
 use crate::api::immutable::quota::{MintQuota, RefreshQuota, Shortage, What};
 use crate::api::immutable::shown::{Depth, Shown, page, result};
 use crate::collection::{
-    Activity, ActivityKind, Attribute, AttributeValue, Collection, DisplayType, Metadata, MintKind, MintRequest,
-    Minting, Nft, Ownership, Place, Profile, RequestStatus, Slice, Stack, Verification,
+    Activity, ActivityKind, Attribute, AttributeValue, Collection, DisplayType, Metadata, MintFile, MintKind,
+    MintRequest, Minting, Nft, Ownership, Place, Profile, RequestStatus, Slice, Stack, Verification,
 };
 use crate::error::{Error, Issue};
 use crate::types::{
-    ActivityId, Address, Amount, AssetId, Hash32, MetadataId, MintRequestId, ReferenceId, Timestamp, TokenId, UserId,
+    ActivityId, Address, Amount, AssetId, EnvironmentId, Hash32, MetadataId, MintFileId, MintRequestId, ReferenceId,
+    RequestId, Timestamp, TokenId, UserId,
 };
 
 pub(super) const TRACE_ID: &str = "0197a1f05c3e7b449d213f6a1c0e8b57";
@@ -211,9 +213,9 @@ fn answer(schema: &str) -> Value {
         "MetadataRefreshRateLimitResult" => json!(RefreshQuota::from(&standing())),
         "RefreshCollectionMetadataResult" => shown.refreshed(&collection),
         "ListMintRequestsResult" => mint_requests(&shown, &collection),
-        "MintFileResult" => json!({ "result": file(None) }),
+        "MintFileResult" => json!({ "result": mint_file(None) }),
         "MintFileProgress" => json!({
-            "result": file(Some(json!([{ "line": 9, "reference_id": "order-8", "reason": "reference_id is used already" }]))),
+            "result": mint_file(Some(json!([{ "line": 9, "reference_id": "order-8", "reason": "reference_id is used already" }]))),
             "page": { "previous_cursor": null, "next_cursor": null },
         }),
         "ListChainsResult" => list(shown.chain_with_details(Some(&OWNER))),
@@ -238,10 +240,24 @@ fn mint_requests(shown: &Shown, collection: &Collection) -> Value {
     row.map_or(Value::Null, list)
 }
 
-fn file(refusals: Option<Value>) -> Value {
-    let mut file = json!({
-        "id": ID, "status": "working", "lines": 100_000, "accepted": 299, "refused": 1, "waiting": 99_700,
-        "created_at": NOW.to_micros_text(), "updated_at": NOW.to_micros_text(),
+fn mint_file(refusals: Option<Value>) -> Value {
+    let waiting_for = "the environment's quota of mints is used up for now";
+    let mut file = file::shown(&MintFile {
+        id: MintFileId::from_uuid(ID),
+        collection: AssetId::from_uuid(ID),
+        environment: EnvironmentId::from_uuid(ID),
+        requested_by: UserId::from_uuid(ID),
+        request_id: RequestId::generate(),
+        lines: 100_000,
+        accepted: 299,
+        refused: 1,
+        cancelled: 0,
+        parts: 1_000,
+        part: 3,
+        not_before: NOW,
+        waiting_for: refusals.is_some().then(|| waiting_for.to_owned()),
+        created_at: NOW,
+        updated_at: NOW,
     });
     if let (Value::Object(fields), Some(refusals)) = (&mut file, refusals) {
         fields.insert("refusals".to_owned(), refusals);
@@ -279,6 +295,12 @@ pub(super) fn errors() -> Vec<(&'static str, ImmutableError)> {
         ),
         ("too large", ImmutableError::BodyTooLarge { max: 1_048_576 }),
         ("exhausted", ImmutableError::Exhausted(short)),
+        (
+            "files waiting",
+            ImmutableError::FilesOpen {
+                retry_after_seconds: 60,
+            },
+        ),
         ("defect", Error::internal("").into()),
         ("away", Error::Unavailable("the database is away").into()),
     ]

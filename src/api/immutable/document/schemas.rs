@@ -17,6 +17,10 @@ fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
+fn maybe_time() -> Value {
+    json!({ "type": ["string", "null"], "format": "date-time" })
+}
+
 pub(super) fn known(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
@@ -236,11 +240,13 @@ fn mints() -> Named {
         ("updated_at", time()),
     ]);
     let file = |more: Named| {
-        let mut file = vec![("id", text()), ("status", one_of(&["working", "done"]))];
+        let mut file = vec![("id", text()), ("status", one_of(&["working", "done", "cancelled"]))];
         file.extend(fields(
-            &["lines", "accepted", "refused", "waiting"],
+            &["lines", "accepted", "refused", "cancelled", "waiting"],
             &json!({ "type": "integer" }),
         ));
+        file.push(("waiting_for", maybe_text()));
+        file.push(("waiting_until", maybe_time()));
         file.extend([("created_at", time()), ("updated_at", time())]);
         file.extend(more);
         object(file)
@@ -280,10 +286,7 @@ fn reads() -> Named {
         ("verification_status", one_of(&VERIFICATIONS)),
         ("indexed_at", time()),
         ("updated_at", time()),
-        (
-            "metadata_synced_at",
-            json!({ "type": ["string", "null"], "format": "date-time" }),
-        ),
+        ("metadata_synced_at", maybe_time()),
     ]);
     let mut chain = vec![("id", text()), ("name", text())];
     let short = object(chain.clone());
@@ -346,10 +349,7 @@ fn tokens() -> Named {
         ("contract_type", one_of(&CONTRACT_TYPES)),
         ("indexed_at", time()),
         ("updated_at", time()),
-        (
-            "metadata_synced_at",
-            json!({ "type": ["string", "null"], "format": "date-time" }),
-        ),
+        ("metadata_synced_at", maybe_time()),
         ("metadata_id", maybe_text()),
         ("external_link", maybe_text()),
     ];

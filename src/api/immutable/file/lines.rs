@@ -1,28 +1,16 @@
-//! `…/nfts/mint-requests/bulk`: files of up to 100,000 wishes, as CSV or JSON lines (beyond the original).
+//! The lines of a file of mint requests, as CSV or as JSON lines.
 
-use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
+use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, get, post};
-use futures_util::future::LocalBoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::asked::{Asked, Body};
-use super::mint_request::{MintAsset, request_of};
-use super::once::{Kept, Once};
-use super::{Caller, ImmutableError};
+use crate::api::immutable::mint_request::{MintAsset, request_of};
 use crate::api::json;
-use crate::collection::{self, FileLine, LineRefusal, MintFile, NewMintFile};
-use crate::db::{Cursor, Tx};
+use crate::collection::{FileLine, LineRefusal, NewMintFile};
 use crate::error::{Error, Issue};
-use crate::types::MintFileId;
 
-type Answer = Result<HttpResponse, ImmutableError>;
-
-/// 100,000 lines of a usual length; those with much metadata are told in several files.
-const SIZE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
-
-/// The fields of what a token shows that have a column of their own.
+/// The fields of a wish that have a column of their own, and after them those of what its token shows.
+const COLUMNS: [&str; 5] = ["reference_id", "owner_address", "token_id", "amount", "metadata"];
 const TEXTS: [&str; 6] = [
     "name",
     "description",
@@ -31,28 +19,19 @@ const TEXTS: [&str; 6] = [
     "animation_url",
     "youtube_url",
 ];
-
-/// A larger body than those of other routes.
-pub struct File(Body);
-
-impl FromRequest for File {
-    type Error = ImmutableError;
-    type Future = LocalBoxFuture<'static, Result<Self, ImmutableError>>;
-
-    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let payload = payload.take();
-        Box::pin(async move { Ok(Self(Body::read(payload, SIZE_BYTES_MAX).await)) })
-    }
-}
+/// One more than there can be: then one of them is wrong.
+const COLUMNS_READ_MAX: usize = COLUMNS.len() + TEXTS.len() + 1;
+/// Characters of a column's name that an error repeats.
+const COLUMN_LENGTH_MAX: usize = 50;
 
 #[derive(Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     Csv,
     JsonLines,
 }
 
 impl Form {
-    fn of(request: &HttpRequest) -> Result<Self, Error> {
+    pub fn of(request: &HttpRequest) -> Result<Self, Error> {
         let header = request.headers().get(CONTENT_TYPE);
         let text = header.and_then(|value| value.to_str().ok()).unwrap_or("");
         match text
@@ -72,7 +51,9 @@ impl Form {
         }
     }
 
-    fn lines(self, bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
+    /// Each line of the file alone: one that is wrong is a refusal among the others. Errors: `Invalid` for a file that cannot be
+    /// read at all.
+    pub fn lines(self, bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
         match self {
             Self::Csv => csv_lines(bytes),
             Self::JsonLines => json_lines(bytes),
@@ -106,7 +87,8 @@ fn csv_lines(bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
         .trim(csv::Trim::All)
         .from_reader(bytes);
     let wrong = |error: csv::Error| Error::invalid("", error.to_string());
-    let columns: Vec<String> = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
+    let names = reader.headers().map_err(wrong)?.iter();
+    let columns: Vec<String> = names.take(COLUMNS_READ_MAX).map(str::to_owned).collect();
     check_columns(&columns)?;
     let mut lines = Vec::new();
     let mut record = csv::StringRecord::new();
@@ -128,12 +110,16 @@ fn csv_lines(bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
 }
 
 fn check_columns(columns: &[String]) -> Result<(), Error> {
-    const KNOWN: [&str; 5] = ["reference_id", "owner_address", "token_id", "amount", "metadata"];
-    let is_known = |name: &str| KNOWN.contains(&name) || TEXTS.contains(&name);
-    let unknown = columns.iter().find(|name| !is_known(name.as_str()));
-    if let Some(unknown) = unknown {
-        let message = format!("no such column: {unknown}");
-        return Err(Error::Invalid(vec![Issue::new("", "unsupported", message)]));
+    let wrong = |code, message: String| Err(Error::Invalid(vec![Issue::new("", code, message)]));
+    let is_known = |name: &str| COLUMNS.contains(&name) || TEXTS.contains(&name);
+    for (place, name) in columns.iter().enumerate() {
+        let shown: String = name.chars().take(COLUMN_LENGTH_MAX).collect();
+        if !is_known(name) {
+            return wrong("unsupported", format!("no such column: {shown}"));
+        }
+        if columns.iter().take(place).any(|before| before == name) {
+            return wrong("duplicate", format!("two columns are named {shown}"));
+        }
     }
     for required in ["reference_id", "owner_address"] {
         if !columns.iter().any(|name| name == required) {
@@ -235,11 +221,7 @@ fn asset_of(columns: &[String], record: &csv::StringRecord) -> Result<Value, Err
 fn line_of(line: i32, asset: Result<MintAsset, Error>) -> FileLine {
     let reference = asset.as_ref().ok().map(|asset| asset.reference().to_owned());
     let wish = asset.and_then(|asset| request_of(0, asset));
-    let wish = wish.map_err(|error| LineRefusal {
-        line,
-        reference,
-        reason: told(&error),
-    });
+    let wish = wish.map_err(|error| LineRefusal::new(line, reference.as_deref(), &told(&error)));
     FileLine { line, wish }
 }
 
@@ -256,92 +238,10 @@ fn told(error: &Error) -> String {
     told.collect::<Vec<_>>().join("; ")
 }
 
-/// Takes the file, of any length within its bound at once; its lines are mint requests once their turn has come.
-#[post("/v1/chains/{chain_name}/collections/{contract_address}/nfts/mint-requests/bulk")]
-pub(super) async fn submit_file(caller: Caller, request: HttpRequest, file: File) -> Answer {
-    let linked = caller.linked(&Asked::of(&request).await?).await?;
-    let bytes = file.0.bytes()?;
-    let once = Once::of_bytes(&caller, bytes)?;
-    if let Some(first) = once.replay(&caller).await? {
-        return Ok(first);
-    }
-    let new = NewMintFile {
-        collection: linked.id,
-        environment: caller.known.environment.id,
-        lines: Form::of(&request)?.lines(bytes)?,
-    };
-    let first = once.clone();
-    let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
-        first.claim(tx, by)?;
-        let file = collection::submit_file(tx, by, &new)?;
-        let body = json!({ "result": shown(&file) });
-        let kept = Kept::new(StatusCode::ACCEPTED, Vec::new(), &body)?;
-        first.settle(tx, by, &kept)?;
-        Ok(kept)
-    };
-    match caller.change(change).await {
-        Ok(kept) => Ok(kept.respond()),
-        Err(error) => once.or_replay(&caller, error).await,
-    }
-}
-
-/// How far a file is, and which of its lines were not taken.
-#[get("/v1/chains/{chain_name}/collections/{contract_address}/nfts/mint-requests/bulk/{file_id}")]
-pub(super) async fn get_file(caller: Caller, request: HttpRequest) -> Answer {
-    let asked = Asked::of(&request).await?;
-    let linked = caller.linked(&asked).await?;
-    let id = MintFileId::parse(asked.part("file_id"));
-    let id = id.map_err(|error| Error::invalid("file_id", error.to_string()))?;
-    let window = asked.window()?;
-    let after = window.cursor.as_deref().map(line_after).transpose()?.unwrap_or(0);
-    let found = caller.app.db().read(move |tx| {
-        let file = collection::mint_file(tx, linked.id, id)?;
-        let refused = collection::refused_lines(tx, &file, after, window.limit.saturating_add(1))?;
-        Ok((file, refused))
-    });
-    let (file, mut refused) = found.await?;
-    let has_more = i64::try_from(refused.len()).unwrap_or(i64::MAX) > window.limit;
-    if has_more {
-        refused.pop();
-    }
-    let last = refused.last().filter(|_| has_more);
-    let next = last.map(|last| Cursor::new([last.line.to_string()]).to_string());
-    let mut result = shown(&file);
-    if let Value::Object(fields) = &mut result {
-        fields.insert("refusals".to_owned(), refused.iter().map(refusal).collect());
-    }
-    Ok(HttpResponse::Ok().json(json!({
-        "result": result,
-        "page": { "previous_cursor": null, "next_cursor": next },
-    })))
-}
-
-fn line_after(cursor: &str) -> Result<i32, Error> {
-    let invalid = || Error::invalid("page_cursor", "is not a cursor that this list gave out");
-    let [line] = Cursor::parse::<1>(cursor).map_err(|_| invalid())?;
-    line.parse().map_err(|_| invalid())
-}
-
-fn shown(file: &MintFile) -> Value {
-    let waiting = file.lines.saturating_sub(file.accepted).saturating_sub(file.refused);
-    json!({
-        "id": file.id,
-        "status": if file.is_done() { "done" } else { "working" },
-        "lines": file.lines,
-        "accepted": file.accepted,
-        "refused": file.refused,
-        "waiting": waiting,
-        "created_at": file.created_at.to_micros_text(),
-        "updated_at": file.updated_at.to_micros_text(),
-    })
-}
-
-fn refusal(refusal: &LineRefusal) -> Value {
-    json!({ "line": refusal.line, "reference_id": refusal.reference, "reason": refusal.reason })
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const OWNER: &str = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed";
@@ -405,9 +305,38 @@ mod tests {
             "",
             "a,b\n1,2\n",
             "reference_id\nx\n",
+            "reference_id,owner_address,name,name\n",
             "reference_id,owner_address,colour\n",
         ] {
             assert!(matches!(csv_lines(text.as_bytes()), Err(Error::Invalid(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_a_part_of_it() {
+        let long = "x".repeat(10_000);
+        let csv = format!("reference_id,owner_address\n{long},{OWNER}\n{long},{long}\n");
+        let lines = csv_lines(csv.as_bytes()).unwrap();
+        let refusals: Vec<&LineRefusal> = lines.iter().filter_map(|one| one.wish.as_ref().err()).collect();
+
+        assert_eq!(refusals.len(), 2);
+        for refusal in refusals {
+            assert_eq!(refusal.reference.as_ref().map(String::len), Some(255));
+            assert!(
+                refusal.reason.len() <= LineRefusal::REASON_LENGTH_MAX,
+                "{}",
+                refusal.reason
+            );
+        }
+        for columns in [
+            long.clone(),
+            format!("reference_id,owner_address,{long}"),
+            "name,".repeat(10_000),
+        ] {
+            let Err(Error::Invalid(issues)) = csv_lines(columns.as_bytes()) else {
+                panic!("taken")
+            };
+            assert!(issues[0].message.len() < 100, "{issues:?}");
         }
     }
 

@@ -1,0 +1,109 @@
+//! Files are large: as many are read at once as there is room for, and none keeps its room for long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_LENGTH;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::api::immutable::asked::Body;
+use crate::error::Error;
+
+/// 100,000 lines of a usual length; those with much metadata are told in several files.
+pub(super) const SIZE_BYTES_MAX: usize = 32 * MIB;
+const MIB: usize = 1_024 * 1_024;
+
+/// How long a file waits for room before its caller is told to come again.
+pub(super) const ROOM_WITHIN: Duration = Duration::from_secs(10);
+/// How long a file may take to arrive: 32 MiB do at 2.5 Mbit/s.
+pub(super) const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
+
+/// Kept until nothing of the file is in memory.
+pub(super) type Room = OwnedSemaphorePermit;
+
+/// As much as the file says it has; as much as it may have where it says nothing. Errors: `Unavailable` when there is none
+/// in time.
+pub(super) async fn find(files: &Arc<Semaphore>, request: &HttpRequest, within: Duration) -> Result<Room, Error> {
+    let length = request.headers().get(CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let length = length.unwrap_or(SIZE_BYTES_MAX).clamp(1, SIZE_BYTES_MAX);
+    let mebibytes = u32::try_from(length.div_ceil(MIB)).map_err(Error::internal)?;
+    match timeout(within, Arc::clone(files).acquire_many_owned(mebibytes)).await {
+        Ok(room) => room.map_err(Error::internal),
+        Err(_) => Err(Error::Unavailable("other files are being read")),
+    }
+}
+
+/// Errors: `Invalid` when it does not arrive in time.
+pub(super) async fn read(payload: Payload, within: Duration) -> Result<Body, Error> {
+    let late = |_| {
+        let seconds = within.as_secs();
+        Error::invalid("", format!("the file did not arrive within {seconds} seconds"))
+    };
+    timeout(within, Body::read(payload, SIZE_BYTES_MAX)).await.map_err(late)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::error::PayloadError;
+    use actix_web::test::TestRequest;
+    use actix_web::web::Bytes;
+    use futures_util::stream::{self, LocalBoxStream};
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(20);
+
+    fn of_length(length: Option<usize>) -> HttpRequest {
+        let request = TestRequest::default();
+        let request = match length {
+            Some(length) => request.insert_header((CONTENT_LENGTH, length)),
+            None => request,
+        };
+        request.to_http_request()
+    }
+
+    #[actix_web::test]
+    async fn a_file_takes_as_much_room_as_it_has_or_may_have() {
+        let files = Arc::new(Semaphore::new(64));
+        for (length, taken) in [
+            (Some(0), 1),
+            (Some(MIB), 1),
+            (Some(MIB + 1), 2),
+            (Some(SIZE_BYTES_MAX), 32),
+            (Some(SIZE_BYTES_MAX + 1), 32),
+            (None, 32),
+        ] {
+            let room = find(&files, &of_length(length), SHORT).await.unwrap();
+            assert_eq!(64 - files.available_permits(), taken, "{length:?}");
+            drop(room);
+            assert_eq!(files.available_permits(), 64);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_file_without_room_waits_and_is_sent_away_in_time() {
+        let files = Arc::new(Semaphore::new(33));
+        let first = find(&files, &of_length(None), SHORT).await.unwrap();
+
+        let second = find(&files, &of_length(None), SHORT).await;
+        let small = find(&files, &of_length(Some(10)), SHORT).await;
+
+        assert!(matches!(second, Err(Error::Unavailable(_))));
+        assert!(small.is_ok(), "a small one has room beside it");
+        drop((first, small));
+        assert!(find(&files, &of_length(None), SHORT).await.is_ok());
+    }
+
+    #[actix_web::test]
+    async fn a_file_that_does_not_arrive_is_given_up() {
+        let never: LocalBoxStream<'static, Result<Bytes, PayloadError>> = Box::pin(stream::pending());
+
+        let read = read(Payload::Stream { payload: never }, SHORT);
+
+        assert!(matches!(read.await, Err(Error::Invalid(_))));
+    }
+}

@@ -1,0 +1,362 @@
+//! Files of mint requests: taken at once, worked off in parts of 100 by whichever process has time, within the quota of the
+//! environment.
+//!
+//! A part and what it counts are one transaction: a process that dies in it leaves the part for the next one. A line that
+//! cannot be taken is refused with its reason and hinders no other. What passes refuses no line: while the quota is used
+//! up, the policy is out of force or the sanctions list is too old, the file waits and says why. Within one collection a
+//! reference is minted once whatever the file says, so that a file that is sent twice mints nothing twice.
+//!
+//! Limits: 100,000 lines; 10 files of an environment that are not worked off; a file is forgotten 30 days after its end.
+
+mod part;
+mod wish;
+
+use serde_json::json;
+
+use super::{Caller, NewMintRequest, events, find, may, store};
+use crate::access::Permission;
+use crate::access::environment;
+use crate::access::quota::{self, Account, Rate, Taken};
+use crate::audit;
+use crate::db::Tx;
+use crate::error::{Error, Finding, Issue};
+use crate::policy::PolicySet;
+use crate::types::{AssetId, EnvironmentId, MintFileId, ReferenceId, RequestId, Timestamp, UserId};
+use part::{Part, Wanted};
+use wish::StoredWish;
+
+/// How long a part rests that waits for a person.
+const REST_SECONDS: i64 = 60;
+/// Why a file waits: its environment has minted as much as it may for now.
+const QUOTA: &str = "the environment's quota of mints is used up for now";
+/// Why a file waits: what our log tells is nobody else's business.
+const FAULT: &str = "the server failed at this part; its operator finds the cause in the log";
+
+/// A line of a file: a wish, or why it is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileLine {
+    /// In the file, from 1.
+    pub line: i32,
+    pub wish: Result<NewMintRequest, LineRefusal>,
+}
+
+/// Why a line was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineRefusal {
+    pub line: i32,
+    pub reference: Option<String>,
+    pub reason: String,
+}
+
+impl LineRefusal {
+    /// Characters of a reason, which may repeat what stands in the line.
+    pub const REASON_LENGTH_MAX: usize = 500;
+
+    /// What is longer than a reference may be, or than a reason, is cut: nobody fills the database with lines that are wrong.
+    pub fn new(line: i32, reference: Option<&str>, reason: &str) -> Self {
+        let cut = |text: &str, max: usize| text.chars().take(max).collect();
+        Self {
+            line,
+            reference: reference.map(|text| cut(text, ReferenceId::LENGTH_MAX)),
+            reason: cut(reason, Self::REASON_LENGTH_MAX),
+        }
+    }
+}
+
+/// A file as it comes in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewMintFile {
+    pub collection: AssetId,
+    /// Whose quota it takes.
+    pub environment: EnvironmentId,
+    pub lines: Vec<FileLine>,
+}
+
+impl NewMintFile {
+    pub const LINES_MAX: usize = 100_000;
+    /// Files of one environment that are not worked off. Each keeps up to 32 MiB in the database, and a tier that takes hours
+    /// for one gains nothing from more of them.
+    pub const OPEN_MAX: i64 = 10;
+}
+
+/// A file and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MintFile {
+    pub id: MintFileId,
+    pub collection: AssetId,
+    pub environment: EnvironmentId,
+    pub requested_by: UserId,
+    pub request_id: RequestId,
+    pub lines: i32,
+    pub accepted: i32,
+    pub refused: i32,
+    /// Dropped when the file was taken back.
+    pub cancelled: i32,
+    pub parts: i32,
+    /// The next one.
+    pub part: i32,
+    /// The next part rests until then.
+    pub not_before: Timestamp,
+    /// Why it rests; none when it may go on.
+    pub waiting_for: Option<String>,
+    pub created_at: Timestamp,
+    /// When a part was worked off last, or the file was taken back.
+    pub updated_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileState {
+    Working,
+    Done,
+    Cancelled,
+}
+
+impl MintFile {
+    /// After its end, as first answers under an `Idempotency-Key` are kept.
+    pub const KEPT_SECONDS: i64 = 30 * 86_400;
+
+    pub const fn state(&self) -> FileState {
+        match (self.cancelled, self.part >= self.parts) {
+            (1.., _) => FileState::Cancelled,
+            (_, true) => FileState::Done,
+            (_, false) => FileState::Working,
+        }
+    }
+
+    /// Lines whose turn has not come.
+    pub const fn waiting(&self) -> i32 {
+        let ended = self
+            .accepted
+            .saturating_add(self.refused)
+            .saturating_add(self.cancelled);
+        self.lines.saturating_sub(ended)
+    }
+}
+
+/// What a look for work came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worked {
+    /// There was nothing to do now.
+    Nothing,
+    /// A part was worked off, or put off until its quota or a person allows it.
+    Part,
+}
+
+/// Takes a file; [`work_off`] does what it says.
+///
+/// `Invalid` for no line and for more than [`NewMintFile::LINES_MAX`]; `Limited` while the environment has
+/// [`NewMintFile::OPEN_MAX`] files that are not worked off; `Forbidden`, `NotAllowed` and `NotFound` as for a mint.
+pub fn submit_file(tx: &mut Tx<'_>, caller: &Caller<'_>, new: &NewMintFile) -> Result<MintFile, Error> {
+    let collection = find(tx, new.collection)?;
+    may(tx, caller, &collection, Permission::Mint)?;
+    if !(1..=NewMintFile::LINES_MAX).contains(&new.lines.len()) {
+        let message = format!("must have 1 to {} lines", NewMintFile::LINES_MAX);
+        return Err(Error::Invalid(vec![Issue::new("", "range", message)]));
+    }
+    environment::lock(tx, new.environment)?;
+    if store::open_files(tx, new.environment)? >= NewMintFile::OPEN_MAX {
+        return Err(Error::Limited {
+            retry_after_seconds: REST_SECONDS.unsigned_abs(),
+            method: None,
+        });
+    }
+    let refusals: Vec<LineRefusal> = new.lines.iter().filter_map(|one| one.wish.clone().err()).collect();
+    let wishes = new
+        .lines
+        .iter()
+        .filter_map(|one| Some((one.line, one.wish.as_ref().ok()?)));
+    let wishes: Vec<StoredWish> = wishes.map(|(line, wish)| StoredWish::of(line, wish)).collect();
+    let parts = wishes.chunks(NewMintRequest::COUNT_MAX).map(serde_json::to_string);
+    let parts = parts.collect::<Result<Vec<String>, _>>().map_err(Error::internal)?;
+    let now = caller.ctx.now;
+    let file = MintFile {
+        id: MintFileId::generate(),
+        collection: collection.id,
+        environment: new.environment,
+        requested_by: caller.ctx.actor.user,
+        request_id: caller.ctx.request_id.clone(),
+        lines: count(new.lines.len())?,
+        accepted: 0,
+        refused: count(refusals.len())?,
+        cancelled: 0,
+        parts: count(parts.len())?,
+        part: 0,
+        not_before: now,
+        waiting_for: None,
+        created_at: now,
+        updated_at: now,
+    };
+    store::insert_file(tx, &file, parts)?;
+    store::insert_refusals(tx, &file, &refusals)?;
+    let data = json!({ "file": file.id, "lines": file.lines, "refused": file.refused });
+    let event = events::changed(caller, &collection, "mint.file_received", data);
+    audit::append(tx, now, vec![event])?;
+    Ok(file)
+}
+
+/// How far a file of a collection is. `NotFound` when it has no such file.
+pub fn mint_file(tx: &mut Tx<'_>, collection: AssetId, id: MintFileId) -> Result<MintFile, Error> {
+    store::file(tx, collection, id)?.ok_or(Error::NotFound("file"))
+}
+
+/// Its lines that were not taken, in their order, after a line.
+pub fn refused_lines(tx: &mut Tx<'_>, file: &MintFile, after: i32, limit: i64) -> Result<Vec<LineRefusal>, Error> {
+    store::refusals(tx, file, after, limit)
+}
+
+/// Takes a file back: lines whose turn has not come are dropped, requests that were accepted go on. `Conflict` when the file
+/// has ended; `Forbidden`, `NotAllowed` and `NotFound` as for a mint.
+pub fn cancel_file(
+    tx: &mut Tx<'_>,
+    caller: &Caller<'_>,
+    collection: AssetId,
+    id: MintFileId,
+) -> Result<MintFile, Error> {
+    let collection = find(tx, collection)?;
+    may(tx, caller, &collection, Permission::Mint)?;
+    let file = store::lock_file(tx, collection.id, id)?.ok_or(Error::NotFound("file"))?;
+    match file.state() {
+        FileState::Working => {}
+        FileState::Done | FileState::Cancelled => return Err(Error::Conflict("The file has ended".to_owned())),
+    }
+    let ended = MintFile {
+        cancelled: file.waiting(),
+        part: file.parts,
+        waiting_for: None,
+        updated_at: caller.ctx.now,
+        ..file
+    };
+    store::drop_parts(tx, collection.id, ended.id)?;
+    store::save_file(tx, &ended)?;
+    let data = json!({ "accepted": ended.accepted, "cancelled": ended.cancelled, "file": ended.id });
+    let event = events::changed(caller, &collection, "mint.file_cancelled", data);
+    audit::append(tx, caller.ctx.now, vec![event])?;
+    Ok(ended)
+}
+
+/// Forgets files, with their refusals, that ended [`MintFile::KEPT_SECONDS`] ago: housekeeping. Returns how many rows it took.
+pub fn prune_files(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
+    store::prune_files(tx, now.plus_seconds(MintFile::KEPT_SECONDS.saturating_neg()))
+}
+
+/// Works off one part of the file that waits longest; files that another process is at are left to it.
+pub fn work_off(tx: &mut Tx<'_>, policies: &PolicySet, now: Timestamp) -> Result<Worked, Error> {
+    let Some(file) = store::lock_open_file(tx, now)? else {
+        return Ok(Worked::Nothing);
+    };
+    // What was done until it had to wait is undone with it: a part that waits has taken nothing of the quota.
+    let changed = match tx.nested(|tx| work_part(tx, policies, &file, now)) {
+        Ok(changed) => changed,
+        Err(error) => put_off(file, error, now)?,
+    };
+    store::save_file(tx, &changed)?;
+    Ok(Worked::Part)
+}
+
+/// The file as it is afterwards. `Refused` when the rules themselves are at fault.
+fn work_part(tx: &mut Tx<'_>, policies: &PolicySet, file: &MintFile, now: Timestamp) -> Result<MintFile, Error> {
+    let wishes = stored_part(tx, file)?;
+    let rate = environment::find(tx, file.environment)?.tier.rate();
+    let account = Account::new(file.environment, "mint", rate);
+    let asked = cost(&wishes);
+    let taken = match asked {
+        0 => None,
+        asked => Some(quota::take(tx, &account, rate, asked, now)?),
+    };
+    if let Some(Taken::Refused { wait_micros, .. }) = taken {
+        return Ok(MintFile {
+            not_before: Timestamp::from_micros(now.micros().saturating_add(wait_micros)),
+            waiting_for: Some(QUOTA.to_owned()),
+            ..file.clone()
+        });
+    }
+    let Part { accepted, refused } = Part::take(tx, policies, file, wishes, now)?;
+    give_back(tx, &account, rate, asked.saturating_sub(cost(&accepted)))?;
+    store::insert_refusals(tx, file, &refused)?;
+    store::drop_part(tx, file)?;
+    Ok(MintFile {
+        accepted: file.accepted.saturating_add(count(accepted.len())?),
+        refused: file.refused.saturating_add(count(refused.len())?),
+        part: file.part.saturating_add(1),
+        not_before: now,
+        waiting_for: None,
+        updated_at: now,
+        ..file.clone()
+    })
+}
+
+/// The file, resting because of an error, so that it keeps no other file waiting. What the whole transaction is made again
+/// for stays an error.
+fn put_off(file: MintFile, error: Error, now: Timestamp) -> Result<MintFile, Error> {
+    let waiting_for = match error {
+        Error::Unavailable(_) | Error::OutcomeUnknown(_) => return Err(error),
+        Error::Refused(findings) => told(&findings),
+        Error::Invalid(_)
+        | Error::Unauthenticated
+        | Error::ChallengeFailed { .. }
+        | Error::VerificationMissing { .. }
+        | Error::Forbidden { .. }
+        | Error::NotAllowed(_)
+        | Error::NotFound(_)
+        | Error::Conflict(_)
+        | Error::AlreadyExists(_)
+        | Error::FeatureMissing(_)
+        | Error::Reverted { .. }
+        | Error::Limited { .. }
+        | Error::Internal(_) => {
+            tracing::error!(%error, file = %file.id, "a part of a file of mint requests failed and is tried again");
+            FAULT.to_owned()
+        }
+    };
+    Ok(MintFile {
+        not_before: now.plus_seconds(REST_SECONDS),
+        waiting_for: Some(waiting_for),
+        ..file
+    })
+}
+
+/// The first of these, which are never none.
+fn told(findings: &[Finding]) -> String {
+    findings
+        .first()
+        .map_or_else(String::new, |finding| finding.refusal.message())
+}
+
+fn cost(wishes: &[Wanted]) -> i64 {
+    NewMintRequest::cost(wishes.iter().map(|wanted| &wanted.wish))
+}
+
+fn give_back(tx: &mut Tx<'_>, account: &Account, rate: Rate, tokens: i64) -> Result<(), Error> {
+    match tokens {
+        0 => Ok(()),
+        tokens => quota::give_back(tx, account, rate, tokens),
+    }
+}
+
+fn count(number: usize) -> Result<i32, Error> {
+    i32::try_from(number).map_err(Error::internal)
+}
+
+/// The wishes of the next part.
+fn stored_part(tx: &mut Tx<'_>, file: &MintFile) -> Result<Vec<Wanted>, Error> {
+    let text = store::part(tx, file)?;
+    let stored: Vec<StoredWish> = serde_json::from_str(&text).map_err(Error::internal)?;
+    stored.into_iter().map(Wanted::try_from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_line_keeps_no_more_of_its_text_than_fits() {
+        for (length, kept) in [(0, 0), (254, 254), (255, 255), (256, 255), (100_000, 255)] {
+            let refusal = LineRefusal::new(1, Some(&"é".repeat(length)), "x");
+            assert_eq!(refusal.reference.unwrap().chars().count(), kept, "{length}");
+        }
+        for (length, kept) in [(499, 499), (500, 500), (501, 500)] {
+            let refusal = LineRefusal::new(1, None, &"é".repeat(length));
+            assert_eq!((refusal.reference, refusal.reason.chars().count()), (None, kept));
+        }
+    }
+}

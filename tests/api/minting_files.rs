@@ -1,0 +1,731 @@
+//! Files of mint requests: what becomes of their lines, and what they wait for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use moneyer::access::environment::Tier;
+use moneyer::access::quota::{self, Account, Taken};
+use moneyer::audit::EventFilter;
+use moneyer::collection::{self, Collection, MintFile, Minting as Way, NewMintFile, Worked};
+use moneyer::compliance;
+use moneyer::db::schema::mint_file_parts;
+use moneyer::on;
+use moneyer::types::{Amount, MintFileId};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::compliance::other_policy;
+use super::minting::{base, found, get, get_with, list, mint, send, wish};
+use super::minting_shell::{Minting, minting, refused};
+use super::steps::{DAY, import_sanctions_now};
+use crate::both_databases;
+use crate::support::{Answer, Database, Server, recipient};
+
+both_databases! {
+    a_file_is_worked_off_in_parts_and_says_what_was_refused,
+    a_file_waits_for_the_quota_and_takes_no_more,
+    a_part_that_was_not_committed_is_worked_off_again,
+    a_file_that_cannot_be_read_is_refused_whole,
+    what_a_token_shows_may_be_said_again_in_a_file_and_not_otherwise,
+    a_line_that_is_too_much_for_the_others_is_refused_alone,
+    a_file_waits_while_the_sanctions_list_is_too_old,
+    a_file_waits_while_another_policy_is_in_force,
+    a_file_at_which_the_server_fails_waits_and_hinders_no_other,
+    a_file_that_was_refused_at_once_is_done,
+    an_environment_has_ten_files_that_are_not_worked_off,
+    a_file_is_taken_back_and_what_was_accepted_goes_on,
+    a_file_is_forgotten_a_month_after_its_end,
+    a_file_with_many_refusals_is_forgotten_bit_by_bit,
+    a_reference_that_is_too_long_is_told_by_its_beginning,
+}
+
+struct File<'s> {
+    server: &'s Server,
+    minting: &'s Minting,
+    path: String,
+}
+
+impl<'s> File<'s> {
+    /// A file that was taken.
+    async fn submit(
+        server: &'s Server,
+        minting: &'s Minting,
+        swords: &collection::Collection,
+        kind: &str,
+        text: String,
+    ) -> (Self, Value) {
+        let path = format!("{}/nfts/mint-requests/bulk", base(swords));
+        let answer = submit(server, minting, &path, kind, text).await;
+        assert_eq!(answer.status.as_u16(), 202, "{}", answer.text);
+        let result = answer.body["result"].clone();
+        let path = format!("{path}/{}", result["id"].as_str().unwrap());
+        (Self { server, minting, path }, result)
+    }
+
+    async fn look(&self) -> Value {
+        get_with(self.server, self.minting, &self.path).await.ok()["result"].clone()
+    }
+
+    async fn cancel(&self) -> Answer {
+        let path = format!("{}/cancel", self.path);
+        send(self.server, Method::POST, Some(&self.minting.secret), &path, None).await
+    }
+
+    async fn cancel_once(&self, key: &str) -> Answer {
+        let call = self.server.call(Method::POST, None, &format!("{}/cancel", self.path));
+        let call = call.header("x-immutable-api-key", &self.minting.secret);
+        call.idempotency_key(key).send().await
+    }
+}
+
+async fn submit(server: &Server, minting: &Minting, path: &str, kind: &str, text: String) -> Answer {
+    let call = server
+        .call(Method::POST, None, path)
+        .header("x-immutable-api-key", &minting.secret);
+    call.text(kind, text).send().await
+}
+
+/// One part, as a process does that has time.
+async fn work_off(server: &Server) -> Worked {
+    let (policies, now) = (Arc::clone(server.app.policy()), server.now());
+    let worked = server
+        .app
+        .db()
+        .write(move |tx| collection::work_off(tx, &policies, now));
+    worked.await.unwrap()
+}
+
+fn csv(lines: impl Iterator<Item = usize>) -> String {
+    let lines = lines.map(|number| format!("r{number},{},{number}\n", recipient(0)));
+    format!("reference_id,owner_address,token_id\n{}", lines.collect::<String>())
+}
+
+fn counts(file: &Value) -> [i64; 4] {
+    ["lines", "accepted", "refused", "waiting"].map(|name| file[name].as_i64().unwrap())
+}
+
+async fn a_file_is_worked_off_in_parts_and_says_what_was_refused(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, collection::Minting::Hybrid, 801).await;
+    mint(server, &minting, &swords, json!([wish("r7", Some("999"))])).await;
+    // Line 2 is r0; what is wrong stands behind 250 good lines: no address, a token above its bound, a reference again.
+    let above = "340282366920938463463374607431768211456";
+    let text = csv(0..250) + "bad,0x12,1\n" + &format!("high,{0},{above}\nr3,{0},5000\n", recipient(1));
+    let (file, taken) = File::submit(server, &minting, &swords, "text/csv; charset=utf-8", text).await;
+    assert_eq!(
+        (counts(&taken), &taken["status"]),
+        ([253, 0, 1, 252], &json!("working"))
+    );
+
+    assert_eq!(work_off(server).await, Worked::Part);
+    assert_eq!(counts(&file.look().await), [253, 99, 2, 152]);
+    while work_off(server).await == Worked::Part {}
+
+    let done = file.look().await;
+    assert_eq!((counts(&done), &done["status"]), ([253, 249, 4, 0], &json!("done")));
+    let refusals: Vec<(i64, &str, &str)> = done["refusals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let text = |name: &str| one[name].as_str().unwrap_or("");
+            (one["line"].as_i64().unwrap(), text("reference_id"), text("reason"))
+        })
+        .collect();
+    assert_eq!(refusals[0], (9, "r7", "reference_id is used already"));
+    assert_eq!((refusals[1].0, refusals[1].1), (252, "bad"));
+    assert!(refusals[1].2.starts_with("owner_address "), "{refusals:?}");
+    assert_eq!((refusals[2].0, refusals[2].1), (253, "high"));
+    assert!(
+        refusals[2].2.starts_with("token_id must be below 2^128"),
+        "{refusals:?}"
+    );
+    assert_eq!(refusals[3], (254, "r3", "reference_id is used already"));
+    let first = get_with(server, &minting, &format!("{}?page_size=3", file.path))
+        .await
+        .ok();
+    assert_eq!(first["result"]["refusals"].as_array().unwrap().len(), 3);
+    let next = first["page"]["next_cursor"].as_str().unwrap();
+    let rest = get_with(server, &minting, &format!("{}?page_cursor={next}", file.path))
+        .await
+        .ok();
+    assert_eq!(rest["result"]["refusals"][0]["line"], 254);
+    assert_eq!(rest["page"]["next_cursor"], Value::Null);
+}
+
+async fn a_file_waits_for_the_quota_and_takes_no_more(server: &Server) {
+    let tier = Tier::Enterprise {
+        per_minute: 600,
+        burst: 150,
+    };
+    let minting = minting(server, "Game", tier).await;
+    let swords = found(server, &minting, collection::Minting::Hybrid, 801).await;
+    let lines = (0..220).map(|number| json!({ "reference_id": number.to_string(), "owner_address": recipient(0) }));
+    let text = lines.map(|line| line.to_string() + "\n").collect::<String>();
+    let (file, _) = File::submit(server, &minting, &swords, "application/x-ndjson", text).await;
+
+    while work_off(server).await == Worked::Part {}
+    let waits = file.look().await;
+    assert_eq!(counts(&waits), [220, 100, 0, 120]);
+    assert!(waits["waiting_for"].as_str().unwrap().contains("quota"), "{waits}");
+    assert_eq!(waits["waiting_until"], "2026-06-01T12:00:05.000000Z");
+    // 50 are left; ten come in a second.
+    server.advance(4);
+    while work_off(server).await == Worked::Part {}
+    assert_eq!(counts(&file.look().await)[1], 100);
+    server.advance(1);
+    while work_off(server).await == Worked::Part {}
+    assert_eq!(counts(&file.look().await)[1], 200);
+    server.advance(2);
+    while work_off(server).await == Worked::Part {}
+
+    let done = file.look().await;
+    assert_eq!((counts(&done), &done["status"]), ([220, 220, 0, 0], &json!("done")));
+    assert_eq!(
+        (&done["waiting_for"], &done["waiting_until"]),
+        (&Value::Null, &Value::Null)
+    );
+    let rate = tier.rate();
+    let account = Account::new(&minting.environment, "mint", rate);
+    let now = server.now();
+    let over = server
+        .app
+        .db()
+        .write(move |tx| quota::take(tx, &account, rate, 1, now))
+        .await;
+    assert!(
+        matches!(over.unwrap(), Taken::Refused { .. }),
+        "the file paid for all of it"
+    );
+}
+
+async fn a_part_that_was_not_committed_is_worked_off_again(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, collection::Minting::Hybrid, 801).await;
+    let (file, _) = File::submit(server, &minting, &swords, "text/csv", csv(0..150)).await;
+    work_off(server).await;
+
+    let (policies, now) = (Arc::clone(server.app.policy()), server.now());
+    let killed = server.app.db().write(move |tx| {
+        collection::work_off(tx, &policies, now)?;
+        Err::<(), _>(moneyer::error::Error::internal("the process dies before its commit"))
+    });
+    assert!(killed.await.is_err());
+
+    assert_eq!(counts(&file.look().await), [150, 100, 0, 50]);
+    while work_off(server).await == Worked::Part {}
+    assert_eq!(counts(&file.look().await), [150, 150, 0, 0]);
+    let asset = server.read(move |tx| moneyer::asset::find(tx, swords.id)).await;
+    assert_eq!(asset.pending, Amount::from(150));
+}
+
+async fn a_file_that_cannot_be_read_is_refused_whole(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let other = self::minting(server, "Other", Tier::Standard).await;
+    let swords = found(server, &minting, collection::Minting::Hybrid, 801).await;
+    let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+
+    for (kind, text) in [
+        ("text/csv", String::new()),
+        ("text/csv", "reference_id,owner_address\n".to_owned()),
+        ("text/csv", "reference,owner\na,b\n".to_owned()),
+        ("application/x-ndjson", "\n\n".to_owned()),
+        ("application/json", csv(0..1)),
+        ("application/x-ndjson", "{}\n".repeat(100_001)),
+    ] {
+        let answer = submit(server, &minting, &path, kind, text).await;
+        refused(&answer, 400, "VALIDATION_ERROR");
+    }
+    let foreign = submit(server, &other, &path, "text/csv", csv(0..1)).await;
+    refused(&foreign, 403, "AUTHENTICATION_ERROR");
+    let unknown = format!("{path}/0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57");
+    refused(&get_with(server, &minting, &unknown).await, 404, "RESOURCE_NOT_FOUND");
+    assert_eq!(work_off(server).await, Worked::Nothing);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_work_off_different_files_at_once() {
+    let server = Server::start(Database::Postgres).await;
+    let minting = minting(&server, "Game", Tier::Partner).await;
+    let swords = found(&server, &minting, collection::Minting::Hybrid, 801).await;
+    let axes = found(&server, &minting, collection::Minting::Hybrid, 802).await;
+    let (first, _) = File::submit(&server, &minting, &swords, "text/csv", csv(0..1_000)).await;
+    let (second, _) = File::submit(&server, &minting, &axes, "text/csv", csv(0..1_000)).await;
+    let replica = server.replica();
+
+    let all = async |server: &Server| while work_off(server).await == Worked::Part {};
+    tokio::join!(all(&server), all(&replica), all(&server));
+    all(&server).await;
+
+    for file in [first, second] {
+        assert_eq!(counts(&file.look().await), [1_000, 1_000, 0, 0]);
+    }
+    replica.stop().await;
+    server.finish().await;
+}
+
+// --- what is said of tokens -----------------------------------------------------------------------------------------
+
+fn amounts(reference: usize, token_id: &str, name: Option<&str>) -> String {
+    let metadata = name.map(|name| json!({ "name": name, "attributes": [] }));
+    let wish = json!({
+        "reference_id": format!("r{reference}"), "owner_address": recipient(0), "token_id": token_id, "amount": "2",
+        "metadata": metadata,
+    });
+    wish.to_string() + "\n"
+}
+
+fn refusals(file: &Value) -> Vec<(i64, String)> {
+    let refusals = file["refusals"].as_array().unwrap().iter();
+    let told = refusals.map(|one| {
+        (
+            one["line"].as_i64().unwrap(),
+            one["reason"].as_str().unwrap().to_owned(),
+        )
+    });
+    told.collect()
+}
+
+async fn what_a_token_shows_may_be_said_again_in_a_file_and_not_otherwise(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Amounts, 801).await;
+    let mut before = wish("before", Some("9"));
+    before["amount"] = json!("1");
+    mint(server, &minting, &swords, json!([before])).await;
+    // Lines 1 to 250 say the same of one token. Then: otherwise of it, nothing of it, of a token that was asked for
+    // without metadata, and twice of a new one within the last part.
+    let mut text: String = (0..250).map(|number| amounts(number, "7", Some("Sword"))).collect();
+    text += &amounts(250, "7", Some("Axe"));
+    text += &amounts(251, "7", None);
+    text += &amounts(252, "9", Some("Sword"));
+    text += &(amounts(253, "8", Some("Bow")) + &amounts(254, "8", Some("Axe")) + &amounts(255, "8", Some("Bow")));
+    let (file, _) = File::submit(server, &minting, &swords, "application/x-ndjson", text).await;
+
+    while work_off(server).await == Worked::Part {}
+
+    let done = file.look().await;
+    assert_eq!(counts(&done), [256, 253, 3, 0], "{}", done["refusals"]);
+    let other = "this token_id is there already and shows something else".to_owned();
+    assert_eq!(refusals(&done), [251, 253, 255].map(|line| (line, other.clone())));
+    let shown = get(server, &format!("/v1/metadata/{}/7", swords.address)).await.ok();
+    assert_eq!(shown, json!({ "name": "Sword", "attributes": [] }));
+    // Each of them carries it: the first of them may fail.
+    let id = swords.id;
+    let window = collection::Window::first(200);
+    let filter = collection::RequestFilter {
+        collection: Some(id),
+        ..collection::RequestFilter::default()
+    };
+    let last = server
+        .read(move |tx| collection::mint_requests(tx, &filter, &window))
+        .await
+        .items;
+    let of_seven = |one: &&collection::MintRequest| one.token_id.is_some_and(|id| id.to_string() == "7");
+    let stacks: Vec<_> = last.iter().filter(of_seven).map(|one| one.metadata).collect();
+    let without = stacks.iter().filter(|stack| stack.is_none()).count();
+    assert_eq!(without, 1, "only the line that says nothing has none");
+    assert_eq!(
+        stacks.iter().flatten().collect::<std::collections::HashSet<_>>().len(),
+        1
+    );
+    // A call is refused as before (seed 000): only within a list may it be said twice.
+    let mut again = wish("again", Some("7"));
+    again["amount"] = json!("1");
+    again["metadata"] = json!({ "name": "Sword", "attributes": [] });
+    let answer = mint(server, &minting, &swords, json!([again])).await;
+    refused(&answer, 409, "CONFLICT_ERROR");
+}
+
+async fn a_line_that_is_too_much_for_the_others_is_refused_alone(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Amounts, 801).await;
+    let line = |reference: &str, amount: &str| {
+        let wish = json!({
+            "reference_id": reference, "owner_address": recipient(0), "token_id": "7", "amount": amount,
+        });
+        wish.to_string() + "\n"
+    };
+    let text = line("a", "1") + &line("b", &Amount::MAX.to_string()) + &line("c", "1");
+    let (file, _) = File::submit(server, &minting, &swords, "application/x-ndjson", text).await;
+
+    while work_off(server).await == Worked::Part {}
+
+    let done = file.look().await;
+    assert_eq!(counts(&done), [3, 2, 1, 0]);
+    let refusals = refusals(&done);
+    assert_eq!(refusals[0].0, 2);
+    assert!(refusals[0].1.contains("2^256-1"), "{refusals:?}");
+}
+
+// --- what passes ----------------------------------------------------------------------------------------------------
+
+/// Whole tokens that are left of the environment's quota of mints.
+async fn left(server: &Server, minting: &Minting, tier: Tier) -> i64 {
+    let (rate, now) = (tier.rate(), server.now());
+    let account = Account::new(&minting.environment, "mint", rate);
+    let taken = server
+        .app
+        .db()
+        .write(move |tx| quota::take(tx, &account, rate, 1, now))
+        .await;
+    match taken.unwrap() {
+        Taken::Granted(standing) => standing.remaining + 1,
+        Taken::Refused { standing, .. } => standing.remaining,
+    }
+}
+
+async fn a_file_waits_while_the_sanctions_list_is_too_old(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    // Seven days are its last microsecond, as for an asset.
+    server.advance(7 * DAY + 1);
+    let (file, _) = File::submit(server, &minting, &swords, "text/csv", csv(0..150)).await;
+
+    assert_eq!(work_off(server).await, Worked::Part);
+    assert_eq!(work_off(server).await, Worked::Nothing, "it rests");
+
+    let waits = file.look().await;
+    assert_eq!(
+        (counts(&waits), &waits["status"]),
+        ([150, 0, 0, 150], &json!("working"))
+    );
+    assert!(
+        waits["waiting_for"].as_str().unwrap().contains("sanctions list"),
+        "{waits}"
+    );
+    assert!(waits["waiting_until"].is_string());
+    assert_eq!(
+        left(server, &minting, Tier::Standard).await,
+        2_000,
+        "nothing was taken of its quota"
+    );
+    let requests = format!("{}/nfts/mint-requests", base(&swords));
+    assert_eq!(list(&get_with(server, &minting, &requests).await.ok()).len(), 0);
+
+    import_sanctions_now(server).await;
+    server.advance(59);
+    assert_eq!(work_off(server).await, Worked::Nothing);
+    server.advance(1);
+    while work_off(server).await == Worked::Part {}
+    let done = file.look().await;
+    assert_eq!((counts(&done), &done["status"]), ([150, 150, 0, 0], &json!("done")));
+    assert_eq!(done["waiting_for"], Value::Null);
+}
+
+async fn a_file_waits_while_another_policy_is_in_force(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    let activate = async |set: Arc<moneyer::policy::PolicySet>| {
+        server
+            .write(&server.world.admin, move |tx, ctx| {
+                compliance::activate_policy(tx, &set, "test", ctx.now)
+            })
+            .await
+    };
+    activate(Arc::new(other_policy())).await;
+    let (file, _) = File::submit(server, &minting, &swords, "text/csv", csv(0..10)).await;
+
+    while work_off(server).await == Worked::Part {}
+
+    let waits = file.look().await;
+    assert_eq!(counts(&waits), [10, 0, 0, 10]);
+    assert!(waits["waiting_for"].as_str().unwrap().contains("policy"), "{waits}");
+    activate(Arc::clone(server.app.policy())).await;
+    server.advance(60);
+    while work_off(server).await == Worked::Part {}
+    assert_eq!(counts(&file.look().await), [10, 10, 0, 0]);
+}
+
+async fn a_file_at_which_the_server_fails_waits_and_hinders_no_other(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    let (broken, _) = File::submit(server, &minting, &swords, "text/csv", csv(0..150)).await;
+    let (whole, _) = File::submit(server, &minting, &swords, "text/csv", csv(200..350)).await;
+    let id = MintFileId::parse(broken.path.rsplit('/').next().unwrap()).unwrap();
+    server
+        .write(&server.world.admin, move |tx, _| {
+            let part = mint_file_parts::table
+                .filter(mint_file_parts::file_id.eq(id))
+                .filter(mint_file_parts::part.eq(1));
+            Ok(on!(tx, c => diesel::delete(part).execute(c))?)
+        })
+        .await;
+
+    while work_off(server).await == Worked::Part {}
+
+    assert_eq!(counts(&whole.look().await), [150, 150, 0, 0]);
+    let waits = broken.look().await;
+    assert_eq!(counts(&waits), [150, 100, 0, 50]);
+    assert!(
+        waits["waiting_for"].as_str().unwrap().contains("server failed"),
+        "{waits}"
+    );
+    assert_eq!(
+        left(server, &minting, Tier::Standard).await,
+        2_000 - 250,
+        "it took nothing for it"
+    );
+    // Nobody can mend it here: it can be taken back.
+    assert_eq!(broken.cancel().await.ok()["result"]["cancelled"], 50);
+}
+
+// --- bounds ---------------------------------------------------------------------------------------------------------
+
+async fn a_file_that_was_refused_at_once_is_done(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    let text = "reference_id,owner_address\na,0x12\n".to_owned();
+
+    let (file, taken) = File::submit(server, &minting, &swords, "text/csv", text).await;
+
+    assert_eq!((counts(&taken), &taken["status"]), ([1, 0, 1, 0], &json!("done")));
+    assert_eq!(work_off(server).await, Worked::Nothing);
+    refused(&file.cancel().await, 409, "CONFLICT_ERROR");
+}
+
+async fn an_environment_has_ten_files_that_are_not_worked_off(server: &Server) {
+    let game = minting(server, "Game", Tier::Standard).await;
+    let other = self::minting(server, "Other", Tier::Standard).await;
+    let swords = found(server, &game, Way::Hybrid, 801).await;
+    let axes = found(server, &game, Way::Hybrid, 802).await;
+    let foreign = found(server, &other, Way::Hybrid, 803).await;
+    let ask = async |minting: &Minting, of: &Collection, number: usize| {
+        let path = format!("{}/nfts/mint-requests/bulk", base(of));
+        submit(server, minting, &path, "text/csv", csv(number..number + 1)).await
+    };
+
+    for number in 0..8 {
+        assert_eq!(ask(&game, &swords, number).await.status.as_u16(), 202);
+    }
+    // Of all its collections together, and exactly so many, whoever asks at once.
+    let at_once: [Answer; 6] = tokio::join!(
+        ask(&game, &swords, 8),
+        ask(&game, &axes, 9),
+        ask(&game, &swords, 10),
+        ask(&game, &axes, 11),
+        ask(&game, &swords, 12),
+        ask(&game, &axes, 13),
+    )
+    .into();
+    let taken = at_once.iter().filter(|answer| answer.status.as_u16() == 202).count();
+    assert_eq!(8 + i64::try_from(taken).unwrap(), NewMintFile::OPEN_MAX);
+    for answer in at_once.iter().filter(|answer| answer.status.as_u16() != 202) {
+        refused(answer, 429, "TOO_MANY_REQUESTS_ERROR");
+        assert_eq!(answer.header("Retry-After"), Some("60"));
+        assert!(answer.message().contains("10 files"), "{}", answer.text);
+    }
+    assert_eq!(
+        ask(&other, &foreign, 0).await.status.as_u16(),
+        202,
+        "another's do not count"
+    );
+
+    while work_off(server).await == Worked::Part {}
+    assert_eq!(ask(&game, &swords, 20).await.status.as_u16(), 202);
+}
+
+async fn a_file_is_taken_back_and_what_was_accepted_goes_on(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let other = self::minting(server, "Other", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    let text = csv(0..250) + "bad,0x12,1\n";
+    let (file, _) = File::submit(server, &minting, &swords, "text/csv", text).await;
+    work_off(server).await;
+    let foreign = server.call(Method::POST, None, &format!("{}/cancel", file.path));
+    let foreign = foreign.header("x-immutable-api-key", &other.secret).send().await;
+    refused(&foreign, 403, "AUTHENTICATION_ERROR");
+
+    let cancelled = file.cancel_once("stop").await;
+
+    let result = cancelled.clone().ok()["result"].clone();
+    assert_eq!(
+        (counts(&result), &result["status"]),
+        ([251, 100, 1, 0], &json!("cancelled"))
+    );
+    assert_eq!(result["cancelled"], 150);
+    let parts: i64 = server
+        .read(|tx| Ok(on!(tx, c => mint_file_parts::table.count().get_result::<i64>(c))?))
+        .await;
+    assert_eq!(parts, 0, "nothing of it is kept");
+    let replayed = file.cancel_once("stop").await;
+    assert_eq!(
+        (replayed.header("Idempotent-Replayed"), &replayed.text),
+        (Some("true"), &cancelled.text)
+    );
+    refused(&file.cancel().await, 409, "CONFLICT_ERROR");
+    assert_eq!(work_off(server).await, Worked::Nothing);
+    let found = file.look().await;
+    assert_eq!((counts(&found), &found["cancelled"]), ([251, 100, 1, 0], &json!(150)));
+    assert_eq!(refusals(&found).len(), 1);
+    let id = swords.id;
+    let asset = server.read(move |tx| moneyer::asset::find(tx, id)).await;
+    assert_eq!(asset.pending, Amount::from(100));
+    let filter = EventFilter {
+        asset: Some(swords.id),
+        action: Some("mint.file_cancelled".to_owned()),
+        ..EventFilter::default()
+    };
+    let events = server.events(filter).await;
+    assert_eq!(events.len(), 1);
+    let data: Value = serde_json::from_str(&events[0].data).unwrap();
+    assert_eq!(data["cancelled"], 150);
+    // Its lines were dropped: they may be told anew.
+    let (again, _) = File::submit(server, &minting, &swords, "text/csv", csv(100..250)).await;
+    while work_off(server).await == Worked::Part {}
+    assert_eq!(counts(&again.look().await), [150, 150, 0, 0]);
+    let unknown = file
+        .path
+        .replace(found["id"].as_str().unwrap(), "0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57");
+    let unknown = File {
+        server,
+        minting: &minting,
+        path: unknown,
+    };
+    refused(&unknown.cancel().await, 404, "RESOURCE_NOT_FOUND");
+}
+
+async fn a_file_is_forgotten_a_month_after_its_end(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    let with_refusals = |from: usize| csv(from..from + 3) + "bad,0x12,1\nworse,0x12,1\n";
+    let (done, _) = File::submit(server, &minting, &swords, "text/csv", with_refusals(0)).await;
+    while work_off(server).await == Worked::Part {}
+    server.advance(1);
+    let (cancelled, _) = File::submit(server, &minting, &swords, "text/csv", with_refusals(10)).await;
+    cancelled.cancel().await.ok();
+    let (open, _) = File::submit(server, &minting, &swords, "text/csv", with_refusals(20)).await;
+    let prune = async || {
+        let now = server.now();
+        server
+            .app
+            .db()
+            .write(move |tx| collection::prune_files(tx, now))
+            .await
+            .unwrap()
+    };
+    let is_there = async |file: &File<'_>| get_with(server, &minting, &file.path).await.status.as_u16() == 200;
+
+    server.advance(MintFile::KEPT_SECONDS - 1);
+    assert_eq!(prune().await, 0);
+    assert!(is_there(&done).await && is_there(&cancelled).await);
+    server.advance(1);
+    assert_eq!(prune().await, 3, "a file and its two refusals");
+    assert!(!is_there(&done).await && is_there(&cancelled).await);
+    server.advance(1);
+    assert_eq!(prune().await, 3);
+    assert!(!is_there(&cancelled).await);
+    assert!(
+        is_there(&open).await,
+        "one that is not worked off is kept however old it is"
+    );
+    assert_eq!(prune().await, 0);
+}
+
+async fn a_file_with_many_refusals_is_forgotten_bit_by_bit(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    let text = "reference_id,owner_address\n".to_owned() + &"a,0x12\n".repeat(10_005);
+    let (file, taken) = File::submit(server, &minting, &swords, "text/csv", text).await;
+    assert_eq!(
+        (counts(&taken), &taken["status"]),
+        ([10_005, 0, 10_005, 0], &json!("done"))
+    );
+    server.advance(MintFile::KEPT_SECONDS + 1);
+
+    let mut rows = Vec::new();
+    for _ in 0..3 {
+        let now = server.now();
+        rows.push(
+            server
+                .app
+                .db()
+                .write(move |tx| collection::prune_files(tx, now))
+                .await
+                .unwrap(),
+        );
+    }
+
+    assert_eq!(rows, [10_000, 6, 0]);
+    refused(&get_with(server, &minting, &file.path).await, 404, "RESOURCE_NOT_FOUND");
+}
+
+async fn a_reference_that_is_too_long_is_told_by_its_beginning(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    let line = |length: usize| format!("{},{}\n", "é".repeat(length), recipient(0));
+    let text = "reference_id,owner_address\n".to_owned() + &line(254) + &line(255) + &line(256) + &line(100_000);
+    let (file, taken) = File::submit(server, &minting, &swords, "text/csv", text).await;
+
+    while work_off(server).await == Worked::Part {}
+
+    assert_eq!(counts(&taken)[2], 2);
+    let done = file.look().await;
+    assert_eq!(counts(&done), [4, 2, 2, 0]);
+    for (refusal, line) in done["refusals"].as_array().unwrap().iter().zip([4, 5]) {
+        assert_eq!(refusal["line"], line);
+        assert_eq!(refusal["reference_id"].as_str().unwrap(), "é".repeat(255));
+    }
+}
+
+// --- many and large -------------------------------------------------------------------------------------------------
+
+/// A file of 32 MiB is read for seconds (in a debug build). The one thread of this server answers others meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_are_answered_while_a_large_file_is_read() {
+    let server = Server::start(Database::Sqlite).await;
+    let minting = minting(&server, "Game", Tier::Standard).await;
+    let swords = found(&server, &minting, Way::Hybrid, 801).await;
+    let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+    let wish = |number: usize| {
+        let traits = vec![json!({ "trait_type": "power", "value": 1 }); 6];
+        json!({ "reference_id": number.to_string(), "owner_address": recipient(0), "metadata": { "attributes": traits } })
+    };
+    let text: String = (0..100_000).map(|number| wish(number).to_string() + "\n").collect();
+    assert!(text.len() < 32 * 1_024 * 1_024, "{}", text.len());
+
+    let begin = Instant::now();
+    let mut submitted = Box::pin(async {
+        let answer = submit(&server, &minting, &path, "application/x-ndjson", text).await;
+        (answer, begin.elapsed())
+    });
+    let mut slowest = Duration::ZERO;
+    let (answer, took) = loop {
+        let asked = Instant::now();
+        tokio::select! {
+            done = &mut submitted => break done,
+            answer = get(&server, "/v1/chains") => {
+                assert_ne!(answer.status.as_u16(), 500);
+                slowest = slowest.max(asked.elapsed());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    };
+
+    println!("the file took {took:?}, the slowest answer beside it {slowest:?}");
+    assert_eq!(answer.status.as_u16(), 202, "{}", answer.text);
+    assert!(slowest * 4 < took, "an answer took {slowest:?} of {took:?}");
+    drop(submitted);
+    server.finish().await;
+}
+
+/// While there is no room for it a file waits, unread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_waits_for_room() {
+    let server = Server::start(Database::Sqlite).await;
+    let minting = minting(&server, "Game", Tier::Standard).await;
+    let swords = found(&server, &minting, Way::Hybrid, 801).await;
+    let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+    let files = Arc::clone(&server.app.gate().files);
+    let all = u32::try_from(files.available_permits()).unwrap();
+    let room = files.acquire_many(all).await.unwrap();
+
+    let mut waiting = Box::pin(submit(&server, &minting, &path, "text/csv", csv(0..1)));
+    let early = tokio::time::timeout(Duration::from_millis(300), waiting.as_mut()).await;
+    assert!(early.is_err(), "it was read without room");
+    drop(room);
+
+    assert_eq!(waiting.await.status.as_u16(), 202);
+    assert_eq!(files.available_permits(), usize::try_from(all).unwrap());
+    server.finish().await;
+}
