@@ -86,3 +86,5 @@ mod trust;
 mod verification;
 #[path = "api/webhooks.rs"]
 mod webhooks;
+#[path = "api/webhooks_slow.rs"]
+mod webhooks_slow;

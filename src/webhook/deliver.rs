@@ -1,7 +1,8 @@
 //! The process side: who is due, one claim after the other, a request each, and what came of it.
 //!
-//! A *lane* is one subscription that this process is telling: a receiver that is slow holds up its own lane and no other.
-//! Several processes may have a lane for one subscription; each takes deliveries that no other has.
+//! A *lane* is one claim of one subscription that this process is telling: a receiver that is slow holds up its own lane and
+//! no other, and gives the lane back when its claim is done ([`super::turns`]). Several processes may have a lane for one
+//! subscription; each takes deliveries that no other has.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::secret::{Credentials, Keyring};
 use super::send::{Answer, Sender, Sent};
 use super::store::{self, Claimed, Ending};
+use super::turns::{TOGETHER_MAX, Turn, Turns};
 use super::{Attempt, Event, Scheme, State, Subscription, backlog};
 use crate::access::Vault;
 use crate::config::Webhooks;
@@ -27,10 +29,6 @@ use crate::types::{RowId, Timestamp, WebhookId};
 const ATTEMPTS_AT: [i64; 5] = [0, 60, 300, 1_800, 7_200];
 /// Four times what an attempt may take at most: whoever is merely slow keeps its claim.
 const LEASE_SECONDS: i64 = 120;
-/// Deliveries of one subscription that a process sends at once. Few: a receiver is not to be run over.
-const TOGETHER_MAX: i64 = 16;
-/// Subscriptions that a process tells at once.
-const LANES_MAX: usize = 64;
 /// How often it is looked for what is due.
 const POLL: Duration = Duration::from_millis(500);
 /// Looks between two measures of the backlog: 15 s.
@@ -107,15 +105,15 @@ impl Deliverer {
     /// Tries everything that is due once, and returns when all of it was: how many attempts that were.
     pub async fn deliver_due(self: &Arc<Self>) -> Result<usize, Error> {
         let due = self.with_due().await?;
-        let never = CancellationToken::new();
-        let lanes = due.into_iter().map(|id| self.empty(id, &never));
+        let lanes = due.into_iter().map(|id| self.empty(id));
         Ok(try_join_all(lanes).await?.into_iter().sum())
     }
 
     /// Until the token ends it; then what is being sent is finished.
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
         let mut lanes = JoinSet::new();
-        let mut open: HashMap<tokio::task::Id, WebhookId> = HashMap::new();
+        let mut ids: HashMap<tokio::task::Id, WebhookId> = HashMap::new();
+        let mut turns = Turns::default();
         let mut ticks = tokio::time::interval(POLL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut looks = 0_u32;
@@ -123,34 +121,45 @@ impl Deliverer {
             tokio::select! {
                 () = cancel.cancelled() => break,
                 Some(ended) = lanes.join_next_with_id() => {
-                    let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
-                    open.remove(&id);
-                    continue;
+                    let (id, may_have_more) = ended.unwrap_or_else(|error| (error.id(), false));
+                    if let Some(id) = ids.remove(&id) {
+                        turns.close(id);
+                    }
+                    if !may_have_more {
+                        continue;
+                    }
                 }
-                _ = ticks.tick() => {}
-            }
-            for id in self.due_or_none().await {
-                let is_open = open.values().any(|other| *other == id);
-                if !is_open && open.len() < LANES_MAX {
-                    let lane = Arc::clone(&self).lane(id, cancel.clone());
-                    open.insert(lanes.spawn(lane).id(), id);
+                _ = ticks.tick() => {
+                    if looks.is_multiple_of(LOOKS_PER_MEASURE) {
+                        self.measure().await;
+                    }
+                    looks = looks.wrapping_add(1);
                 }
             }
-            if looks.is_multiple_of(LOOKS_PER_MEASURE) {
-                self.measure().await;
+            for turn in turns.open(&self.due_or_none().await) {
+                let lane = Arc::clone(&self).lane(turn, cancel.clone());
+                ids.insert(lanes.spawn(lane).id(), turn.id);
             }
-            looks = looks.wrapping_add(1);
         }
         while lanes.join_next().await.is_some() {}
     }
 
-    async fn lane(self: Arc<Self>, id: WebhookId, cancel: CancellationToken) {
-        if let Err(error) = self.empty(id, &cancel).await {
-            metrics::counter!("webhook_delivery_failures_total").increment(1);
-            tracing::warn!(webhook = %id, %error, "deliveries were not taken; they are tried again");
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                () = tokio::time::sleep(REST) => {}
+    /// One claim. Whether there may be more of it.
+    async fn lane(self: Arc<Self>, turn: Turn, cancel: CancellationToken) -> bool {
+        let told = match cancel.is_cancelled() {
+            true => return false,
+            false => self.tell_some(turn).await,
+        };
+        match told {
+            Ok(attempts) => i64::try_from(attempts).is_ok_and(|attempts| attempts >= turn.together),
+            Err(error) => {
+                metrics::counter!("webhook_delivery_failures_total").increment(1);
+                tracing::warn!(webhook = %turn.id, %error, "deliveries were not taken; they are tried again");
+                tokio::select! {
+                    () = cancel.cancelled() => {}
+                    () = tokio::time::sleep(REST) => {}
+                }
+                false
             }
         }
     }
@@ -169,25 +178,35 @@ impl Deliverer {
     }
 
     /// One claim after the other until nothing of the subscription is due.
-    async fn empty(&self, id: WebhookId, cancel: &CancellationToken) -> Result<usize, Error> {
+    async fn empty(&self, id: WebhookId) -> Result<usize, Error> {
         let mut attempts = 0_usize;
-        while !cancel.is_cancelled() {
-            let Some(batch) = self.claim(id).await? else { break };
-            if batch.deliveries.is_empty() {
-                break;
+        let turn = Turn {
+            id,
+            together: TOGETHER_MAX,
+        };
+        loop {
+            match self.tell_some(turn).await? {
+                0 => return Ok(attempts),
+                more => attempts = attempts.saturating_add(more),
             }
-            attempts = attempts.saturating_add(batch.deliveries.len());
-            let tried = batch
-                .deliveries
-                .iter()
-                .map(|(claimed, body)| self.attempt(&batch, claimed, body));
-            join_all(tried).await;
         }
-        Ok(attempts)
+    }
+
+    /// Tries what one claim takes: how many attempts that were.
+    async fn tell_some(&self, turn: Turn) -> Result<usize, Error> {
+        let Some(batch) = self.claim(turn).await? else {
+            return Ok(0);
+        };
+        let tried = batch
+            .deliveries
+            .iter()
+            .map(|(claimed, body)| self.attempt(&batch, claimed, body));
+        join_all(tried).await;
+        Ok(batch.deliveries.len())
     }
 
     /// None when the subscription is not active any more.
-    async fn claim(&self, id: WebhookId) -> Result<Option<Batch>, Error> {
+    async fn claim(&self, Turn { id, together }: Turn) -> Result<Option<Batch>, Error> {
         let (vault, renderers, now) = (Arc::clone(&self.vault), self.renderers.clone(), (self.now)());
         let claim = RowId::generate();
         let taken = self.db.write(move |tx| {
@@ -197,7 +216,7 @@ impl Deliverer {
             let keys = keyring(tx, &vault, &subscription, now)?;
             let until = now.plus_seconds(LEASE_SECONDS);
             let mut deliveries = Vec::new();
-            for claimed in store::claim(tx, id, claim, (now, until), TOGETHER_MAX)? {
+            for claimed in store::claim(tx, id, claim, (now, until), together)? {
                 let body = body_of(tx, &renderers, &subscription, &claimed)?;
                 deliveries.push((claimed, body));
             }

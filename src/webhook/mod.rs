@@ -21,6 +21,7 @@ mod secret;
 mod send;
 mod store;
 mod target;
+mod turns;
 
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 
 use super::secret::Header;
-use super::target::{Guard, Target, TargetRules, Transport};
+use super::target::{Guard, Lookups, Target, TargetRules, Transport};
 use crate::config::Webhooks;
 use crate::telemetry::Stopwatch;
 
@@ -40,10 +40,15 @@ pub(super) struct Sender {
 impl Sender {
     pub fn new(settings: &Webhooks) -> Self {
         let rules = TargetRules::new(&settings.private_networks);
-        let client = |transport| client(&rules, transport, settings.timeout);
+        let lookups = Lookups::default();
+        let guard = |transport| Guard {
+            rules: rules.clone(),
+            transport,
+            lookups: lookups.clone(),
+        };
         Self {
-            tls: client(Transport::Tls),
-            clear: client(Transport::Clear),
+            tls: client(guard(Transport::Tls), settings.timeout),
+            clear: client(guard(Transport::Clear), settings.timeout),
             rules,
         }
     }
@@ -84,13 +89,10 @@ impl Sender {
     }
 }
 
-fn client(rules: &TargetRules, transport: Transport, timeout: Duration) -> Result<Client, String> {
+fn client(guard: Guard, timeout: Duration) -> Result<Client, String> {
     // An error says that this process has a provider already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let guard = Guard {
-        rules: rules.clone(),
-        transport,
-    };
+    let transport = guard.transport;
     let builder = Client::builder()
         .user_agent(concat!("moneyer/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
 
 use crate::types::Network;
 
@@ -206,20 +207,52 @@ fn refused(address: IpAddr) -> Option<&'static str> {
     found.map(|(_, what)| *what)
 }
 
+/// Names that are looked up at once. The system's resolver takes a thread for each, of a pool that the database needs too,
+/// and may keep it for as long as a name server is silent.
+const LOOKUPS_MAX: usize = 16;
+
+/// Bounds how many names are looked up at once.
+#[derive(Clone, Debug)]
+pub(super) struct Lookups(Arc<Semaphore>);
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LOOKUPS_MAX)))
+    }
+}
+
+impl Lookups {
+    /// A look-up whose caller has gone counts until it ends: its thread is taken all the same.
+    async fn run<T: Send + 'static>(&self, lookup: impl Future<Output = T> + Send + 'static) -> std::io::Result<T> {
+        let permit = Arc::clone(&self.0).acquire_owned().await;
+        let permit = permit.map_err(std::io::Error::other)?;
+        let looking = tokio::spawn(async move {
+            let found = lookup.await;
+            drop(permit);
+            found
+        });
+        looking.await.map_err(std::io::Error::other)
+    }
+}
+
 /// Looks names up and gives out checked addresses only: the connection goes to one of these and asks no second time. A name
 /// with one refused address among several is refused whole.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
     pub rules: TargetRules,
     pub transport: Transport,
+    pub lookups: Lookups,
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let found: Vec<SocketAddr> = found.collect();
+            let lookup = async move {
+                let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+                Ok::<Vec<SocketAddr>, std::io::Error>(found.collect())
+            };
+            let found = guard.lookups.run(lookup).await??;
             for address in &found {
                 guard.rules.judge(address.ip(), guard.transport)?;
             }
@@ -230,6 +263,8 @@ impl Resolve for Guard {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn judged(rules: &TargetRules, address: &str, transport: Transport) -> bool {
@@ -370,6 +405,7 @@ mod tests {
             let guard = Guard {
                 rules: TargetRules::new(networks),
                 transport: Transport::Tls,
+                lookups: Lookups::default(),
             };
             guard.resolve("localhost".parse().unwrap())
         };
@@ -379,5 +415,55 @@ mod tests {
         assert!(refused.downcast_ref::<Refusal>().is_some(), "{refused}");
         let own = ["127.0.0.0/8", "::1"].map(|text| Network::parse(text).unwrap());
         assert!(resolve(&own).await.is_ok());
+    }
+
+    /// A name server that is silent, until it answers.
+    struct Silent {
+        asked: Arc<AtomicUsize>,
+        answers: Arc<Semaphore>,
+    }
+
+    impl Silent {
+        fn lookup(&self) -> impl Future<Output = ()> + Send + 'static {
+            let (asked, answers) = (Arc::clone(&self.asked), Arc::clone(&self.answers));
+            async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                drop(answers.acquire().await);
+            }
+        }
+
+        async fn until_asked(&self, count: usize) {
+            while self.asked.load(Ordering::SeqCst) < count {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn sixteen_names_are_looked_up_at_once_and_one_that_was_given_up_counts_until_it_ends() {
+        let (lookups, server) = (
+            Lookups::default(),
+            Silent {
+                asked: Arc::default(),
+                answers: Arc::new(Semaphore::new(0)),
+            },
+        );
+        let run = || {
+            let (lookups, lookup) = (lookups.clone(), server.lookup());
+            tokio::spawn(async move { lookups.run(lookup).await })
+        };
+        let begun: Vec<_> = (0..LOOKUPS_MAX).map(|_| run()).collect();
+        server.until_asked(LOOKUPS_MAX).await;
+        begun.iter().for_each(tokio::task::JoinHandle::abort);
+
+        let next = run();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(server.asked.load(Ordering::SeqCst), LOOKUPS_MAX);
+
+        server.answers.add_permits(LOOKUPS_MAX + 1);
+        assert!(next.await.unwrap().is_ok());
+        assert_eq!(server.asked.load(Ordering::SeqCst), LOOKUPS_MAX + 1);
     }
 }
