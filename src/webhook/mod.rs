@@ -16,6 +16,7 @@
 //! it may be sent: [`target`]. Sources: immutable.md A and section 9 B; certhis.md; Standard Webhooks 1.0.0.
 
 mod deliver;
+mod login;
 mod model;
 mod secret;
 mod send;
@@ -26,6 +27,7 @@ mod turns;
 use serde_json::{Value, json};
 
 pub use deliver::{Deliverer, Render, Renderers};
+pub use login::{end_login, register_login, registered_login};
 pub use model::{
     Attempt, Backlog, Change, Delivery, DeliveryState, Event, EventKind, MintNews, NewSubscription, Scheme, Scope,
     Source, State, Subscription, SubscriptionChange, SubscriptionFilter,
@@ -37,8 +39,7 @@ use crate::access::{By, Vault, environment};
 use crate::audit::{self, Stream};
 use crate::db::{Cursor, Page, Tx};
 use crate::error::Error;
-use crate::types::{AssetId, DeliveryId, Timestamp, WebhookEventId, WebhookId};
-use secret::Credentials;
+use crate::types::{DeliveryId, Timestamp, WebhookEventId, WebhookId};
 use store::SealedSecrets;
 
 /// How long a secret that was replaced may still sign.
@@ -69,55 +70,6 @@ pub fn subscribe(
     Ok((subscription, secret))
 }
 
-/// Tells somebody who wants to be shown a login ([`Scheme::Certhis`]) what happens in a collection, in the place of the
-/// target and login that the collection had before.
-///
-/// Errors: `Invalid` for a part of the login that is empty or too long (paths `login` and `password`).
-pub fn register_login(
-    tx: &mut Tx<'_>,
-    vault: &Vault,
-    by: impl Into<By>,
-    collection: AssetId,
-    target: Target,
-    login: &Login,
-) -> Result<Subscription, Error> {
-    let by = by.into();
-    login.check()?;
-    let Some(known) = store::certhis_of(tx, collection)? else {
-        let id = WebhookId::generate();
-        let new = NewSubscription {
-            scope: Scope::Collection(collection),
-            target,
-            scheme: Scheme::Certhis,
-            events: None,
-        };
-        return found(tx, &by, id, new, &login.seal(vault, id)?);
-    };
-    let secrets = SealedSecrets {
-        current: login.seal(vault, known.id)?,
-        retiring: None,
-    };
-    store::put_secrets(tx, known.id, &secrets, by.now)?;
-    let change = SubscriptionChange {
-        target: Some(target),
-        is_active: Some(true),
-        ..SubscriptionChange::default()
-    };
-    update(tx, by, known.id, &change)
-}
-
-/// What [`register_login`] was told for this collection, if it was: the target and the login in clear.
-pub fn registered_login(tx: &mut Tx<'_>, vault: &Vault, collection: AssetId) -> Result<Option<(Target, Login)>, Error> {
-    let Some(known) = store::certhis_of(tx, collection)? else {
-        return Ok(None);
-    };
-    let sealed = store::secrets_of(tx, known.id)?;
-    match Credentials::open(vault, known.id, known.scheme, &sealed.current)? {
-        Credentials::Login(login) => Ok(Some((known.target, login))),
-        Credentials::Signing(_) => Err(Error::internal("a webhook with a login has none")),
-    }
-}
-
 /// Errors: `NotFound`, also for one that was deleted.
 pub fn find(tx: &mut Tx<'_>, id: WebhookId) -> Result<Subscription, Error> {
     store::by_id(tx, id)?.ok_or(Error::NotFound("webhook"))
@@ -134,27 +86,41 @@ pub fn list(
     Ok(cut(found, page, |subscription| subscription.id.to_string()))
 }
 
-/// Another target, other events, or whether it is told anything at all. What waits is sent to where it is to go now.
+/// Another target, other events, another login, or whether it is told anything at all. What waits is sent to where it is to
+/// go now.
 ///
-/// Errors: `NotFound`; `Invalid` when nothing is to change, or for an empty list of events.
+/// Errors: `NotFound`; `Invalid` when nothing is to change, for an empty list of events, and for a login that is missing or
+/// out of place (path `login`): what one receiver is shown goes to no other.
 pub fn update(
     tx: &mut Tx<'_>,
+    vault: &Vault,
     by: impl Into<By>,
     id: WebhookId,
     change: &SubscriptionChange,
 ) -> Result<Subscription, Error> {
     let by = by.into();
-    if *change == SubscriptionChange::default() {
-        return Err(Error::invalid("", "nothing to change: give url, events or active"));
+    if change.is_nothing() {
+        return Err(Error::invalid(
+            "",
+            "nothing to change: give url, events, login or active",
+        ));
     }
     let change = SubscriptionChange {
         events: change.events.clone().map(checked).transpose()?,
         ..change.clone()
     };
-    lock(tx, id)?;
+    let known = lock(tx, id)?;
+    login::check(&known, &change)?;
+    if let Some(login) = &change.login {
+        login::put(tx, vault, &by, id, login)?;
+    }
     store::put_change(tx, id, &change, by.now)?;
     let changed = find(tx, id)?;
-    record(tx, &by, &changed, "webhook.updated", described(&changed))?;
+    let mut data = described(&changed);
+    if let (Value::Object(fields), Some(_)) = (&mut data, &change.login) {
+        fields.insert("login".to_owned(), json!("replaced"));
+    }
+    record(tx, &by, &changed, "webhook.updated", data)?;
     Ok(changed)
 }
 

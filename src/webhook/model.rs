@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::{Login, Target};
 use crate::error::Error;
 use crate::types::{
     Address, Amount, AssetId, DeliveryId, EnvironmentId, MintRequestId, Timestamp, UserId, WebhookEventId, WebhookId,
@@ -104,7 +104,7 @@ pub struct Subscription {
     pub state: State,
     /// The secret before this one signs too until then.
     pub retiring_until: Option<Timestamp>,
-    /// None for one that was made at the command line.
+    /// None for one that was made at the command line. With a login: who gave it.
     pub created_by: Option<UserId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -120,11 +120,19 @@ pub struct NewSubscription {
 }
 
 /// What changes of a subscription; what is `None` stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct SubscriptionChange {
     pub target: Option<Target>,
     pub events: Option<Vec<EventKind>>,
     pub is_active: Option<bool>,
+    /// For [`Scheme::Certhis`] alone.
+    pub login: Option<Login>,
+}
+
+impl SubscriptionChange {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.target.is_none() && self.events.is_none() && self.is_active.is_none() && self.login.is_none()
+    }
 }
 
 /// Which subscriptions a list has; all that is given must match.

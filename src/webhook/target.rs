@@ -86,6 +86,11 @@ impl Target {
         &self.0
     }
 
+    /// Whether both lead to the same receiver: scheme, host and port (RFC 6454).
+    pub(super) fn is_of_origin(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
+    }
+
     pub(super) fn transport(&self) -> Transport {
         match self.0.scheme() {
             "https" => Transport::Tls,
@@ -386,6 +391,26 @@ mod tests {
         let private = TargetRules::new(&[Network::parse("127.0.0.0/8").unwrap()]);
         assert!(Target::parse("http://127.0.0.1:9/", &private).is_ok());
         assert!(Target::parse("http://8.8.8.8/", &private).is_err());
+    }
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_a_port() {
+        let rules = TargetRules::new(&[Network::parse("127.0.0.0/8").unwrap()]);
+        let of = |text: &str| Target::parse(text, &rules).unwrap();
+        let own = of("https://Example.com/hook?a=1");
+
+        for same in ["https://example.com/", "https://EXAMPLE.com:443/other"] {
+            assert!(of(same).is_of_origin(&own), "{same}");
+        }
+        for other in [
+            "https://example.com:8443/hook",
+            "https://www.example.com/hook",
+            "https://example.com.evil.test/hook",
+            "http://127.0.0.1/hook",
+        ] {
+            assert!(!of(other).is_of_origin(&own), "{other}");
+        }
+        assert!(!of("http://127.0.0.1:443/").is_of_origin(&of("https://127.0.0.1:443/")));
     }
 
     #[test]

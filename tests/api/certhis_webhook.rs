@@ -14,13 +14,15 @@ use serde_json::{Value, json};
 use super::certhis_shop::{Pair, Shop, post, refused};
 use super::minting::settle;
 use crate::both_databases;
-use crate::support::{Answer, Options, Receiver, Server, golden, recipient};
+use crate::support::{Answer, Options, Receiver, Role, Server, golden, recipient};
 
 both_databases! {
     options: super::options();
     what_was_registered_is_shown_to_whoever_has_the_pair,
     what_is_wrong_with_a_registration_is_told_in_published_words,
     a_task_is_told_with_the_login,
+    a_login_goes_to_no_receiver_that_it_was_not_given_for,
+    what_somebody_else_registered_is_not_shown,
 }
 
 pub fn options() -> Options {
@@ -133,4 +135,98 @@ async fn a_task_is_told_with_the_login(server: &Server) {
     assert_eq!((&told[0]["status"], &told[0]["nft"]), (&json!(0), &Value::Null));
     assert_eq!((&told[1]["status"], &told[1]["nft"]["nft_id"]), (&json!(2), &json!(0)));
     golden("certhis_webhook.json", &told[1]);
+}
+
+/// The webhook of scheme `certhis` of a shop, as the asset API names it.
+async fn managed(shop: &Shop<'_>) -> String {
+    let manager = &shop.server.world.system[&Role::SystemManager];
+    let path = format!("/api/webhooks?collection={}", shop.collection.address);
+    let list = shop.server.get(manager, &path).await.ok();
+    format!("/api/webhooks/{}", list[0]["id"].as_str().unwrap())
+}
+
+async fn change(shop: &Shop<'_>, body: &Value) -> Answer {
+    let manager = &shop.server.world.system[&Role::SystemManager];
+    let path = managed(shop).await;
+    shop.server.verified().put(manager, &path, body).await
+}
+
+async fn a_login_goes_to_no_receiver_that_it_was_not_given_for(server: &Server) {
+    let shop = Shop::open(server, Minting::Hybrid, 1).await;
+    let (pair, own, other) = (shop.pair().await, Receiver::start(), Receiver::start());
+    let url = own.url();
+    let form = [
+        ("webhook", url.as_str()),
+        ("webhook_pass", "c0rrect horse"),
+        ("webhook_login", "shop"),
+    ];
+    assert!(register(&shop, &pair, &form).await.is_success());
+    Shop::created(shop.mint(&pair, &[("wallet", &recipient(0).to_string())]).await);
+
+    for elsewhere in [
+        other.url(),
+        own.url().replace("127.0.0.1", "localhost"),
+        own.url().replace("http:", "https:"),
+    ] {
+        let refused = change(&shop, &json!({ "url": elsewhere })).await;
+        assert_eq!(refused.issues(), ["login format"], "{elsewhere}");
+    }
+    let settings = Webhooks {
+        private_networks: vec![Network::parse("127.0.0.0/8").unwrap()],
+        timeout: Duration::from_secs(1),
+    };
+    let deliverer = Arc::new(start::deliverer(&server.app, &settings));
+    change(&shop, &json!({ "url": format!("{url}&more=1") })).await.ok();
+    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(own.received()[0].header("authorization"), basic("shop:c0rrect horse"));
+
+    let anew = json!({ "url": other.url(), "login": { "name": "new", "password": "battery" } });
+    let changed = change(&shop, &anew).await;
+    assert!(
+        changed.is_success() && !changed.text.contains("battery"),
+        "{}",
+        changed.text
+    );
+    Shop::created(shop.mint(&pair, &[("wallet", &recipient(0).to_string())]).await);
+    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(other.received()[0].header("authorization"), basic("new:battery"));
+    // An empty part, and a login for those who sign.
+    let empty = json!({ "login": { "name": "", "password": "x" } });
+    assert_eq!(change(&shop, &empty).await.issues(), ["login range"]);
+    let manager = &server.world.system[&Role::SystemManager];
+    let signing = json!({ "url": "https://example.com/hook", "collection": shop.collection.address });
+    let signing = server.verified().post(manager, "/api/webhooks", &signing).await.ok();
+    let path = format!("/api/webhooks/{}", signing["id"].as_str().unwrap());
+    let login = json!({ "login": { "name": "a", "password": "b" } });
+    let refused = server.verified().put(manager, &path, &login).await;
+    assert_eq!(refused.issues(), ["login format"]);
+}
+
+fn basic(pair: &str) -> String {
+    format!("Basic {}", BASE64.encode(pair.as_bytes()))
+}
+
+async fn what_somebody_else_registered_is_not_shown(server: &Server) {
+    let shop = Shop::open(server, Minting::Hybrid, 1).await;
+    let pair = shop.pair().await;
+    let nothing = json!({ "status": true, "data": { "webhook": null, "webhook_pass": null, "webhook_login": null } });
+    let manager = &server.world.system[&Role::SystemManager];
+    let body = json!({ "url": "https://books.example/hook?token=t0ken", "scheme": "certhis",
+        "collection": shop.collection.address, "login": { "name": "books", "password": "c0rrect horse" } });
+    server.verified().post(manager, "/api/webhooks", &body).await.ok();
+    assert_eq!(registered(&shop, &pair).await, nothing);
+
+    let form = [
+        ("webhook", "https://shop.example/hook"),
+        ("webhook_pass", "battery"),
+        ("webhook_login", "shop"),
+    ];
+    assert!(register(&shop, &pair, &form).await.is_success());
+    assert_eq!(
+        registered(&shop, &pair).await,
+        shown("https://shop.example/hook", "battery", "shop")
+    );
+    let anew = json!({ "login": { "name": "books", "password": "c0rrect horse" } });
+    change(&shop, &anew).await.ok();
+    assert_eq!(registered(&shop, &pair).await, nothing);
 }

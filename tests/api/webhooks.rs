@@ -629,8 +629,13 @@ async fn a_login_is_kept_and_never_shown(server: &Server) {
     let rotate = format!("/api/webhooks/{}/rotate", first["id"].as_str().unwrap());
     post(server, &rotate, json!({})).await.error(409, "CONFLICT");
     let vault = server.app.vault().clone();
+    let (giver, nobody) = (manager(server).user, server.world.admin.user);
     let kept = server
-        .read(move |tx| moneyer::webhook::registered_login(tx, &vault, swords.id))
+        .read(move |tx| {
+            let other = moneyer::webhook::registered_login(tx, &vault, swords.id, nobody)?;
+            assert!(other.is_none(), "shown to somebody who did not give it");
+            moneyer::webhook::registered_login(tx, &vault, swords.id, giver)
+        })
         .await;
     let (target, login) = kept.unwrap();
     assert_eq!(target.to_string(), receiver.url());

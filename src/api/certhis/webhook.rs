@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::webhook::{self, Event, EventKind, Login, Render, Target};
 
 /// Of each of the three (certhis.md).
-const LENGTH_MAX: usize = 250;
+pub(super) const LENGTH_MAX: usize = 250;
 
 #[post("/register_webhook")]
 pub(super) async fn register_webhook(holder: Holder, body: Body) -> Result<HttpResponse, CerthisError> {
@@ -47,10 +47,16 @@ fn part<'f>(fields: &'f Fields, name: &'static str) -> Result<&'f str, CerthisEr
     fields.bounded(name, LENGTH_MAX)?.ok_or(CerthisError::Invalid(name))
 }
 
+/// Shows what this owner registered. What somebody else did (an owner of before, a manager through `/api/webhooks`) may
+/// hold a login that is none of theirs, and counts as nothing.
 #[get("/get_webhook")]
 pub(super) async fn get_webhook(holder: Holder) -> Result<HttpResponse, CerthisError> {
-    let (vault, id) = (Arc::clone(holder.app.vault()), holder.known.collection);
-    let read = move |tx: &mut Tx<'_>| webhook::registered_login(tx, &vault, id);
+    let (vault, id, user) = (
+        Arc::clone(holder.app.vault()),
+        holder.known.collection,
+        holder.known.actor.user,
+    );
+    let read = move |tx: &mut Tx<'_>| webhook::registered_login(tx, &vault, id, user);
     let data = match holder.app.db().read(read).await? {
         None => json!({ "webhook": null, "webhook_pass": null, "webhook_login": null }),
         Some((target, login)) => json!({

@@ -11,6 +11,7 @@ use super::body::Issues;
 use super::environment_key::KeyRevokeBody;
 use super::identity::terms;
 use super::page::{next_link, page_of, query};
+use super::webhook_create::LoginBody;
 use super::{Answer, Body, Call, DalpError, WalletVerification};
 use crate::access::{self, Permission};
 use crate::collection;
@@ -220,13 +221,16 @@ pub struct WebhookUpdateBody {
     events: Option<Vec<String>>,
     /// False: it is told nothing new until it is true again.
     active: Option<bool>,
+    /// With the scheme `certhis`: what the receiver is shown from now on. Required with a `url` of another origin.
+    login: Option<LoginBody>,
     #[schema(required = true, value_type = WalletVerification)]
     wallet_verification: Option<WalletVerification>,
 }
 
 /// Change where a webhook leads, what it is told, or whether it is told anything; what is left out stays.
 ///
-/// What waits is sent to where it leads now.
+/// What waits is sent to where it leads now. A login is shown to one receiver: a `url` of another origin (scheme, host or
+/// port) needs a `login` of its own, and whoever gives one counts as `createdBy`.
 #[utoipa::path(tag = "Webhooks", operation_id = "webhookUpdate", request_body = WebhookUpdateBody,
     params(("webhookId" = String, Path)),
     responses((status = 200, description = "Changed", body = WebhookObject)))]
@@ -240,12 +244,15 @@ pub async fn update(call: Call, path: web::Path<String>, body: Body) -> Result<H
         target: target.and_then(|target| issues.take("url", target)),
         events: events_of(parsed.events.as_deref(), &mut issues),
         is_active: parsed.active,
+        login: parsed.login.as_ref().map(LoginBody::login),
     };
     let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;
+    let vault = Arc::clone(call.app.vault());
+    let body = body.veil(&vault, &["login"]);
     let allowed = move |tx: &mut Tx<'_>, ctx: &Ctx| may_manage_this(tx, ctx, id);
     call.mutate(&body, terms, allowed, move |tx, ctx| {
-        let changed = webhook::update(tx, ctx, id, &change)?;
+        let changed = webhook::update(tx, &vault, ctx, id, &change)?;
         Answer::ok(&WebhookObject::of(tx, &changed)?)
     })
     .await

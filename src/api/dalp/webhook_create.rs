@@ -31,6 +31,15 @@ pub struct LoginBody {
     password: SecretString,
 }
 
+impl LoginBody {
+    pub(super) fn login(&self) -> Login {
+        Login {
+            name: self.name.clone(),
+            password: self.password.clone(),
+        }
+    }
+}
+
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({ "url": "https://example.com/hook", "scheme": "immutable",
@@ -80,10 +89,7 @@ impl WebhookCreateBody {
         let scheme = issues.take("scheme", known);
         let events = events_of(self.events.as_deref(), issues);
         let asked = self.asked(issues);
-        let login = self.login.as_ref().map(|login| Login {
-            name: login.name.clone(),
-            password: login.password.clone(),
-        });
+        let login = self.login.as_ref().map(LoginBody::login);
         match (scheme, &login, asked) {
             (Some(Scheme::Certhis), None, _) => issues.add("login", "required", "is required with certhis"),
             (Some(Scheme::Certhis), Some(_), Some(Asked::System | Asked::Environment(_))) => {

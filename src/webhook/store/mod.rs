@@ -11,6 +11,6 @@ pub(super) use delivery::{
 pub(super) use log::{attempts_of, deliveries, delivery};
 pub(super) use prune::prune;
 pub(super) use subscription::{
-    SealedSecrets, audience, backlog, by_id, certhis_of, insert, list, lock, put_change, put_secrets, put_state,
-    secrets_of,
+    SealedSecrets, audience, backlog, by_id, certhis_of, insert, list, lock, put_change, put_creator, put_secrets,
+    put_state, secrets_of,
 };

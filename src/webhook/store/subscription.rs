@@ -244,6 +244,12 @@ pub(in crate::webhook) fn put_secrets(
     Ok(())
 }
 
+pub(in crate::webhook) fn put_creator(tx: &mut Tx<'_>, id: WebhookId, user: Option<UserId>) -> Result<(), Error> {
+    let row = webhook_subscriptions::table.find(id);
+    on!(tx, c => diesel::update(row).set(webhook_subscriptions::created_by.eq(user)).execute(c))?;
+    Ok(())
+}
+
 /// Who is told of what happens there, and of which kinds.
 pub(in crate::webhook) fn audience(
     tx: &mut Tx<'_>,
