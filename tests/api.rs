@@ -34,6 +34,8 @@ mod certhis_webhook;
 mod collections;
 #[path = "api/compliance.rs"]
 mod compliance;
+#[path = "api/custody.rs"]
+mod custody;
 #[path = "api/dry_run.rs"]
 mod dry_run;
 #[path = "api/enrolment.rs"]

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::Failure;
 use crate::app::App;
-use crate::custody::{self, Email, Handover, Holding, Outcome, Place};
+use crate::custody::{self, Email, Holding, Outcome, Place, Step, Subject};
 use crate::types::{Address, Timestamp, TokenId};
 
 #[derive(Subcommand)]
@@ -86,41 +86,48 @@ async fn send(app: &App, now: Timestamp, email: &str, to: Address, chosen: &Chos
     if to.is_zero() || to == from {
         return Err(Failure::usage("--to must be another wallet"));
     }
-    let held = app.db().read(move |tx| custody::holdings(tx, &from)).await?;
-    let held: Vec<Holding> = held.into_iter().filter(|holding| chosen.has(holding)).collect();
-    if held.is_empty() {
+    let place = Place { db: app.db(), rpc, now };
+    let steps = custody::send(&place, &wallet, to, |holding| chosen.has(holding), tell).await?;
+    if steps.is_empty() {
         return Err(Failure::usage(format!("{from} holds nothing of that")));
     }
-    let place = Place { db: app.db(), rpc, now };
-    let resumed = custody::resume(&place, &wallet).await?;
-    if let Some((handover, outcome)) = &resumed {
-        told(outcome, from, &format!("{} (begun earlier)", handover.token_id))?;
+    let open: Vec<String> = steps.iter().filter_map(|step| failure(step, from)).collect();
+    if open.is_empty() {
+        return Ok(());
     }
-    let is_resumed = |holding: &Holding| {
-        let same = |one: &Handover| one.collection == holding.collection.id && one.token_id == holding.token_id;
-        resumed.as_ref().is_some_and(|(handover, _)| same(handover))
-    };
-    for holding in held.into_iter().filter(|holding| !is_resumed(holding)) {
-        let outcome = custody::hand_over(&place, &wallet, &holding, to).await?;
-        told(&outcome, from, &line(&holding))?;
-    }
-    Ok(())
+    Err(Failure {
+        code: 1,
+        message: format!("{} of {} failed:\n  {}", open.len(), steps.len(), open.join("\n  ")),
+    })
 }
 
-fn told(outcome: &Outcome, from: Address, what: &str) -> Result<(), Failure> {
-    let failed = |message: String| Err(Failure { code: 1, message });
-    match outcome {
-        Outcome::Done(transaction) => {
-            println!("sent  {what}  in {transaction}");
-            Ok(())
+/// As soon as it is known: each waits for its block.
+fn tell(step: &Step) {
+    if let Ok(Outcome::Done(transaction)) = &step.outcome {
+        println!("sent  {}  in {transaction}", named(&step.what));
+    }
+}
+
+/// Why a step is not done.
+fn failure(step: &Step, from: Address) -> Option<String> {
+    let why = match &step.outcome {
+        Ok(Outcome::Done(_)) => return None,
+        Ok(Outcome::Unfunded(missing)) => {
+            format!("{from} cannot pay for gas: send {missing} wei there, then run this again")
         }
-        Outcome::Unfunded(missing) => failed(format!(
-            "{from} cannot pay for gas: send {missing} wei there, then run this again"
-        )),
-        Outcome::Reverted(transaction) => failed(format!("the contract refused in {transaction}: nothing moved")),
-        Outcome::Waiting(transaction) => failed(format!(
-            "{transaction} is sent and not final yet: run this again to go on watching"
-        )),
+        Ok(Outcome::Reverted(transaction)) => format!("the contract refused in {transaction}: nothing moved"),
+        Ok(Outcome::Waiting(transaction)) => {
+            format!("{transaction} is sent and not final yet, and the others wait for it: run this again")
+        }
+        Err(error) => error.to_string(),
+    };
+    Some(format!("{}: {why}", named(&step.what)))
+}
+
+fn named(subject: &Subject) -> String {
+    match subject {
+        Subject::Begun(handover) => format!("{} (begun earlier)", handover.token_id),
+        Subject::Holding(holding) => line(holding),
     }
 }
 

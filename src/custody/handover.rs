@@ -74,23 +74,29 @@ pub enum Outcome {
     Waiting(Hash32),
 }
 
-/// What the wallet holds; at most 200 tokens.
+/// Everything that the wallet holds.
 pub fn holdings(tx: &mut Tx<'_>, wallet: &Address) -> Result<Vec<Holding>, Error> {
     let filter = OwnerFilter {
         accounts: vec![*wallet],
         ..OwnerFilter::default()
     };
-    let owned = collection::owners(tx, &filter, &Window::first(Window::LIMIT_MAX))?.items;
-    let ids: Vec<AssetId> = owned.iter().map(|one| one.collection).collect();
-    let collections = collection::find_many(tx, &ids)?;
-    let holdings = owned.into_iter().filter_map(|one| {
-        Some(Holding {
-            collection: collections.get(&one.collection)?.clone(),
-            token_id: one.token_id,
-            amount: one.balance,
-        })
-    });
-    Ok(holdings.collect())
+    let (mut holdings, mut window) = (Vec::new(), Window::first(Window::LIMIT_MAX));
+    loop {
+        let page = collection::owners(tx, &filter, &window)?;
+        let ids: Vec<AssetId> = page.items.iter().map(|one| one.collection).collect();
+        let collections = collection::find_many(tx, &ids)?;
+        holdings.extend(page.items.into_iter().filter_map(|one| {
+            Some(Holding {
+                collection: collections.get(&one.collection)?.clone(),
+                token_id: one.token_id,
+                amount: one.balance,
+            })
+        }));
+        match page.next {
+            Some(cursor) => window.cursor = Some(cursor),
+            None => return Ok(holdings),
+        }
+    }
 }
 
 /// Where a hand-over happens.

@@ -15,11 +15,13 @@
 
 mod email;
 mod handover;
+mod send;
 mod store;
 mod wallet;
 
 pub use email::{Email, EmailError};
 pub use handover::{Handover, HandoverStatus, Holding, Outcome, Place, hand_over, holdings, resume};
+pub use send::{Step, Subject, send};
 pub use wallet::{CustodialWallet, Custody};
 
 use serde_json::json;

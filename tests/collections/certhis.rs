@@ -18,10 +18,10 @@ use crate::game::player;
 use crate::stage::Stage;
 use crate::support::{Database, Options, Signer};
 
-const BOTH: [Database; 2] = [Database::Sqlite, Database::Postgres];
+pub const BOTH: [Database; 2] = [Database::Sqlite, Database::Postgres];
 const GAS_PER_TRANSACTION: u64 = 1 << 24;
 
-async fn started(database: Database) -> Stage {
+pub async fn started(database: Database) -> Stage {
     let wallets = Options::default()
         .with("certhis.email_wallets", "true")
         .with("certhis.custody_seed", "5e".repeat(32));
@@ -29,7 +29,7 @@ async fn started(database: Database) -> Stage {
 }
 
 /// A collection of ours whose contract belongs to this wallet.
-async fn deployed(stage: &Stage, standard: ContractType, owner: Address) -> Collection {
+pub async fn deployed(stage: &Stage, standard: ContractType, owner: Address) -> Collection {
     stage
         .wait("the contracts", async || {
             let site = stage.server.app.db().read(settlement::site).await;
@@ -246,4 +246,93 @@ async fn what_we_keep_for_somebody_is_handed_over_on_the_chain() {
         assert_eq!(of_custody, ["custody.handover_signed", "custody.handed_over"]);
         stage.finish().await;
     }
+}
+
+/// The collection with one token of each id in Ada's wallet, which has money for gas.
+async fn kept_for_ada(stage: &Stage, wallet: &CustodialWallet, ids: &[u64]) -> Collection {
+    let owner = Signer::from_seed(9);
+    let collection = deployed(stage, ContractType::Erc721, owner.address()).await;
+    let shop = Shop::of(&stage.server, owner, collection);
+    let pair = shop.pair().await;
+    for id in ids {
+        let form = [("wallet", "ada@example.com"), ("nft_id", &id.to_string())];
+        let task = Shop::created(shop.mint(&pair, &form).await);
+        assert_eq!(ended(stage, &shop, &pair, task).await["status"], json!(2));
+    }
+    held(stage, wallet, ids.len()).await;
+    stage
+        .node
+        .set_balance(&wallet.address().to_string(), 1_000_000_000_000_000_000);
+    shop.collection
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_cannot_be_handed_over_stands_in_nobodys_way() {
+    for database in BOTH {
+        let mut stage = started(database).await;
+        let (wallet, ada) = (adas_wallet(), player());
+        let collection = kept_for_ada(&stage, &wallet, &[1, 2, 3]).await;
+        let holdings = held(&stage, &wallet, 3).await;
+        // It left by a way that the register does not know of yet, and it is the one that comes first.
+        stage.stop_settling().await;
+        let (gone, from) = (holdings[0].token_id, wallet.address());
+        let moves = moneyer::chain::contracts::collection::safe_transfer_721(from, player(), gone.amount());
+        stage.send(&from.to_string(), collection.address, &moves);
+        let rpc = Rpc::connect(&stage.chain).unwrap();
+        let place = Place {
+            db: stage.server.app.db(),
+            rpc: &rpc,
+            now: stage.server.now(),
+        };
+
+        let mut told = 0;
+        let steps = custody::send(&place, &wallet, ada, |_| true, |_| told += 1)
+            .await
+            .unwrap();
+
+        assert_eq!((steps.len(), told), (3, 3));
+        assert!(matches!(&steps[0].outcome, Err(Error::Invalid(_))), "{steps:?}");
+        assert!(steps[1..].iter().all(custody::Step::is_done), "{steps:?}");
+        for holding in &holdings[1..] {
+            let id = holding.token_id.to_string().parse().unwrap();
+            assert_eq!(owner_on_chain(&stage, &collection, id).await, ada);
+        }
+        stage.settle().await;
+        held(&stage, &wallet, 0).await;
+        stage.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_run_began_is_finished_also_where_the_wallet_holds_nothing_any_more() {
+    let stage = started(Database::Sqlite).await;
+    let (wallet, ada) = (adas_wallet(), player());
+    let collection = kept_for_ada(&stage, &wallet, &[1]).await;
+    let rpc = Rpc::connect(&stage.chain).unwrap();
+    let place = Place {
+        db: stage.server.app.db(),
+        rpc: &rpc,
+        now: stage.server.now(),
+    };
+    stage.node.stop_mining();
+    let dies = custody::send(&place, &wallet, ada, |_| true, |_| {});
+    assert!(
+        tokio::time::timeout(std::time::Duration::from_secs(3), dies)
+            .await
+            .is_err()
+    );
+    stage.node.mine(3);
+    held(&stage, &wallet, 0).await;
+
+    let steps = custody::send(&place, &wallet, ada, |_| true, |_| {}).await.unwrap();
+
+    assert_eq!(steps.len(), 1);
+    assert!(
+        matches!(steps[0].what, custody::Subject::Begun(_)) && steps[0].is_done(),
+        "{steps:?}"
+    );
+    assert_eq!(owner_on_chain(&stage, &collection, 1).await, ada);
+    let again = custody::send(&place, &wallet, ada, |_| true, |_| {}).await.unwrap();
+    assert!(again.is_empty(), "{again:?}");
+    stage.finish().await;
 }
