@@ -861,6 +861,7 @@ diesel::table! {
         active -> Bool,
         created_at -> Instant,
         ended_at -> Nullable<Instant>,
+        owner_seen_at -> Nullable<Instant>,
     }
 }
 

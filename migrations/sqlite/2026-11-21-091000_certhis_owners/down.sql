@@ -1,0 +1,1 @@
+ALTER TABLE certhis_keys DROP COLUMN owner_seen_at;
