@@ -99,6 +99,25 @@ pub async fn inspect(
     })
 }
 
+/// Whether the contract calls `account` its administrator (AccessControl) or its owner (ERC-173), in the newest block. None
+/// where there is no contract.
+pub async fn is_owned_by(rpc: &Rpc, contract: &Address, account: &Address) -> Result<Option<bool>, Failure> {
+    let questions = [collection::is_admin(*account), token::owner()];
+    let calls = questions.map(|data| call(account, contract, data));
+    let answers = Answers {
+        contract: *contract,
+        answers: rpc.call_many(&calls, At::Latest).await?,
+    };
+    let (is_admin, owner) = (answers.read(0, returned::flag), answers.read(1, returned::address));
+    if is_admin == Some(true) || owner == Some(*account) {
+        return Ok(Some(true));
+    }
+    if is_admin.is_none() && owner.is_none() && rpc.code(contract).await?.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(false))
+}
+
 /// A mint of nothing, which a contract with the function allows.
 fn minting(standard: Standard, signer: &Address) -> (&'static str, Vec<u8>) {
     match standard {

@@ -30,6 +30,7 @@ mod finish;
 mod metadata;
 mod model;
 mod notice;
+mod owner;
 mod page;
 mod read;
 mod register;
@@ -51,6 +52,7 @@ use model::TokenRow;
 pub use model::{
     Caller, Collection, ContractType, Minting, NewCollection, Nft, Ownership, Profile, Right, Stack, Verification,
 };
+pub use owner::note_owner;
 pub use page::{Slice, Window};
 pub use read::{
     ActivityFilter, CollectionFilter, NftFilter, OwnerFilter, RequestFilter, StackFilter, activities, activity, find,

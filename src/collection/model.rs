@@ -120,7 +120,8 @@ pub struct Collection {
     pub many: bool,
     /// The contract was there before us.
     pub adopted: bool,
-    /// The administrator of the contract, as it was when the collection came here.
+    /// The administrator of the contract: as it was when the collection came here, or who showed later to be it
+    /// ([`super::note_owner`]). Whoever asks for rights of an owner asks the contract.
     pub owner: Address,
     /// What callers name it by who have no room for an address; none of one that an older process founded.
     pub number: Option<i64>,

@@ -166,6 +166,12 @@ pub fn is_adopted(tx: &mut Tx<'_>, asset: AssetId) -> Result<bool, Error> {
     Ok(placements.iter().any(|placement| placement.adopted))
 }
 
+/// Whether the contract of an asset is known to stand on the chain: it was there before us, or its creation was mined.
+pub fn stands(tx: &mut Tx<'_>, asset: AssetId) -> Result<bool, Error> {
+    let placements = store::placements(tx, &[asset])?;
+    Ok(placements.iter().any(|placement| placement.first_block.is_some()))
+}
+
 /// Recipients of one operation that fit one transaction of the asset's contract; none where it has none.
 pub fn recipients_max(tx: &mut Tx<'_>, asset: AssetId) -> Result<Option<usize>, Error> {
     let placement = store::placements(tx, &[asset])?.into_iter().next();

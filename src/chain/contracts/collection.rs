@@ -162,6 +162,15 @@ pub fn grant_minter_role(account: Address) -> Vec<u8> {
 pub fn is_minter(account: Address) -> Vec<u8> {
     let mut role = [0; 32];
     role.iter_mut().zip(b"MINTER_ROLE").for_each(|(to, from)| *to = *from);
+    has_role(role, account)
+}
+
+/// Both kinds, a flag: who has OpenZeppelin's `DEFAULT_ADMIN_ROLE`, 32 zero bytes, grants the others.
+pub fn is_admin(account: Address) -> Vec<u8> {
+    has_role([0; 32], account)
+}
+
+fn has_role(role: [u8; 32], account: Address) -> Vec<u8> {
     let account = address(&account);
     erc721::HasRoleCall { role, account }.encode()
 }

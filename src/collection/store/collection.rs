@@ -253,3 +253,14 @@ pub(in crate::collection) fn set_environment(
     on!(tx, c => diesel::update(collections::table.find(id)).set(change).execute(c))?;
     Ok(())
 }
+
+pub(in crate::collection) fn set_owner(
+    tx: &mut Tx<'_>,
+    id: AssetId,
+    owner: Address,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let change = (collections::owner.eq(owner), collections::updated_at.eq(now));
+    on!(tx, c => diesel::update(collections::table.find(id)).set(change).execute(c))?;
+    Ok(())
+}

@@ -8,7 +8,9 @@ mod request;
 mod token;
 
 pub(super) use activity::{activities, activity, insert_activities, known_places, minted_by};
-pub(super) use collection::{by_address, by_id, by_ids, by_number, collections, insert, set_environment, set_profile};
+pub(super) use collection::{
+    by_address, by_id, by_ids, by_number, collections, insert, set_environment, set_owner, set_profile,
+};
 pub(super) use file::{
     drop_part, drop_parts, file, insert_file, insert_refusals, lock_file, lock_open_file, open_files, part,
     prune_files, refusals, save_file,
