@@ -19,6 +19,8 @@ use support::{node, proxy};
 mod asking;
 #[path = "collections/certhis.rs"]
 mod certhis;
+#[path = "collections/certhis_owner.rs"]
+mod certhis_owner;
 #[allow(dead_code, reason = "written for the tests of the API, which use the rest of it")]
 #[path = "api/certhis_shop.rs"]
 mod certhis_shop;

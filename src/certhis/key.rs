@@ -6,11 +6,12 @@ use super::store::{self, KeyRow};
 use crate::access::{self, By, NewUser, Vault, random_text};
 use crate::asset;
 use crate::audit::{self, Event, Stream};
-use crate::collection::Collection;
+use crate::collection;
 use crate::ctx::Actor;
 use crate::db::{self, Tx};
 use crate::error::Error;
 use crate::types::{Address, AssetId, Hash32, Timestamp, UserId};
+use crate::webhook;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 142 and 238 bits: nothing to guess, so that a keyed hash without stretching is enough.
@@ -34,38 +35,96 @@ pub struct KeyPair {
     pub secret: Option<SecretString>,
 }
 
+/// A wallet that owns a collection, as the collection's contract said then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub wallet: Address,
+    pub seen_at: Timestamp,
+}
+
 /// Who calls with a key pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyHolder {
     /// Of the key pair.
     pub number: i64,
     pub collection: AssetId,
-    /// The wallet that owns the collection, in whose name everything is done.
+    /// The wallet that owned the collection when the pair was made or shown; when it was last seen to own it.
+    pub owner: Address,
+    pub owner_seen_at: Option<Timestamp>,
+    /// The owner, in whose name everything is done.
     pub actor: Actor,
 }
 
-/// The key pair of a collection for a wallet that has proven who it is.
+impl KeyHolder {
+    /// So long a reading of the contract counts: whoever lost the collection mints for no longer.
+    pub const OWNER_SECONDS: i64 = 60;
+
+    /// Whether the contract has to be asked before the pair opens anything.
+    pub fn is_in_doubt(&self, now: Timestamp) -> bool {
+        self.owner_seen_at
+            .is_none_or(|seen_at| seen_at.plus_seconds(Self::OWNER_SECONDS) <= now)
+    }
+}
+
+/// The key pair of a collection for its owner, who has proven to be that wallet. Whoever had a pair before as its owner
+/// has none any more, and their webhook is told nothing more.
 ///
-/// A wallet that no user has becomes one, with no role and no key of the asset API: the audit log can name it. Errors:
-/// `NotAllowed` unless the wallet owns the collection.
+/// A wallet that no user has becomes one, with no role and no key of the asset API: the audit log can name it.
 pub fn key_pair(
     tx: &mut Tx<'_>,
     vault: &Vault,
-    collection: &Collection,
-    (wallet, ask): (Address, Ask),
+    collection: AssetId,
+    (owner, ask): (Owner, Ask),
     now: Timestamp,
 ) -> Result<KeyPair, Error> {
-    if collection.owner != wallet {
-        return Err(Error::NotAllowed(
-            "wallet is not the owner of this collection".to_owned(),
-        ));
-    }
     // Of two who ask at once the second finds the pair of the first.
-    asset::lock(tx, collection.id)?;
-    let present = store::active_key(tx, collection.id)?;
+    asset::lock(tx, collection)?;
+    collection::note_owner(tx, collection, owner.wallet, now)?;
+    let present = store::active_key(tx, collection)?;
+    if let Some(other) = present.as_ref().filter(|present| present.owner != owner.wallet) {
+        webhook::end_login(tx, system(now), collection, other.user)?;
+    }
     match (present, ask) {
-        (Some(present), Ask::Present) if present.owner == wallet => shown_again(vault, &present),
-        (present, Ask::Present | Ask::New) => issue(tx, vault, collection, (wallet, present), now),
+        (Some(present), Ask::Present) if present.owner == owner.wallet => {
+            store::note_owner_seen(tx, collection, present.number, owner.seen_at)?;
+            shown_again(vault, &present)
+        }
+        (present, Ask::Present | Ask::New) => issue(tx, vault, collection, (owner, present), now),
+    }
+}
+
+/// The contract said again that the pair's wallet owns the collection.
+pub fn confirm(tx: &mut Tx<'_>, holder: &KeyHolder, seen_at: Timestamp) -> Result<(), Error> {
+    store::note_owner_seen(tx, holder.collection, holder.number, seen_at)
+}
+
+/// The contract says that the pair's wallet does not own the collection any more: the pair opens nothing from now on, and
+/// the webhook that was registered with it is told nothing more.
+pub fn end(tx: &mut Tx<'_>, holder: &KeyHolder, now: Timestamp) -> Result<(), Error> {
+    asset::lock(tx, holder.collection)?;
+    let present = store::active_key(tx, holder.collection)?;
+    if present.is_none_or(|present| present.number != holder.number) {
+        return Ok(());
+    }
+    store::end_keys(tx, holder.collection, now)?;
+    webhook::end_login(tx, system(now), holder.collection, holder.actor.user)?;
+    let event = Event {
+        stream: Stream::Asset(holder.collection),
+        actor: system(now).name,
+        action: "certhis_key.ended",
+        asset: Some(holder.collection),
+        operation: None,
+        subjects: vec![holder.owner],
+        data: json!({ "key": holder.number, "owner": holder.owner, "reason": "it does not own the collection any more" }),
+    };
+    audit::append(tx, now, vec![event])
+}
+
+fn system(now: Timestamp) -> By {
+    By {
+        name: "system".to_owned(),
+        user: None,
+        now,
     }
 }
 
@@ -81,34 +140,35 @@ fn shown_again(vault: &Vault, row: &KeyRow) -> Result<KeyPair, Error> {
 fn issue(
     tx: &mut Tx<'_>,
     vault: &Vault,
-    collection: &Collection,
-    (wallet, present): (Address, Option<KeyRow>),
+    collection: AssetId,
+    (Owner { wallet, seen_at }, present): (Owner, Option<KeyRow>),
     now: Timestamp,
 ) -> Result<KeyPair, Error> {
     let user = user_of(tx, wallet, now)?;
     let key = format!("ck_{}", random_text(BASE62, KEY_LENGTH)?.as_str());
     let secret = format!("cs_{}", random_text(BASE62, SECRET_LENGTH)?.as_str());
-    store::end_keys(tx, collection.id, now)?;
+    store::end_keys(tx, collection, now)?;
     store::account_number(tx, wallet)?;
     let number = db::next_number(tx, "certhis_key")?;
     let row = KeyRow {
-        asset: collection.id,
+        asset: collection,
         number,
         owner: wallet,
+        owner_seen_at: Some(seen_at),
         user,
         key_hash: key_hash(vault, &key),
-        key_sealed: vault.seal(SEALED, &[&sealed_for(collection.id, number)], key.as_bytes())?,
+        key_sealed: vault.seal(SEALED, &[&sealed_for(collection, number)], key.as_bytes())?,
         secret_hash: secret_hash(vault, &secret),
     };
     store::insert_key(tx, &row, now)?;
     let event = Event {
-        stream: Stream::Asset(collection.id),
+        stream: Stream::Asset(collection),
         actor: Actor { user, wallet }.name(),
         action: match present {
             None => "certhis_key.created",
             Some(_) => "certhis_key.rotated",
         },
-        asset: Some(collection.id),
+        asset: Some(collection),
         operation: None,
         subjects: vec![wallet],
         data: json!({ "key": number, "owner": wallet, "replaces": present.map(|row| row.number) }),
@@ -125,16 +185,11 @@ fn user_of(tx: &mut Tx<'_>, wallet: Address, now: Timestamp) -> Result<UserId, E
     match access::user_by_wallet(tx, &wallet) {
         Ok(user) => Ok(user.id),
         Err(Error::NotFound(_)) => {
-            let by = By {
-                name: "system".to_owned(),
-                user: None,
-                now,
-            };
             let new = NewUser {
                 name: format!("Owner of a collection {wallet}"),
                 wallet,
             };
-            Ok(access::create_user(tx, by, new)?.id)
+            Ok(access::create_user(tx, system(now), new)?.id)
         }
         Err(error) => Err(error),
     }
@@ -156,6 +211,8 @@ pub fn authenticate(
     Ok(KeyHolder {
         number: row.number,
         collection: row.asset,
+        owner: row.owner,
+        owner_seen_at: row.owner_seen_at,
         actor: Actor { user: row.user, wallet },
     })
 }

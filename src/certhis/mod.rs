@@ -9,6 +9,12 @@
 //! that opens anything; a pair that was replaced is refused from the next request on, by every process; the secret is
 //! shown once and kept as a keyed hash; the e-mail address of a recipient is encrypted and goes when its time has come.
 //!
+//! Who owns a collection is what its contract says in the newest block: its administrator or its owner
+//! ([`crate::chain::collection::is_owned_by`]). It is asked when a pair is asked for, and again by whoever uses a pair whose
+//! last reading is [`KeyHolder::OWNER_SECONDS`] old: that long the pair of somebody who gave the collection away may still
+//! open it, and no longer. What was accepted until then goes ahead. While the chain does not answer such a pair opens
+//! nothing. A transfer of the ownership that a reorganisation takes back counts for as long, in either direction.
+//!
 //! Source: certhis.md and seed 004.
 
 mod challenge;
@@ -18,7 +24,7 @@ mod store;
 mod task;
 
 pub use challenge::{Challenge, Filing, NewChallenge, challenge, open_challenge, prune_challenges, spend};
-pub use key::{Ask, KeyHolder, KeyPair, authenticate, key_pair};
+pub use key::{Ask, KeyHolder, KeyPair, Owner, authenticate, confirm, end, key_pair};
 pub use nft::{Minted, minted};
 pub use task::{
     Asked, Means, NewTask, Recipient, Task, TaskStatus, TokenUri, TokenUriError, forget_emails, mint, task, task_named,

@@ -85,9 +85,11 @@ pub(super) struct KeyRow {
     pub key_hash: Hash32,
     pub key_sealed: String,
     pub secret_hash: Hash32,
+    /// When the contract last said that the owner owns the collection.
+    pub owner_seen_at: Option<Timestamp>,
 }
 
-type KeyColumns = (AssetId, i64, Address, UserId, Hash32, String, Hash32);
+type KeyColumns = (AssetId, i64, Address, UserId, Hash32, String, Hash32, Option<Timestamp>);
 
 const KEY: (
     certhis_keys::asset_id,
@@ -97,6 +99,7 @@ const KEY: (
     certhis_keys::key_hash,
     certhis_keys::key_sealed,
     certhis_keys::secret_hash,
+    certhis_keys::owner_seen_at,
 ) = (
     certhis_keys::asset_id,
     certhis_keys::number,
@@ -105,9 +108,11 @@ const KEY: (
     certhis_keys::key_hash,
     certhis_keys::key_sealed,
     certhis_keys::secret_hash,
+    certhis_keys::owner_seen_at,
 );
 
-fn key_of((asset, number, owner, user, key_hash, key_sealed, secret_hash): KeyColumns) -> KeyRow {
+fn key_of(row: KeyColumns) -> KeyRow {
+    let (asset, number, owner, user, key_hash, key_sealed, secret_hash, owner_seen_at) = row;
     KeyRow {
         asset,
         number,
@@ -116,6 +121,7 @@ fn key_of((asset, number, owner, user, key_hash, key_sealed, secret_hash): KeyCo
         key_hash,
         key_sealed,
         secret_hash,
+        owner_seen_at,
     }
 }
 
@@ -148,10 +154,21 @@ pub(super) fn insert_key(tx: &mut Tx<'_>, row: &KeyRow, now: Timestamp) -> Resul
         certhis_keys::key_hash.eq(row.key_hash),
         certhis_keys::key_sealed.eq(&row.key_sealed),
         certhis_keys::secret_hash.eq(row.secret_hash),
+        certhis_keys::owner_seen_at.eq(row.owner_seen_at),
         certhis_keys::active.eq(true),
         certhis_keys::created_at.eq(now),
     );
     on!(tx, c => diesel::insert_into(certhis_keys::table).values(row).execute(c))?;
+    Ok(())
+}
+
+/// A later reading stays.
+pub(super) fn note_owner_seen(tx: &mut Tx<'_>, asset: AssetId, number: i64, at: Timestamp) -> Result<(), Error> {
+    let seen_at = certhis_keys::owner_seen_at;
+    let row = certhis_keys::table
+        .find((asset, number))
+        .filter(seen_at.is_null().or(seen_at.lt(at)));
+    on!(tx, c => diesel::update(row).set(seen_at.eq(at)).execute(c))?;
     Ok(())
 }
 

@@ -7,9 +7,10 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::fields::Body;
+use super::owner;
 use super::sign::{Proof, signature};
 use super::{CerthisError, Guest};
-use crate::certhis::{self, Ask};
+use crate::certhis::{self, Ask, Owner};
 use crate::collection;
 use crate::db::Tx;
 use crate::error::Error;
@@ -36,12 +37,19 @@ pub(super) async fn mint_access(guest: Guest, body: Body) -> Result<HttpResponse
     };
     let challenge = proof.hold(app, guest.now).await?;
     let challenge = challenge.ok_or(CerthisError::Invalid("signature"))?;
-    let (vault, wallet, now) = (Arc::clone(app.vault()), proof.wallet, guest.now);
+    if !owner::owns(app, &collection, proof.wallet).await? {
+        return Err(CerthisError::NotTheOwner);
+    }
+    let (vault, now) = (Arc::clone(app.vault()), guest.now);
+    let owner = Owner {
+        wallet: proof.wallet,
+        seen_at: now,
+    };
     let change = move |tx: &mut Tx<'_>| {
         if !certhis::spend(tx, &challenge)? {
             return Ok(None);
         }
-        certhis::key_pair(tx, &vault, &collection, (wallet, ask), now).map(Some)
+        certhis::key_pair(tx, &vault, collection.id, (owner, ask), now).map(Some)
     };
     // Somebody else was quicker with the same signature.
     let pair = app

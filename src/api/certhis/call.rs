@@ -12,11 +12,13 @@ use secrecy::SecretString;
 use super::CerthisError;
 use super::error::Shortage;
 use super::fields::Fields;
+use super::owner;
 use crate::access::quota::Taken;
 use crate::access::{self, Scope};
 use crate::api::client::client_of;
 use crate::app::App;
 use crate::certhis::{self, KeyHolder};
+use crate::collection;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
@@ -167,9 +169,26 @@ impl Visit {
         let (key, secret) = pair.ok_or(CerthisError::KeysMissing)?;
         let vault = Arc::clone(self.app.vault());
         let read = move |tx: &mut Tx<'_>| certhis::authenticate(tx, &vault, &key, &secret);
-        match self.app.db().read(read).await {
-            Err(Error::Unauthenticated) => Err(CerthisError::KeysInvalid),
-            known => Ok(known?),
+        let known = match self.app.db().read(read).await {
+            Err(Error::Unauthenticated) => return Err(CerthisError::KeysInvalid),
+            known => known?,
+        };
+        match known.is_in_doubt(self.now) {
+            true => self.confirmed(known).await,
+            false => Ok(known),
         }
+    }
+
+    /// Asks the contract again whose the collection is. Whoever gave it away has no pair any more.
+    async fn confirmed(&self, known: KeyHolder) -> Result<KeyHolder, CerthisError> {
+        let (db, id, now) = (self.app.db(), known.collection, self.now);
+        let collection = db.read(move |tx| collection::find(tx, id)).await?;
+        let holder = known.clone();
+        if owner::owns(&self.app, &collection, known.owner).await? {
+            db.write(move |tx| certhis::confirm(tx, &holder, now)).await?;
+            return Ok(known);
+        }
+        db.write(move |tx| certhis::end(tx, &holder, now)).await?;
+        Err(CerthisError::KeysInvalid)
     }
 }

@@ -32,6 +32,8 @@ pub enum CerthisError {
     Invalid(&'static str),
     #[error("bad signature")]
     BadSignature,
+    #[error("wallet is not the owner of this collection")]
+    NotTheOwner,
     #[error("nft_id already minted")]
     Taken,
     /// Of an ERC-1155: the token shows what was said when it was minted first.
@@ -112,6 +114,7 @@ impl CerthisError {
             | Self::Missing(_)
             | Self::Invalid(_)
             | Self::BadSignature
+            | Self::NotTheOwner
             | Self::Taken
             | Self::Described
             | Self::Exhausted(_) => self.to_string(),
@@ -163,6 +166,7 @@ impl ResponseError for CerthisError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Domain(error) => status_of_domain(error),
+            Self::NotTheOwner => StatusCode::FORBIDDEN,
             Self::RouteUnknown => StatusCode::NOT_FOUND,
             Self::MethodUnknown { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -213,6 +217,7 @@ impl ResponseError for CerthisError {
             | Self::Missing(_)
             | Self::Invalid(_)
             | Self::BadSignature
+            | Self::NotTheOwner
             | Self::Taken
             | Self::Described => {}
         }

@@ -1,0 +1,188 @@
+//! Who owns a collection is what its contract says, not what it said when the collection came here.
+
+use std::sync::Arc;
+
+use moneyer::chain::Rpc;
+use moneyer::chain::collection::is_owned_by;
+use moneyer::collection::{self, Collection, ContractType};
+use moneyer::types::Address;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::certhis::{BOTH, deployed, started};
+use crate::certhis_shop::{Pair, Shop, post, refused};
+use crate::game::player;
+use crate::stage::Stage;
+use crate::support::abi::Abi;
+use crate::support::evm::Contract;
+use crate::support::{Database, Signer};
+
+const NO_KEYS: (u16, &str) = (400, "api_key or api_secret invalid");
+const NOT_THE_OWNER: (u16, &str) = (403, "wallet is not the owner of this collection");
+const AWAY: (u16, &str) = (
+    503,
+    "temporarily unavailable: the chain does not say who owns the collection",
+);
+const ADMIN: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The contract makes somebody else its administrator, who is alone after it.
+fn give_away(stage: &Stage, collection: &Collection, from: Address, to: Address) {
+    let abi = Arc::new(Abi::of("MoneyerERC721"));
+    let (from, to) = (from.to_string(), to.to_string());
+    stage.node.impersonate(&from);
+    stage.node.set_balance(&from, 10_u128.pow(20));
+    let contract = Contract::at(&stage.node, &abi, collection.address.to_string(), &from);
+    contract.send("grantRole", json!([ADMIN, to]));
+    contract.send("renounceRole", json!([ADMIN, from]));
+}
+
+async fn stands(stage: &Stage, collection: &Collection) {
+    let id = collection.id;
+    stage
+        .wait("the contract", async || {
+            let stands = stage.server.read(move |tx| moneyer::settlement::stands(tx, id)).await;
+            stands.then_some(())
+        })
+        .await;
+}
+
+async fn mint(shop: &Shop<'_>, pair: &Pair) -> crate::support::Answer {
+    shop.mint(pair, &[("wallet", &player().to_string())]).await
+}
+
+async fn webhook(shop: &Shop<'_>, pair: &Pair) -> Value {
+    let call = shop.server.call(Method::GET, None, "/get_webhook");
+    let call = call.header("api_key", &pair.key).header("api_secret", &pair.secret);
+    call.send().await.ok()["data"]["webhook"].clone()
+}
+
+async fn register(shop: &Shop<'_>, pair: &Pair) {
+    let form = [
+        ("webhook", "https://shop.example/hook"),
+        ("webhook_pass", "c0rrect horse"),
+        ("webhook_login", "shop"),
+    ];
+    let headers = [("api_key", pair.key.as_str()), ("api_secret", &pair.secret)];
+    post(shop.server, "/register_webhook", &headers, &form).await.ok();
+}
+
+async fn owner_here(stage: &Stage, collection: &Collection) -> Address {
+    let id = collection.id;
+    stage.server.read(move |tx| collection::find(tx, id)).await.owner
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_gave_the_collection_away_mints_for_a_minute_at_most_and_whoever_got_it_at_once() {
+    for database in BOTH {
+        let stage = started(database).await;
+        let (one, two) = (Signer::from_seed(9), Signer::from_seed(10));
+        let (from, to) = (one.address(), two.address());
+        let collection = deployed(&stage, ContractType::Erc721, from).await;
+        stands(&stage, &collection).await;
+        let shop = Shop::of(&stage.server, one, collection.clone());
+        assert_eq!(refused(&shop.access(&two, None).await), NOT_THE_OWNER);
+        let old = shop.pair().await;
+        register(&shop, &old).await;
+        give_away(&stage, &collection, from, to);
+
+        // A reading counts for a minute, and not a second longer.
+        stage.server.advance(59);
+        assert!(mint(&shop, &old).await.is_success());
+        stage.server.advance(1);
+        assert_eq!(refused(&mint(&shop, &old).await), NO_KEYS);
+        assert_eq!(refused(&shop.access(&shop.owner, None).await), NOT_THE_OWNER);
+        assert_eq!(refused(&shop.access(&shop.owner, Some("1")).await), NOT_THE_OWNER);
+
+        let shop = Shop::of(&stage.server, two, collection.clone());
+        let new = shop.pair().await;
+        assert!(mint(&shop, &new).await.is_success());
+        assert_eq!(owner_here(&stage, &collection).await, to);
+        assert_eq!(webhook(&shop, &new).await, Value::Null);
+        let actions = stage.server.actions_of(collection.id).await;
+        for action in ["certhis_key.ended", "collection.owner_changed", "certhis_key.created"] {
+            assert!(actions.iter().any(|one| one == action), "{action}: {actions:?}");
+        }
+        stage.server.verify().await;
+        stage.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sign_in_of_a_new_owner_ends_the_pair_and_the_webhook_of_the_old_one_at_once() {
+    let stage = started(Database::Sqlite).await;
+    let (one, two) = (Signer::from_seed(9), Signer::from_seed(10));
+    let (from, to) = (one.address(), two.address());
+    let collection = deployed(&stage, ContractType::Erc721, from).await;
+    stands(&stage, &collection).await;
+    let shop = Shop::of(&stage.server, one, collection.clone());
+    let old = shop.pair().await;
+    register(&shop, &old).await;
+    give_away(&stage, &collection, from, to);
+
+    let shop = Shop::of(&stage.server, two, collection);
+    let new = shop.pair().await;
+
+    assert_eq!(refused(&mint(&shop, &old).await), NO_KEYS);
+    assert!(mint(&shop, &new).await.is_success());
+    assert_eq!(webhook(&shop, &new).await, Value::Null);
+    register(&shop, &new).await;
+    assert_eq!(webhook(&shop, &new).await, json!("https://shop.example/hook"));
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_opens_while_the_chain_cannot_be_asked() {
+    let stage = started(Database::Sqlite).await;
+    let owner = Signer::from_seed(9);
+    let collection = deployed(&stage, ContractType::Erc721, owner.address()).await;
+    stands(&stage, &collection).await;
+    let shop = Shop::of(&stage.server, owner, collection);
+    let pair = shop.pair().await;
+    let signature = shop.owner.sign(&shop.challenge(&shop.owner).await);
+    stage.node.freeze();
+
+    assert_eq!(refused(&shop.access_with(&shop.owner, &signature, None).await), AWAY);
+    assert!(mint(&shop, &pair).await.is_success(), "the last reading is good still");
+    stage.server.advance(60);
+    let away = mint(&shop, &pair).await;
+    assert_eq!((refused(&away), away.header("Retry-After")), (AWAY, Some("1")));
+    // A process that was given no node cannot ask either.
+    let replica = stage.server.replica();
+    replica.advance(60);
+    let elsewhere = Shop::of(&replica, Signer::from_seed(9), shop.collection.clone());
+    assert_eq!(refused(&mint(&elsewhere, &pair).await), AWAY);
+    replica.stop().await;
+
+    stage.node.thaw();
+    assert!(mint(&shop, &pair).await.is_success());
+    // The signature was not used up.
+    assert!(shop.access_with(&shop.owner, &signature, None).await.is_success());
+    stage.finish().await;
+}
+
+/// Answers every question with the word in its first slot.
+const ECHO: &str = "0x60005460005260206000f3";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_administrator_and_an_owner_own_a_contract_and_nobody_owns_what_is_not_there() {
+    let stage = started(Database::Sqlite).await;
+    let rpc = Rpc::connect(&stage.chain).unwrap();
+    let (owner, other) = (player(), player());
+    let collection = deployed(&stage, ContractType::Erc1155, owner).await;
+    stands(&stage, &collection).await;
+    let asked = async |contract: Address, wallet: Address| is_owned_by(&rpc, &contract, &wallet).await.unwrap();
+
+    assert_eq!(asked(collection.address, owner).await, Some(true));
+    assert_eq!(asked(collection.address, other).await, Some(false));
+    assert_eq!(asked(player(), owner).await, None);
+    // ERC-173 alone.
+    let plain = player();
+    stage.node.rpc("anvil_setCode", json!([plain.to_string(), ECHO]));
+    let word = format!("0x{}{}", "00".repeat(12), &owner.to_string().to_lowercase()[2..]);
+    stage
+        .node
+        .rpc("anvil_setStorageAt", json!([plain.to_string(), ADMIN, word]));
+    assert_eq!(asked(plain, owner).await, Some(true));
+    assert_eq!(asked(plain, other).await, Some(false));
+    stage.finish().await;
+}
