@@ -22,6 +22,8 @@ mod away;
 mod burns;
 #[path = "api/certhis.rs"]
 mod certhis;
+#[path = "api/certhis_once.rs"]
+mod certhis_once;
 #[path = "api/certhis_secrets.rs"]
 mod certhis_secrets;
 #[path = "api/certhis_shop.rs"]

@@ -22,11 +22,14 @@ use crate::collection;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
+use crate::operation::IdempotencyKey;
 use crate::types::{RequestId, Timestamp};
 
 /// Each part of a pair by the names of its header, the published one first, and its name in a query.
 const KEY: ([&str; 2], &str) = (["api_key", "x-api-key"], "api_key");
 const SECRET: ([&str; 2], &str) = (["api_secret", "x-api-secret"], "api_secret");
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
 /// The routes that were published with the pair in the query.
 const IN_QUERY: [&str; 2] = ["/mint_status", "/mint_task_list"];
 
@@ -42,6 +45,8 @@ pub struct Holder {
     pub known: KeyHolder,
     pub ctx: Ctx,
     route: String,
+    /// The header, if it was sent.
+    idempotency_key: Option<String>,
 }
 
 impl FromRequest for Guest {
@@ -69,6 +74,8 @@ impl FromRequest for Holder {
         let visit = Visit::of(request);
         let pair = pair_of(request);
         let route = format!("{} {}", request.method(), request.path());
+        let idempotency_key = request.headers().get(IDEMPOTENCY_KEY);
+        let idempotency_key = idempotency_key.map(|value| value.to_str().unwrap_or("").to_owned());
         Box::pin(async move {
             let visit = visit?;
             let known = match visit.holder(pair).await {
@@ -89,12 +96,30 @@ impl FromRequest for Holder {
                 known,
                 ctx,
                 route,
+                idempotency_key,
             })
         })
     }
 }
 
 impl Holder {
+    /// Where a first answer is kept: per owner, route and collection, also beyond a rotation of the pair.
+    ///
+    /// Errors: `Invalid` for a key that is empty, too long or not of visible ASCII characters.
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, CerthisError> {
+        let Some(key) = self.idempotency_key.clone() else {
+            return Ok(None);
+        };
+        if !(1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(CerthisError::Invalid(IDEMPOTENCY_KEY));
+        }
+        Ok(Some(IdempotencyKey {
+            user: self.known.actor.user,
+            route: format!("{} {}", self.route, self.known.collection),
+            key,
+        }))
+    }
+
     /// One transaction, in the name of the collection's owner. A 403 leaves an audit event.
     pub async fn change<T, C>(&self, change: C) -> Result<T, CerthisError>
     where

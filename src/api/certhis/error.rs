@@ -147,6 +147,7 @@ fn status_of_domain(error: &Error) -> StatusCode {
     match error {
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::Forbidden { .. } | Error::NotAllowed(_) => StatusCode::FORBIDDEN,
+        Error::Conflict(_) => StatusCode::CONFLICT,
         Error::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Unavailable(_) | Error::OutcomeUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -154,7 +155,6 @@ fn status_of_domain(error: &Error) -> StatusCode {
         | Error::Unauthenticated
         | Error::ChallengeFailed { .. }
         | Error::VerificationMissing { .. }
-        | Error::Conflict(_)
         | Error::AlreadyExists(_)
         | Error::FeatureMissing(_)
         | Error::Refused(_)

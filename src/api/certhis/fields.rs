@@ -1,6 +1,6 @@
 //! What a form, or the query, says: texts by name, whatever form they came in.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
@@ -13,11 +13,12 @@ use super::multipart;
 use crate::api::json::{self, Unread};
 use crate::app::App;
 use crate::error::Error;
-use crate::types::Address;
+use crate::operation::Fingerprint;
+use crate::types::{Address, sha256};
 
 /// Names and values. What is empty, and the words that scripts write for nothing, count as not given.
 #[derive(Debug, Default)]
-pub struct Fields(HashMap<String, String>);
+pub struct Fields(BTreeMap<String, String>);
 
 /// The body of a request, read within its bound and parsed after the caller is known.
 pub struct Body {
@@ -106,6 +107,12 @@ impl Fields {
 
     pub fn of_query(request: &HttpRequest) -> Result<Self, CerthisError> {
         Self::of(of_query(request.query_string()).ok_or(CerthisError::Invalid("query"))?)
+    }
+
+    /// The same for the same names and values, in whatever order and form they came.
+    pub fn fingerprint(&self) -> Result<Fingerprint, Error> {
+        let text = serde_json::to_string(&self.0).map_err(Error::internal)?;
+        Ok(sha256(text.as_bytes()))
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {

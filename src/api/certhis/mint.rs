@@ -1,17 +1,19 @@
 //! `/mint`, `/mint_status`, `/mint_task_list`: wishes to mint with a key pair, and what became of them.
 
 use actix_web::{HttpRequest, HttpResponse, get, post};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::Shortage;
 use super::fields::{Body, Fields};
+use super::once::Once;
 use super::shown::Shown;
 use super::{CerthisError, Holder};
-use crate::certhis::{self, Asked, Means, NewTask, Recipient, TokenUri};
+use crate::certhis::{self, Asked, Means, NewTask, Recipient, Task, TokenUri};
 use crate::collection;
 use crate::ctx::Ctx;
 use crate::custody::Email;
 use crate::db::Tx;
+use crate::error::Error;
 use crate::types::{Address, TokenId};
 
 type Answer = Result<HttpResponse, CerthisError>;
@@ -24,20 +26,32 @@ pub(super) async fn mint(holder: Holder, body: Body) -> Answer {
         token_id: fields.text("nft_id").map(token_id).transpose()?,
         token_uri: fields.text("token_uri").map(token_uri).transpose()?,
     };
-    let (app, known) = (holder.app.clone(), holder.known.clone());
+    let once = Once::of(&holder, &fields)?;
+    if let Some(first) = once.replay(&holder).await? {
+        return Ok(first);
+    }
+    let (app, known, kept) = (holder.app.clone(), holder.known.clone(), once.clone());
     let change = move |tx: &mut Tx<'_>, ctx: &Ctx| {
+        kept.claim(tx, ctx)?;
         let means = Means {
             policies: app.policy(),
             vault: app.vault(),
             custody: app.custody(),
             email_retention_days: app.email_retention_days(),
         };
-        certhis::mint(tx, ctx, &known, &means, &new)
+        let asked = certhis::mint(tx, ctx, &known, &means, &new)?;
+        match &asked {
+            Asked::Created(number) => kept.settle(tx, ctx, &created(*number))?,
+            Asked::Taken | Asked::Described | Asked::Exhausted { .. } => kept.release(tx)?,
+        }
+        Ok(asked)
     };
-    match holder.change(change).await? {
-        Asked::Created(number) => Ok(HttpResponse::Ok().json(json!({
-            "status": true, "message": "created", "data": { "task_id": number },
-        }))),
+    let asked = match holder.change(change).await {
+        Err(error @ CerthisError::Domain(Error::Conflict(_))) => return once.or_replay(&holder, error).await,
+        asked => asked?,
+    };
+    match asked {
+        Asked::Created(number) => Ok(HttpResponse::Ok().json(created(number))),
         Asked::Taken => Err(CerthisError::Taken),
         Asked::Described => Err(CerthisError::Described),
         Asked::Exhausted {
@@ -50,6 +64,10 @@ pub(super) async fn mint(holder: Holder, body: Body) -> Answer {
             wait_micros,
         })),
     }
+}
+
+pub(super) fn created(number: i64) -> Value {
+    json!({ "status": true, "message": "created", "data": { "task_id": number } })
 }
 
 /// An address never has an at sign.
@@ -83,17 +101,18 @@ pub(super) async fn mint_status(holder: Holder, request: HttpRequest) -> Answer 
     let (collection, task, minted) = holder.app.db().read(read).await?;
     let shown = Shown::of(&holder.app);
     let nft = minted.map(|minted| shown.nft(&collection, &task, &minted));
-    Ok(HttpResponse::Ok().json(json!({
-        "status": true,
-        "data": {
-            "nft": nft,
-            "status": Shown::status(task.status),
-            "message": Shown::message(&task),
-            "updated": task.request.updated_at,
-            "created": task.request.created_at,
-            "wallet": task.request.owner,
-        },
-    })))
+    Ok(HttpResponse::Ok().json(json!({ "status": true, "data": status_of(&task, nft) })))
+}
+
+pub(super) fn status_of(task: &Task, nft: Option<Value>) -> Value {
+    json!({
+        "nft": nft,
+        "status": Shown::status(task.status),
+        "message": Shown::message(task),
+        "updated": task.request.updated_at,
+        "created": task.request.created_at,
+        "wallet": task.request.owner,
+    })
 }
 
 #[get("/mint_task_list")]

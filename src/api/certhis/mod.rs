@@ -14,6 +14,7 @@ mod error;
 mod fields;
 mod mint;
 mod multipart;
+mod once;
 mod owner;
 mod shown;
 mod sign;
