@@ -22,6 +22,8 @@ mod away;
 mod burns;
 #[path = "api/certhis.rs"]
 mod certhis;
+#[path = "api/certhis_check.rs"]
+mod certhis_check;
 #[path = "api/certhis_once.rs"]
 mod certhis_once;
 #[path = "api/certhis_secrets.rs"]

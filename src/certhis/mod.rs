@@ -18,12 +18,14 @@
 //! Source: certhis.md and seed 004.
 
 mod challenge;
+mod check;
 mod key;
 mod nft;
 mod store;
 mod task;
 
 pub use challenge::{Challenge, Filing, NewChallenge, challenge, open_challenge, prune_challenges, spend};
+pub use check::verify;
 pub use key::{Ask, KeyHolder, KeyPair, Owner, authenticate, confirm, end, key_pair};
 pub use nft::{Minted, minted};
 pub use task::{

@@ -1,3 +1,5 @@
+use std::collections::{BTreeMap, HashSet};
+
 use diesel::prelude::*;
 
 use super::challenge::Challenge;
@@ -181,6 +183,28 @@ pub(super) fn end_keys(tx: &mut Tx<'_>, asset: AssetId, now: Timestamp) -> Resul
     Ok(())
 }
 
+/// The numbers of every pair that a collection ever had.
+pub(super) fn key_numbers(tx: &mut Tx<'_>, asset: AssetId) -> Result<HashSet<i64>, Error> {
+    let query = certhis_keys::table
+        .filter(certhis_keys::asset_id.eq(asset))
+        .select(certhis_keys::number);
+    let found: Vec<i64> = on!(tx, c => query.load(c))?;
+    Ok(found.into_iter().collect())
+}
+
+/// Who ever had a pair, by collection.
+pub(super) fn owners(tx: &mut Tx<'_>) -> Result<BTreeMap<AssetId, HashSet<UserId>>, Error> {
+    let query = certhis_keys::table
+        .select((certhis_keys::asset_id, certhis_keys::user_id))
+        .distinct();
+    let found: Vec<(AssetId, UserId)> = on!(tx, c => query.load(c))?;
+    let mut owners: BTreeMap<AssetId, HashSet<UserId>> = BTreeMap::new();
+    for (asset, user) in found {
+        owners.entry(asset).or_default().insert(user);
+    }
+    Ok(owners)
+}
+
 // --- tasks ----------------------------------------------------------------------------------------------------------
 
 type TaskColumns = (
@@ -273,6 +297,33 @@ pub(super) fn tasks(tx: &mut Tx<'_>, asset: AssetId, offset: i64, limit: i64) ->
         .select(TASK);
     let rows: Vec<TaskColumns> = on!(tx, c => query.load(c))?;
     Ok(rows.into_iter().map(task_of).collect())
+}
+
+/// Every task there is, by collection and age, so many behind this one.
+pub(super) fn page_of_tasks(
+    tx: &mut Tx<'_>,
+    after: Option<(AssetId, RowId)>,
+    limit: i64,
+) -> Result<Vec<TaskRow>, Error> {
+    let (asset, id) = (certhis_tasks::asset_id, certhis_tasks::id);
+    let rows: Vec<TaskColumns> = on!(tx, c => {
+        let mut query = certhis_tasks::table.select(TASK).into_boxed();
+        if let Some((last_asset, last)) = after {
+            query = query.filter(asset.gt(last_asset).or(asset.eq(last_asset).and(id.gt(last))));
+        }
+        query.order((asset, id)).limit(limit).load(c)
+    })?;
+    Ok(rows.into_iter().map(task_of).collect())
+}
+
+/// Those of these that are there.
+pub(super) fn known_tasks(tx: &mut Tx<'_>, asset: AssetId, ids: &[RowId]) -> Result<HashSet<RowId>, Error> {
+    let query = certhis_tasks::table
+        .filter(certhis_tasks::asset_id.eq(asset))
+        .filter(certhis_tasks::id.eq_any(ids))
+        .select(certhis_tasks::id);
+    let found: Vec<RowId> = on!(tx, c => query.load(c))?;
+    Ok(found.into_iter().collect())
 }
 
 /// The number that a token of several tasks (ERC-1155) has already.

@@ -129,13 +129,18 @@ pub(super) struct TaskRow {
 
 impl TaskRow {
     /// What its mint request is called in the collection.
-    fn reference(&self) -> Result<ReferenceId, Error> {
+    pub(super) fn reference(&self) -> Result<ReferenceId, Error> {
         reference(self.id)
     }
 }
 
 fn reference(id: RowId) -> Result<ReferenceId, Error> {
     ReferenceId::parse(&format!("{REFERENCE}{id}")).map_err(Error::internal)
+}
+
+/// The task that a reference of ours names.
+pub(super) fn id_in(reference: &str) -> Option<RowId> {
+    RowId::parse(reference.strip_prefix(REFERENCE)?).ok()
 }
 
 /// What a mint needs besides the wish.
@@ -313,8 +318,7 @@ pub fn task(tx: &mut Tx<'_>, collection: AssetId, number: i64) -> Result<Task, E
 
 /// The task of a mint request of the collection, by the request's reference; none for one that came another way.
 pub fn task_named(tx: &mut Tx<'_>, collection: AssetId, reference: &str) -> Result<Option<Task>, Error> {
-    let id = reference.strip_prefix(REFERENCE).and_then(|id| RowId::parse(id).ok());
-    let Some(id) = id else { return Ok(None) };
+    let Some(id) = id_in(reference) else { return Ok(None) };
     let Some(row) = store::task_by_id(tx, collection, id)? else {
         return Ok(None);
     };

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::asset::{self, Direction, Listing, Order};
 use crate::audit;
+use crate::certhis;
 use crate::collection::{self, CollectionFilter, Window};
 use crate::db::{Page, Tx};
 use crate::error::Error;
@@ -29,7 +30,8 @@ const EVERY_ASSET: Listing = Listing {
     direction: Direction::Ascending,
 };
 
-/// Checks every invariant of the ledger, the numbers of the operations, the hashes of the audit log, and that what
+/// Checks every invariant of the ledger, the numbers of the operations, the hashes of the audit log, collections and the
+/// tasks of the Certhis dialect, and that what
 /// moved units (mints, burns, forced transfers, movements seen on a chain, openings) has exactly one event with exactly
 /// its lines, and the other way round.
 pub fn verify(tx: &mut Tx<'_>) -> Result<Integrity, Error> {
@@ -40,6 +42,7 @@ pub fn verify(tx: &mut Tx<'_>) -> Result<Integrity, Error> {
     integrity.faults.extend(operation::verify(tx)?);
     integrity.faults.extend(audit::verify(tx)?);
     integrity.faults.extend(collection::verify(tx)?);
+    integrity.faults.extend(certhis::verify(tx)?);
     compare_collections(tx, &mut integrity)?;
     let mut page = Page {
         limit: Page::LIMIT_MAX,
