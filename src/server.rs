@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use crate::api::dalp;
 use crate::api::dialect::Dialect;
@@ -21,6 +21,13 @@ use crate::app::App;
 /// Between `/readyz` saying no and the listener closing, so that a balancer notices first. A stop that may not wait gives
 /// no notice.
 const NOTICE: Duration = Duration::from_millis(500);
+
+/// The documents that the page at `/docs` offers, one per dialect; their routes serve them.
+const DOCUMENTS: [(&str, &str); 3] = [
+    ("Asset API", "/openapi.json"),
+    ("Minting API (/v1)", "/v1/openapi.json"),
+    ("Mint API (/mint)", "/mint/openapi.json"),
+];
 
 fn routes(config: &mut ServiceConfig<'_>) {
     config
@@ -129,10 +136,8 @@ pub fn start(
     let server = HttpServer::new(move || {
         let (app, stopping, table, text) = data.clone();
         // Without this word the page asks swagger.io to judge the document.
-        let ui = Config::default().validator_url("none");
-        let ui = SwaggerUi::new("/docs/{_:.*}")
-            .config(ui)
-            .url("/openapi.json", document.clone());
+        let ui = Config::new(DOCUMENTS.map(|(name, url)| Url::new(name, url))).validator_url("none");
+        let ui = SwaggerUi::new("/docs/{_:.*}").config(ui);
         let (web_app, _) = actix_web::App::new()
             .into_utoipa_app()
             .openapi(openapi::base())

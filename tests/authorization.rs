@@ -18,10 +18,15 @@ mod support;
 
 #[path = "authorization/boundaries.rs"]
 mod boundaries;
+#[allow(dead_code, reason = "written for the tests of the API, which use the rest of it")]
+#[path = "api/certhis_shop.rs"]
+mod certhis_shop;
 #[path = "authorization/contents.rs"]
 mod contents;
 #[path = "authorization/matrix.rs"]
 mod matrix;
+#[path = "authorization/mint_api.rs"]
+mod mint_api;
 #[path = "authorization/minting_api.rs"]
 mod minting_api;
 #[path = "authorization/routes.rs"]

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::access::quota::{Rate, Standing};
 use crate::error::{Error, Issue};
@@ -102,6 +102,11 @@ fn named(field: &str) -> &str {
 }
 
 impl CerthisError {
+    /// The envelope.
+    pub(super) fn told(&self) -> Value {
+        json!({ "status": false, "message": self.message() })
+    }
+
     fn message(&self) -> String {
         match self {
             Self::Domain(error) => of_domain(error),
@@ -221,6 +226,6 @@ impl ResponseError for CerthisError {
             | Self::Taken
             | Self::Described => {}
         }
-        response.json(json!({ "status": false, "message": self.message() }))
+        response.json(self.told())
     }
 }

@@ -6,10 +6,12 @@
 //!
 //! A body is `multipart/form-data`, `application/x-www-form-urlencoded` or a JSON object. Every answer is `{"status":…}`:
 //! `true` with `data`, or `false` with a `message`, also where the framework refuses. A new route is: a handler in the file
-//! of its resource ([`Guest`] or [`Holder`] as the first argument), and a line in [`ROUTES`] and in [`routes`].
+//! of its resource ([`Guest`] or [`Holder`] as the first argument), a line in [`ROUTES`] and in [`routes`], and one in
+//! [`document`].
 
 mod access;
 mod call;
+mod document;
 mod error;
 mod fields;
 mod mint;
@@ -21,6 +23,7 @@ mod sign;
 mod webhook;
 
 pub use call::{Guest, Holder};
+pub use document::text as document_text;
 pub use error::CerthisError;
 pub use webhook::webhook_render;
 
@@ -45,6 +48,7 @@ pub const ROUTES: &[(&str, &str, May)] = &[
     ("GET", "/get_webhook", May::Hold),
     ("GET", "/sign", May::Guest),
     ("GET", "/check", May::Guest),
+    ("GET", "/mint/openapi.json", May::Guest),
 ];
 
 /// Whether the path, or what is above it, is a route of this dialect.
@@ -64,5 +68,6 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(webhook::register_webhook)
         .service(webhook::get_webhook)
         .service(sign::sign)
-        .service(sign::check);
+        .service(sign::check)
+        .service(document::openapi_mint);
 }

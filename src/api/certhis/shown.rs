@@ -20,6 +20,13 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    pub fn on(chain_id: u64, chain_name: &str) -> Self {
+        Self {
+            chain_id,
+            chain_name: chain_name.to_owned(),
+        }
+    }
+
     pub fn of(app: &App) -> Self {
         let chain = app.chain();
         Self {
