@@ -130,7 +130,8 @@ pub fn deliverer(app: &App, settings: &Webhooks) -> Deliverer {
     let clock = app.clone();
     let renderers = Renderers::default()
         .with(Scheme::Immutable, immutable::webhook_render(app.gate()))
-        .with(Scheme::Certhis, api::certhis::webhook_render(app));
+        .with(Scheme::Certhis, api::certhis::webhook_render(app))
+        .with_personal(Scheme::Certhis, api::certhis::webhook_recipient(app));
     let (db, vault) = (app.db().clone(), Arc::clone(app.vault()));
     Deliverer::new(db, vault, settings, renderers, move || clock.now())
 }

@@ -19,6 +19,7 @@
 
 mod challenge;
 mod check;
+mod email;
 mod key;
 mod nft;
 mod store;
@@ -26,9 +27,9 @@ mod task;
 
 pub use challenge::{Challenge, Filing, NewChallenge, challenge, open_challenge, prune_challenges, spend};
 pub use check::verify;
+pub use email::{forget_emails, recipient_email};
 pub use key::{Ask, KeyHolder, KeyPair, Owner, authenticate, confirm, end, key_pair};
 pub use nft::{Minted, minted};
 pub use task::{
-    Asked, Means, NewTask, Recipient, Task, TaskStatus, TokenUri, TokenUriError, forget_emails, mint, task, task_named,
-    tasks,
+    Asked, Means, NewTask, Recipient, Task, TaskStatus, TokenUri, TokenUriError, mint, task, task_named, tasks,
 };

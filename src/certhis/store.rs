@@ -336,6 +336,13 @@ pub(super) fn nft_number(tx: &mut Tx<'_>, asset: AssetId, token_id: TokenId) -> 
     Ok(on!(tx, c => query.first(c).optional())?)
 }
 
+/// The sealed e-mail address of a task's recipient.
+pub(super) fn email(tx: &mut Tx<'_>, asset: AssetId, id: RowId) -> Result<Option<String>, Error> {
+    let query = certhis_tasks::table.find((asset, id)).select(certhis_tasks::email);
+    let found: Option<Option<String>> = on!(tx, c => query.first(c).optional())?;
+    Ok(found.flatten())
+}
+
 /// How many e-mail addresses are gone now.
 pub(super) fn forget_emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
     let rows = certhis_tasks::table.filter(certhis_tasks::retain_until.le(now));

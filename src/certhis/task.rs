@@ -1,13 +1,11 @@
 use std::collections::HashMap;
 
-use serde_json::json;
-
 use super::KeyHolder;
+use super::email;
 use super::store;
 use crate::access::quota::{self, Account, Rate, Standing, Taken};
 use crate::access::{Permission, Vault, environment};
 use crate::asset;
-use crate::audit::{self, Event, Stream};
 use crate::collection::{
     self, Caller, Collection, Conflict, ContractType, Metadata, MintRequest, Minting, NewMintRequest, Requested, Right,
 };
@@ -22,7 +20,6 @@ use crate::types::{Address, Amount, AssetId, ReferenceId, RowId, Timestamp, Toke
 /// Ids that are looked at together when a free one is wanted, and how many such looks one task may cost.
 const FREE_IDS_STEP: i64 = 256;
 const FREE_IDS_STEPS: i64 = 40;
-const DAY_SECONDS: i64 = 86_400;
 /// How the references of mint requests begin that are ours.
 const REFERENCE: &str = "certhis-";
 
@@ -214,7 +211,7 @@ pub fn mint(tx: &mut Tx<'_>, ctx: &Ctx, holder: &KeyHolder, means: &Means<'_>, n
         is_given: new.token_id.is_some(),
         token_uri: new.token_uri.as_ref().map(|uri| uri.0.clone()),
     };
-    let number = write(tx, row, owner, sealed_email(ctx, means, id, new)?)?;
+    let number = write(tx, row, owner, email::sealed(ctx, means, id, new)?)?;
     Ok(Asked::Created(number))
 }
 
@@ -271,17 +268,6 @@ fn open_wallet(tx: &mut Tx<'_>, ctx: &Ctx, means: &Means<'_>, email: &Email) -> 
         Error::invalid("wallet", message)
     })?;
     custody::wallet_of(tx, means.vault, custody, email, (&ctx.actor.name(), ctx.now))
-}
-
-fn sealed_email(ctx: &Ctx, means: &Means<'_>, id: RowId, new: &NewTask) -> Result<Option<(String, Timestamp)>, Error> {
-    let Recipient::Email(email) = &new.recipient else {
-        return Ok(None);
-    };
-    let sealed = means
-        .vault
-        .seal("certhis.email", &[id.as_uuid().as_bytes()], email.reveal().as_bytes())?;
-    let seconds = DAY_SECONDS.saturating_mul(means.email_retention_days.into());
-    Ok(Some((sealed, ctx.now.plus_seconds(seconds))))
 }
 
 /// The lowest id that nobody has asked for, above those that were given before. Under the lock of the collection.
@@ -376,24 +362,6 @@ fn task_of(row: TaskRow, request: MintRequest, operation: Option<&Operation>) ->
         status,
         error,
     }
-}
-
-/// Removes e-mail addresses whose time has come. A job.
-pub fn forget_emails(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
-    let forgotten = store::forget_emails(tx, now)?;
-    if forgotten > 0 {
-        let event = Event {
-            stream: Stream::of_subject(&Address::ZERO),
-            actor: "system".to_owned(),
-            action: "certhis_task.emails_forgotten",
-            asset: None,
-            operation: None,
-            subjects: Vec::new(),
-            data: json!({ "tasks": forgotten }),
-        };
-        audit::append(tx, now, vec![event])?;
-    }
-    Ok(forgotten)
 }
 
 #[cfg(test)]

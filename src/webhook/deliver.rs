@@ -4,21 +4,21 @@
 //! no other, and gives the lane back when its claim is done ([`super::turns`]). Several processes may have a lane for one
 //! subscription; each takes deliveries that no other has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::render::{Outgoing, Renderers};
 use super::secret::{Credentials, Keyring};
 use super::send::{Answer, Sender, Sent};
 use super::store::{self, Claimed, Ending};
 use super::turns::{TOGETHER_MAX, Turn, Turns};
-use super::{Attempt, Event, Scheme, State, Subscription, backlog};
+use super::{Attempt, State, Subscription, backlog};
 use crate::access::Vault;
 use crate::config::Webhooks;
 use crate::db::{Db, Tx};
@@ -36,36 +36,6 @@ const LOOKS_PER_MEASURE: u32 = 30;
 /// What the database did not take is not tried again at once.
 const REST: Duration = Duration::from_secs(5);
 
-/// The body of an event in the words of one scheme: compact JSON, the same for the same event.
-pub type Render = Arc<dyn Fn(&mut Tx<'_>, &Event) -> Result<String, Error> + Send + Sync>;
-
-/// How each scheme is rendered that is a dialect's; [`Scheme::Standard`] is ours.
-#[derive(Clone, Default)]
-pub struct Renderers(BTreeMap<Scheme, Render>);
-
-impl Renderers {
-    #[must_use]
-    pub fn with(mut self, scheme: Scheme, render: Render) -> Self {
-        self.0.insert(scheme, render);
-        self
-    }
-
-    fn body(&self, tx: &mut Tx<'_>, scheme: Scheme, event: &Event) -> Result<String, Error> {
-        match (self.0.get(&scheme), scheme) {
-            (Some(render), _) => render(tx, event),
-            (None, Scheme::Standard) => Ok(standard(event)),
-            (None, Scheme::Immutable | Scheme::Certhis) => {
-                Err(Error::internal(format!("nothing renders the scheme {}", scheme.text())))
-            }
-        }
-    }
-}
-
-/// Standard Webhooks 1.0, "Payload structure".
-fn standard(event: &Event) -> String {
-    json!({ "type": event.kind.text(), "timestamp": event.at.to_micros_text(), "data": event.news }).to_string()
-}
-
 /// Sends what is due, under a claim each.
 pub struct Deliverer {
     db: Db,
@@ -82,7 +52,7 @@ struct Batch {
     claim: RowId,
     keys: Arc<Keyring>,
     /// With its body, or why it has none.
-    deliveries: Vec<(Claimed, Result<String, String>)>,
+    deliveries: Vec<(Claimed, Result<Outgoing, String>)>,
 }
 
 impl Deliverer {
@@ -200,7 +170,7 @@ impl Deliverer {
         let tried = batch
             .deliveries
             .iter()
-            .map(|(claimed, body)| self.attempt(&batch, claimed, body));
+            .map(|(claimed, outgoing)| self.attempt(&batch, claimed, outgoing));
         join_all(tried).await;
         Ok(batch.deliveries.len())
     }
@@ -217,8 +187,8 @@ impl Deliverer {
             let until = now.plus_seconds(LEASE_SECONDS);
             let mut deliveries = Vec::new();
             for claimed in store::claim(tx, id, claim, (now, until), together)? {
-                let body = body_of(tx, &renderers, &subscription, &claimed)?;
-                deliveries.push((claimed, body));
+                let outgoing = outgoing_of(tx, &renderers, &subscription, &claimed)?;
+                deliveries.push((claimed, outgoing));
             }
             Ok(Some(Batch {
                 subscription,
@@ -231,18 +201,21 @@ impl Deliverer {
     }
 
     /// What cannot be written is not known, so the lease runs out and the event is sent again.
-    async fn attempt(&self, batch: &Batch, claimed: &Claimed, body: &Result<String, String>) {
+    async fn attempt(&self, batch: &Batch, claimed: &Claimed, outgoing: &Result<Outgoing, String>) {
         let at = (self.now)();
         let Subscription { id, target, scheme, .. } = &batch.subscription;
         let headers = |body: &str| {
             let headers = batch.keys.headers(*scheme, claimed.event.id, at, body);
             headers.map_err(|error| error.to_string())
         };
-        let sent = match body.as_ref().map(|body| (body, headers(body))) {
-            Ok((body, Ok(headers))) => self.sender.send(target, &headers, body).await,
+        let mut sent = match outgoing.as_ref().map(|one| (one, headers(&one.body))) {
+            Ok((one, Ok(headers))) => self.sender.send(target, &headers, &one.body).await,
             Ok((_, Err(reason))) => unsent(reason),
             Err(reason) => unsent(reason.clone()),
         };
+        if let (Ok(Outgoing { is_personal: true, .. }), Ok(answer)) = (outgoing, &mut sent.outcome) {
+            answer.text.clear();
+        }
         metrics::histogram!("webhook_attempt_seconds", "scheme" => scheme.text()).record(sent.took.as_secs_f64());
         let attempt = attempt_of(claimed, at, sent);
         let ending = ending_of(&attempt);
@@ -288,20 +261,27 @@ fn keyring(tx: &mut Tx<'_>, vault: &Vault, subscription: &Subscription, now: Tim
     })
 }
 
-/// The body as it was rendered, or as it is now. One that cannot be rendered fails alone.
-fn body_of(
+/// With the body as it was rendered, or as it is now. One that cannot be rendered fails alone.
+fn outgoing_of(
     tx: &mut Tx<'_>,
     renderers: &Renderers,
     subscription: &Subscription,
     claimed: &Claimed,
-) -> Result<Result<String, String>, Error> {
-    if let Some(body) = &claimed.body {
-        return Ok(Ok(body.clone()));
-    }
-    match tx.nested(|tx| renderers.body(tx, subscription.scheme, &claimed.event)) {
-        Ok(body) => {
-            store::put_body(tx, subscription.id, claimed.id, &body)?;
-            Ok(Ok(body))
+) -> Result<Result<Outgoing, String>, Error> {
+    let made = tx.nested(|tx| {
+        let body = match &claimed.body {
+            Some(body) => body.clone(),
+            None => renderers.body(tx, subscription.scheme, &claimed.event)?,
+        };
+        let outgoing = renderers.outgoing(tx, subscription.scheme, &claimed.event, &body)?;
+        Ok((body, outgoing))
+    });
+    match made {
+        Ok((body, outgoing)) => {
+            if claimed.body.is_none() {
+                store::put_body(tx, subscription.id, claimed.id, &body)?;
+            }
+            Ok(Ok(outgoing))
         }
         Err(error @ (Error::Unavailable(_) | Error::OutcomeUnknown(_))) => Err(error),
         Err(error) => {

@@ -10,7 +10,8 @@
 //! of what was not committed; a delivery is tried by one process at a time; what one attempt says is written by whoever
 //! holds the claim, or not at all. A process that dies between sending and writing leaves a lease that runs out, and the
 //! event is sent again under its id: at least once. Order is not promised. The body is rendered once, in the transaction
-//! of its first claim, and every repetition sends the same bytes.
+//! of its first claim, and every repetition sends the same bytes; but personal data ([`Personal`]), which is put in on the
+//! way out for as long as it is known here, and is in no log.
 //!
 //! Limits: five attempts, at 0, 1 min, 5 min, 30 min and 2 h; 30 s each; deliveries that ended are kept for 30 days. Where
 //! it may be sent: [`target`]. Sources: immutable.md A and section 9 B; certhis.md; Standard Webhooks 1.0.0.
@@ -18,6 +19,7 @@
 mod deliver;
 mod login;
 mod model;
+mod render;
 mod secret;
 mod send;
 mod store;
@@ -26,12 +28,13 @@ mod turns;
 
 use serde_json::{Value, json};
 
-pub use deliver::{Deliverer, Render, Renderers};
+pub use deliver::Deliverer;
 pub use login::{end_login, register_login, registered_login};
 pub use model::{
     Attempt, Backlog, Change, Delivery, DeliveryState, Event, EventKind, MintNews, NewSubscription, Scheme, Scope,
     Source, State, Subscription, SubscriptionChange, SubscriptionFilter,
 };
+pub use render::{Personal, Render, Renderers};
 pub use secret::{Login, Secret};
 pub use target::{Target, TargetError, TargetRules};
 

@@ -23,10 +23,15 @@ both_databases! {
     a_task_is_told_with_the_login,
     a_login_goes_to_no_receiver_that_it_was_not_given_for,
     what_somebody_else_registered_is_not_shown,
+    an_e_mail_recipient_is_told_to_the_receiver_and_kept_in_no_log,
 }
 
 pub fn options() -> Options {
-    Options::default().with("webhooks.private_networks", "127.0.0.0/8")
+    Options::default()
+        .with("webhooks.private_networks", "127.0.0.0/8")
+        .with("certhis.email_wallets", "true")
+        .with("certhis.custody_seed", "5e".repeat(32))
+        .with("certhis.email_retention_days", 1)
 }
 
 async fn register(shop: &Shop<'_>, pair: &Pair, form: &[(&str, &str)]) -> Answer {
@@ -229,4 +234,52 @@ async fn what_somebody_else_registered_is_not_shown(server: &Server) {
     let anew = json!({ "login": { "name": "books", "password": "c0rrect horse" } });
     change(&shop, &anew).await.ok();
     assert_eq!(registered(&shop, &pair).await, nothing);
+}
+
+async fn an_e_mail_recipient_is_told_to_the_receiver_and_kept_in_no_log(server: &Server) {
+    let shop = Shop::open(server, Minting::Hybrid, 1).await;
+    let (pair, receiver) = (shop.pair().await, Receiver::start());
+    let url = receiver.url();
+    let form = [
+        ("webhook", url.as_str()),
+        ("webhook_pass", "c0rrect horse"),
+        ("webhook_login", "shop"),
+    ];
+    assert!(register(&shop, &pair, &form).await.is_success());
+    let settings = Webhooks {
+        private_networks: vec![Network::parse("127.0.0.0/8").unwrap()],
+        timeout: Duration::from_secs(1),
+    };
+    let deliverer = Arc::new(start::deliverer(&server.app, &settings));
+
+    Shop::created(shop.mint(&pair, &[("wallet", "Ada.Lovelace@example.com")]).await);
+    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+
+    assert_eq!(receiver.received()[0].json()["to"], json!("ada.lovelace@example.com"));
+    let manager = &server.world.system[&Role::SystemManager];
+    let hook = managed(&shop).await;
+    let list = server.get(manager, &format!("{hook}/deliveries")).await.ok();
+    let id = list[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("{hook}/deliveries/{id}");
+    let kept = server.get(manager, &path).await;
+    assert!(!kept.text.contains("lovelace"), "{}", kept.text);
+    assert_eq!(
+        kept.ok()["log"][0]["answer"],
+        Value::Null,
+        "it may repeat what it was sent"
+    );
+    // Once it is forgotten a replay has the wallet.
+    server.advance(86_400);
+    let now = server.now();
+    server
+        .write(&server.world.admin, move |tx, _| {
+            moneyer::certhis::forget_emails(tx, now)
+        })
+        .await;
+    let replay = format!("{path}/replay");
+    server.verified().post(manager, &replay, &json!({})).await.ok();
+    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    let again = receiver.received()[1].json();
+    let wallet = shop.tasks(&pair, "0").await[0]["address"].clone();
+    assert_eq!(again["to"], wallet);
 }

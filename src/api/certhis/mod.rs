@@ -25,7 +25,7 @@ mod webhook;
 pub use call::{Guest, Holder};
 pub use document::text as document_text;
 pub use error::CerthisError;
-pub use webhook::webhook_render;
+pub use webhook::{webhook_recipient, webhook_render};
 
 use actix_web::web::ServiceConfig;
 

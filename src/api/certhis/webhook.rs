@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, get, post};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::fields::{Body, Fields};
 use super::shown::Shown;
@@ -16,7 +16,7 @@ use crate::collection;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::webhook::{self, Event, EventKind, Login, Render, Target};
+use crate::webhook::{self, Event, EventKind, Login, Personal, Render, Target};
 
 /// Of each of the three (certhis.md).
 pub(super) const LENGTH_MAX: usize = 250;
@@ -68,12 +68,24 @@ pub(super) async fn get_webhook(holder: Holder) -> Result<HttpResponse, CerthisE
     Ok(HttpResponse::Ok().json(json!({ "status": true, "data": data })))
 }
 
-/// What a webhook is told: the published page shows that it begins with `to`, and no more of it. `to` is the wallet, also
-/// where the recipient was an e-mail address: what is sent is kept in the log of deliveries, where such an address must not
-/// be; `task_id` says who it was.
+/// What a webhook is told: the published page shows that it begins with `to`, and no more of it. What is kept of it has the
+/// wallet there, also where the recipient was an e-mail address ([`webhook_recipient`]).
 pub fn webhook_render(app: &App) -> Render {
     let shown = Shown::of(app);
     Arc::new(move |tx, event| Ok::<_, Error>(told(tx, &shown, event)?.to_string()))
+}
+
+/// The published `to` is the e-mail address of whoever the token is for: the receiver is sent it, for as long as it is known
+/// here, and the log of deliveries is not.
+pub fn webhook_recipient(app: &App) -> Personal {
+    let vault = Arc::clone(app.vault());
+    Arc::new(move |tx, event, kept| {
+        let email = certhis::recipient_email(tx, &vault, event.collection, &event.news.reference_id)?;
+        let Some(email) = email else { return Ok(None) };
+        let mut body: Map<String, Value> = serde_json::from_str(kept).map_err(Error::internal)?;
+        body.insert("to".to_owned(), json!(email.reveal()));
+        Ok(Some(Value::Object(body).to_string()))
+    })
 }
 
 fn told(tx: &mut Tx<'_>, shown: &Shown, event: &Event) -> Result<Value, Error> {
