@@ -30,8 +30,9 @@ impl Session {
                     content,
                 } => self.sign(nonce, attempt, fees, content).await?,
                 Action::Broadcast { nonce, attempt } => self.broadcast(nonce, attempt).await?,
+                // Posted in the same look, beside what the chain is asked for.
                 Action::Finalise { nonce } => {
-                    self.finalise(nonce).await?;
+                    self.finals.push_back(nonce);
                     None
                 }
                 Action::Fill { nonce } => Some(self.fill(nonce).await?),

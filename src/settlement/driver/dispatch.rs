@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Session, act, preflight};
+use super::{Next, Session, act, preflight};
 use crate::chain::Call;
 use crate::chain::contracts::factory::NewToken;
 use crate::chain::contracts::registry::{Person, Registration, WalletEntry};
@@ -19,6 +19,9 @@ use crate::settlement::sender::{Event, Intent, NoRoom, Work};
 use crate::settlement::{moves, store};
 use crate::types::{Address, AssetId};
 
+/// Transactions after which the chain is looked at again before more are sent: what became final meanwhile is posted while
+/// the node tries the next ones.
+const SENT_PER_LOOK: usize = 4;
 /// Wallets that one transaction tells the registry about: well inside the gas of one transaction.
 const REGISTRY_BATCH: i64 = 150;
 /// Gas of a change of one token: a few storage slots; what is not used is not paid.
@@ -30,16 +33,22 @@ const GAS_OF_REGISTRY: u64 = 60_000;
 const GAS_OF_ENTRY: u64 = 95_000;
 
 impl Session {
-    /// Takes what may go now. One that was filled leaves others behind: they need no further look at the chain.
-    pub(super) async fn dispatch(&mut self) -> Result<(), Error> {
+    /// Takes what may go now. One that was filled leaves others behind: a few of them need no further look at the chain.
+    pub(super) async fn dispatch(&mut self) -> Result<Next, Error> {
         if !self.chain.ready {
-            return self.set_up().await;
+            self.set_up().await?;
+            return Ok(Next::AtTick);
         }
+        let begin = self.sender.in_flight();
         loop {
             let before = self.sender.in_flight();
             let leaves_more = self.dispatch_once().await?;
-            if !leaves_more || self.sender.in_flight() <= before {
-                return Ok(());
+            let now = self.sender.in_flight();
+            if !leaves_more || now <= before {
+                return Ok(Next::AtTick);
+            }
+            if now.saturating_sub(begin) >= SENT_PER_LOOK {
+                return Ok(Next::AtOnce);
             }
         }
     }

@@ -22,7 +22,7 @@ mod watch;
 pub(super) use preflight::without_margin;
 pub(super) use setup::salt_of;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,9 +77,12 @@ impl Driver {
         let mut ticks = tokio::time::interval(self.settings.poll);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut session: Option<Session> = None;
+        let mut next = Next::AtTick;
         loop {
             tokio::select! {
+                biased;
                 () = cancel.cancelled() => break,
+                () = std::future::ready(()), if next == Next::AtOnce => {}
                 _ = ticks.tick() => {}
             }
             let result = match session.as_mut() {
@@ -87,15 +90,18 @@ impl Driver {
                 None => match Session::open(self.clone()).await {
                     Ok(opened) => {
                         session = opened;
-                        Ok(())
+                        Ok(Next::AtTick)
                     }
                     Err(error) => Err(error),
                 },
             };
-            if let Err(error) = result {
+            next = result.unwrap_or_else(|error| {
                 metrics::counter!("settlement_failures_total").increment(1);
                 tracing::warn!(%error, "settlement stopped short and begins again from the database");
                 session = None;
+                Next::AfterPause
+            });
+            if next == Next::AfterPause {
                 tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
             }
         }
@@ -137,6 +143,15 @@ impl Driver {
     }
 }
 
+/// When the chain is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    AtTick,
+    /// More could be sent, after a look at what became of the rest.
+    AtOnce,
+    AfterPause,
+}
+
 /// The time in which this process holds the key.
 struct Session {
     driver: Driver,
@@ -149,6 +164,8 @@ struct Session {
     about: HashMap<u64, About>,
     head: Option<Block>,
     receipts: receipts::Receipts,
+    /// Nonces that the last look found final, not posted yet.
+    finals: VecDeque<u64>,
     gas: GasBook,
     watch: watch::Watch,
     /// The node was seen to serve the chain that the database knows.
@@ -211,6 +228,7 @@ impl Session {
             about,
             head: None,
             receipts: receipts::Receipts::default(),
+            finals: VecDeque::new(),
             gas: GasBook::default(),
             watch: watch::Watch::from(now),
             is_met: false,
@@ -229,17 +247,17 @@ impl Session {
     }
 
     /// One look, what follows from it, and how it went.
-    async fn tick(&mut self) -> Result<(), Error> {
+    async fn tick(&mut self) -> Result<Next, Error> {
         let done = self.look().await;
         let trouble = match &done {
-            Ok(()) => self.trouble(),
+            Ok(_) => self.trouble(),
             Err(error) => Some(self.ailing.take().unwrap_or_else(|| error.to_string())),
         };
         let told = self.tell(trouble).await;
-        done.and(told)
+        told.and(done)
     }
 
-    async fn look(&mut self) -> Result<(), Error> {
+    async fn look(&mut self) -> Result<Next, Error> {
         self.keep_lease().await?;
         self.meet().await?;
         let wanted = self.sender.wanted();
@@ -254,17 +272,25 @@ impl Session {
         let before = self.in_blocks();
         let actions = self.sender.step(Event::Observed { view, now });
         self.count_reorg(&before);
-        let is_final = |action: &Action| matches!(action, Action::Finalise { .. });
-        let (finals, others): (Vec<Action>, Vec<Action>) = actions.into_iter().partition(is_final);
-        self.act(others).await?;
+        self.finals.clear();
+        self.act(actions).await?;
         self.resolve().await?;
-        // What waits goes first: the chain works on it while the books are written. What is final is posted whatever
-        // became of it.
+        // The chain works on what waits while the books are written. What is final is posted whatever became of that.
         let dispatched = self.dispatch().await;
-        self.act(finals).await?;
-        dispatched?;
+        while !self.finals.is_empty() {
+            self.post_next().await?;
+        }
+        let next = dispatched?;
         self.watch(finalized).await;
-        Ok(())
+        Ok(next)
+    }
+
+    /// Settles one of the transactions that the last look found final, if there is one left.
+    async fn post_next(&mut self) -> Result<(), Error> {
+        match self.finals.pop_front() {
+            Some(nonce) if self.sender.stands(&Action::Finalise { nonce }) => self.finalise(nonce).await,
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Before anything is sent: every session begins with a node that may have been wiped since the last one.

@@ -1,5 +1,7 @@
 //! Tries a batch of mints on the chain before a nonce is taken (rule 14), and finds out whose fault a refusal is.
 
+use std::sync::Arc;
+
 use super::Session;
 use super::mints::{Batch, Mint};
 use crate::asset;
@@ -100,7 +102,11 @@ impl Session {
         let expected = self.gas.expected(group, lines);
         if let Some(gas) = expected.filter(|gas| *gas <= part_of(bound, margin(starved))) {
             let limit = gas_limit(gas, starved, bound);
-            if self.driver.rpc.call_with_gas(call, limit).await?.is_ok() {
+            // The node needs a while for this: the books of something final are written meanwhile.
+            let rpc = Arc::clone(&self.driver.rpc);
+            let (tried, posted) = tokio::join!(rpc.call_with_gas(call, limit), self.post_next());
+            posted?;
+            if tried?.is_ok() {
                 return Ok(Ok(gas));
             }
         }
