@@ -6,11 +6,12 @@ use moneyer::identity::{self, Revocation};
 use moneyer::operation::Status;
 use moneyer::settlement::{self, Decision};
 use moneyer::types::{Address, Amount, OperationId};
+use reqwest::Method;
 use serde_json::json;
 
 use crate::node::ACCOUNTS;
 use crate::stage::Stage;
-use crate::support::{self, Database, approve, recipient, topic};
+use crate::support::{self, Answer, Database, approve, recipient, topic, with_pin};
 
 async fn registry_of(stage: &Stage, token: Address) -> Address {
     returned::address(&stage.ask(token, token::identity_registry()).await).unwrap()
@@ -255,5 +256,46 @@ async fn a_registry_that_goes_on_reverting_needs_a_person_after_three_times() {
 
     stage.every_mint_is_there_once(token, &[id], &[wallet]).await;
     assert!(stage.server.read(settlement::cases).await.is_empty());
+    stage.finish_in_agreement().await;
+}
+
+async fn freeze(stage: &Stage, token: Address, wallet: Address, freeze: bool) -> Answer {
+    let (custodian, path) = (
+        &stage.server.world.custodian,
+        format!("/api/token/{token}/freeze-address"),
+    );
+    let call = stage.server.request(Method::POST, custodian, &path);
+    let body = with_pin(&json!({ "userAddress": wallet, "freeze": freeze }));
+    call.header("Prefer", "respond-async").json(&body).send().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mints_that_wait_for_their_recipient_keep_nobody_behind_them_waiting() {
+    // Four lines fill a transaction, as long as nothing is known of what they cost.
+    let mut stage = Stage::start_bad(Database::Sqlite, |chain| chain.gas_per_transaction_max = 200_000).await;
+    let token = stage.asset("BEHIND").await;
+    let (waits, goes) = (stage.server.world.recipients[0], stage.server.world.recipients[1]);
+    stage.until_mintable(&[token]).await;
+    stage.stop_settling().await;
+    let mut held = Vec::new();
+    for _ in 0..12 {
+        held.push(stage.accept(&token, &[waits], 1).await);
+    }
+    let behind = stage.accept(&token, &[goes], 5).await;
+    assert_eq!(freeze(&stage, token, waits, true).await.status, 202);
+
+    stage.settle().await;
+
+    assert_eq!(stage.ended(behind).await.status, Status::Succeeded);
+    assert_eq!(stage.balance(token, waits).await, Amount::ZERO);
+    for id in &held {
+        let hold = stage.operation(*id).await.hold.unwrap_or_default();
+        assert!(hold.contains("is frozen"), "{hold}");
+    }
+    assert_eq!(freeze(&stage, token, waits, false).await.status, 202);
+    for id in &held {
+        assert_eq!(stage.ended(*id).await.status, Status::Succeeded);
+    }
+    assert_eq!(stage.balance(token, waits).await, Amount::from(12_u64));
     stage.finish_in_agreement().await;
 }

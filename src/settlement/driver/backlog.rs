@@ -24,7 +24,14 @@ impl Session {
             .filter(|about| about.has_room)
             .filter_map(|about| about.mints)
             .collect();
-        self.driver.db.read(move |tx| load(tx, &partly_filled)).await
+        let mut backlog = self.driver.db.read(move |tx| load(tx, &partly_filled)).await?;
+        for waiting in &mut backlog {
+            let asset = waiting.asset.id;
+            let goes = |operation: &Operation| !self.passed_over.contains(&(asset, operation.sequence));
+            waiting.operations.retain(goes);
+        }
+        backlog.retain(|waiting| !waiting.operations.is_empty());
+        Ok(backlog)
     }
 }
 

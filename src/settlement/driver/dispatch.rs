@@ -22,6 +22,9 @@ use crate::types::{Address, AssetId};
 /// Transactions after which the chain is looked at again before more are sent: what became final meanwhile is posted while
 /// the node tries the next ones.
 const SENT_PER_LOOK: usize = 4;
+/// Full transactions that are looked for in one look where mints turn out to wait, for a recipient that is frozen or not
+/// registered yet: mints behind so many have to wait, too.
+const ROUNDS_PER_LOOK: usize = 25;
 /// Wallets that one transaction tells the registry about: well inside the gas of one transaction.
 const REGISTRY_BATCH: i64 = 150;
 /// Gas of a change of one token: a few storage slots; what is not used is not paid.
@@ -39,24 +42,27 @@ impl Session {
             self.set_up().await?;
             return Ok(Next::AtTick);
         }
+        self.passed_over.clear();
         let begin = self.sender.in_flight();
-        loop {
-            let before = self.sender.in_flight();
+        for _ in 0..ROUNDS_PER_LOOK {
+            let (before, passed_over) = (self.sender.in_flight(), self.passed_over.len());
             let leaves_more = self.dispatch_once().await?;
             let now = self.sender.in_flight();
-            if !leaves_more || now <= before {
+            if !leaves_more || (now <= before && self.passed_over.len() == passed_over) {
                 return Ok(Next::AtTick);
             }
             if now.saturating_sub(begin) >= SENT_PER_LOOK {
                 return Ok(Next::AtOnce);
             }
         }
+        Ok(Next::AtTick)
     }
 
     /// One transaction per change and per group of mints; true when a full one left mints behind.
     async fn dispatch_once(&mut self) -> Result<bool, Error> {
         let waiting = self.backlog().await?;
-        let queued: usize = waiting.iter().map(|asset| asset.operations.len()).sum();
+        let planned: usize = waiting.iter().map(|asset| asset.operations.len()).sum();
+        let queued = planned.saturating_add(self.passed_over.len());
         metrics::gauge!("settlement_waiting").set(f64::from(u32::try_from(queued).unwrap_or(u32::MAX)));
         let choice = plan::choose(&waiting, &self.gas, self.gas_usable());
         self.hold(&waiting, choice.held).await?;

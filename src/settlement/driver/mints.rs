@@ -39,6 +39,7 @@ pub(super) struct Batch {
 impl Session {
     /// False when there is no room for more.
     pub(super) async fn send_mints(&mut self, waiting: &Waiting, together: Together) -> Result<bool, Error> {
+        let asked = together.operations.len();
         let batch = self.ready(waiting, together.operations).await?;
         if batch.mints.is_empty() {
             return Ok(true);
@@ -47,12 +48,13 @@ impl Session {
             return Ok(false);
         }
         let batch = self.judge_again(waiting, batch).await?;
+        let has_room = !together.is_full || batch.mints.len() < asked;
         let Judged { checked, refused } = self.preflight(batch).await?;
         for (operation, reason) in refused {
             self.refuse(operation, reason).await?;
         }
         let Some(checked) = checked else { return Ok(true) };
-        self.assign(checked, (together.group, !together.is_full)).await?;
+        self.assign(checked, (together.group, has_room)).await?;
         Ok(true)
     }
 
@@ -66,7 +68,7 @@ impl Session {
     }
 
     /// Rule 14: whoever could hold when the mint was accepted may no longer be allowed to.
-    async fn judge_again(&self, waiting: &Waiting, mut batch: Batch) -> Result<Batch, Error> {
+    async fn judge_again(&mut self, waiting: &Waiting, mut batch: Batch) -> Result<Batch, Error> {
         let (asset, judging) = (batch.placement.asset, Arc::clone(&self.driver.judging));
         let sendable: Vec<Sendable> = batch.mints.iter().map(sendable).collect();
         let judged = self
@@ -92,12 +94,12 @@ impl Session {
                 None => {}
             }
         }
-        self.hold(std::slice::from_ref(waiting), held).await?;
+        self.hold_mints(waiting, held).await?;
         Ok(batch)
     }
 
     /// Loads the lines and leaves out the mints whose recipients are not ready; those are held with the reason.
-    async fn ready(&self, waiting: &Waiting, operations: Vec<Operation>) -> Result<Batch, Error> {
+    async fn ready(&mut self, waiting: &Waiting, operations: Vec<Operation>) -> Result<Batch, Error> {
         let (asset, placement, chain) = (waiting.asset.id, waiting.placement, self.chain.clone());
         let loaded = self
             .driver
@@ -114,7 +116,7 @@ impl Session {
             numbers: vec![*number],
             reason: reason.clone(),
         });
-        self.hold(std::slice::from_ref(waiting), held.collect()).await?;
+        self.hold_mints(waiting, held.collect()).await?;
         let ready = mints
             .into_iter()
             .filter(|mint| !unready.contains_key(&mint.operation.sequence));
@@ -123,6 +125,15 @@ impl Session {
             placement,
             mints: ready.collect(),
         })
+    }
+
+    /// These wait, and in this look nothing else waits for them.
+    async fn hold_mints(&mut self, waiting: &Waiting, held: Vec<Held>) -> Result<(), Error> {
+        let numbers = held
+            .iter()
+            .flat_map(|held| held.numbers.iter().map(|number| (held.asset, *number)));
+        self.passed_over.extend(numbers);
+        self.hold(std::slice::from_ref(waiting), held).await
     }
 
     /// Gives a checked batch its nonce, unless something that holds it was committed since it was read.

@@ -22,7 +22,7 @@ mod watch;
 pub(super) use preflight::without_margin;
 pub(super) use setup::salt_of;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,6 +166,8 @@ struct Session {
     receipts: receipts::Receipts,
     /// Nonces that the last look found final, not posted yet.
     finals: VecDeque<u64>,
+    /// Mints that were found to wait in this look: those behind them go.
+    passed_over: HashSet<(AssetId, i64)>,
     gas: GasBook,
     watch: watch::Watch,
     /// The node was seen to serve the chain that the database knows.
@@ -229,6 +231,7 @@ impl Session {
             head: None,
             receipts: receipts::Receipts::default(),
             finals: VecDeque::new(),
+            passed_over: HashSet::new(),
             gas: GasBook::default(),
             watch: watch::Watch::from(now),
             is_met: false,

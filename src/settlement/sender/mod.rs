@@ -14,7 +14,9 @@
 //! - what was mined stays `Mined` until `Finalised` is reported, so books and row become final in one commit;
 //! - the raw bytes of an attempt, once stored, are never replaced (rule 4);
 //! - in a view `head` and `finalized` are read first, then `count` at the number of that head, then `receipts` and
-//!   `blocks`: the hash of a block that was read before the number of the final one proves nothing (rule 17).
+//!   `blocks`: the hash of a block that was read before the number of the final one proves nothing (rule 17). A receipt may
+//!   be one that an earlier view had, when this one still has its block: the hash of a block stands for all that is in it,
+//!   so of rule 12's two questions, the block's hash and the receipt, the first answers both.
 //!
 //! Guarantee after a crash at any point: what is loaded again sends the same bytes at the same nonces. Only patience and
 //! the evidence against a missing transaction start anew, which makes decisions later, never different.

@@ -160,8 +160,8 @@ impl Sender {
         }
     }
 
-    /// Rule 12: final is what sits in a final block whose hash and receipt this same view confirms; success and failure
-    /// alike. Asked for until the driver reports the commit.
+    /// Rule 12: final is what sits in a final block whose hash this same view confirms, with a receipt of that block; success
+    /// and failure alike. Asked for until the driver reports the commit.
     fn finalise(&self, view: &View) -> Vec<Action> {
         let is_final = |intent: &Intent| matches!(intent.state, State::Mined(mined) if confirms(view, intent, mined));
         let nonces = self.nonces(is_final).into_iter();
