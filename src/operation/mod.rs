@@ -69,6 +69,11 @@ pub fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, OperationKi
     store::changes_on_their_way(tx)
 }
 
+/// Whether a change of this asset is not final: what its contract refuses now it may take then.
+pub fn has_open_change(tx: &mut Tx<'_>, asset: AssetId) -> Result<bool, Error> {
+    store::has_open_change(tx, asset)
+}
+
 /// Operations of one asset by their numbers, in their order; numbers that do not exist are left out.
 pub fn of_numbers(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<Vec<Operation>, Error> {
     store::of_numbers(tx, asset, numbers)

@@ -286,7 +286,8 @@ async fn mints_that_wait_for_their_recipient_keep_nobody_behind_them_waiting() {
 
     stage.settle().await;
 
-    assert_eq!(stage.ended(behind).await.status, Status::Succeeded);
+    let ended = stage.ended(behind).await;
+    assert_eq!((ended.error, ended.status), (None, Status::Succeeded));
     assert_eq!(stage.balance(token, waits).await, Amount::ZERO);
     for id in &held {
         let hold = stage.operation(*id).await.hold.unwrap_or_default();
@@ -294,7 +295,9 @@ async fn mints_that_wait_for_their_recipient_keep_nobody_behind_them_waiting() {
     }
     assert_eq!(freeze(&stage, token, waits, false).await.status, 202);
     for id in &held {
-        assert_eq!(stage.ended(*id).await.status, Status::Succeeded);
+        let ended = stage.ended(*id).await;
+        assert_eq!(ended.error, None);
+        assert_eq!(ended.status, Status::Succeeded);
     }
     assert_eq!(stage.balance(token, waits).await, Amount::from(12_u64));
     stage.finish_in_agreement().await;

@@ -143,6 +143,15 @@ pub(super) fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, Oper
         .collect()
 }
 
+pub(super) fn has_open_change(tx: &mut Tx<'_>, asset: AssetId) -> Result<bool, Error> {
+    let open = [Status::Queued, Status::Signed, Status::Sent, Status::Mined].map(Status::text);
+    let changes = operations::table
+        .filter(operations::asset_id.eq(asset))
+        .filter(operations::status.eq_any(open))
+        .filter(operations::kind.ne(OperationKind::Mint.text()));
+    Ok(on!(tx, c => diesel::select(diesel::dsl::exists(changes)).get_result(c))?)
+}
+
 pub(super) fn of_numbers(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<Vec<Operation>, Error> {
     let query = operations::table
         .filter(operations::asset_id.eq(asset))

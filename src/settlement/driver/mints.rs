@@ -51,11 +51,27 @@ impl Session {
         let has_room = !together.is_full || batch.mints.len() < asked;
         let Judged { checked, refused } = self.preflight(batch).await?;
         for (operation, reason) in refused {
-            self.refuse(operation, reason).await?;
+            self.refuse_mint(operation, reason).await?;
         }
         let Some(checked) = checked else { return Ok(true) };
         self.assign(checked, (together.group, has_room)).await?;
         Ok(true)
+    }
+
+    /// A mint that the contract refuses. One that was let go by the books and not yet by the contract, since the change that
+    /// lets it go was accepted while it was looked at, is tried again when that change is final.
+    async fn refuse_mint(&self, operation: Operation, reason: String) -> Result<(), Error> {
+        let asset = operation.asset;
+        let may_pass = self
+            .driver
+            .db
+            .read(move |tx| operation::has_open_change(tx, asset))
+            .await?;
+        if may_pass {
+            tracing::info!(operation = %operation.id, %reason, "refused while a change of the asset is on its way: tried again");
+            return Ok(());
+        }
+        self.refuse(operation, reason).await
     }
 
     /// An operation that ends before it was in any transaction.

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::column;
 use crate::db::schema::{chain_intents, identity_wallets, registry_changes, registry_entries};
-use crate::db::{Bulk, Tx};
+use crate::db::{Bulk, Lookup, Tx, address_key};
 use crate::error::Error;
 use crate::on;
 use crate::settlement::model::{ChainRecord, Entry, Mirrored, SenderKey};
@@ -107,28 +107,40 @@ pub(in super::super) fn mirrored(
     chain: &ChainRecord,
     wallets: &[Address],
 ) -> Result<HashMap<Address, Mirrored>, Error> {
-    let changes = registry_changes::table
-        .filter(registry_changes::wallet.eq_any(wallets))
-        .select(registry_changes::wallet);
-    let waiting: HashSet<Address> = on!(tx, c => changes.load(c))?.into_iter().collect();
-    let entries = registry_entries::table
-        .inner_join(
-            chain_intents::table.on(chain_intents::chain_id
-                .eq(registry_entries::chain_id)
-                .and(chain_intents::nonce.eq(registry_entries::nonce))),
-        )
+    let changes = registry_changes::table.select(registry_changes::wallet);
+    let waiting: Vec<Address> = match tx {
+        Tx::Pg(c) => {
+            Lookup::of_addresses(wallets, changes.filter(registry_changes::wallet.eq(address_key()))).load(*c)?
+        }
+        Tx::Sqlite(c) => changes.filter(registry_changes::wallet.eq_any(wallets)).load(*c)?,
+    };
+    let of_chain = registry_entries::table
         .filter(registry_entries::chain_id.eq(column(chain.chain_id)?))
-        .filter(chain_intents::sender.eq(chain.sender))
-        .filter(registry_entries::wallet.eq_any(wallets))
         .select((
             registry_entries::wallet,
             registry_entries::verified,
-            chain_intents::success,
+            registry_entries::nonce,
         ));
-    let told: Vec<(Address, bool, Option<bool>)> = on!(tx, c => entries.load(c))?;
-    let told = told.into_iter().map(|(wallet, verified, success)| match success {
-        Some(true) => (wallet, Mirrored::Mined { verified }),
-        Some(false) | None => (wallet, Mirrored::OnItsWay),
+    let told: Vec<(Address, bool, i64)> = match tx {
+        Tx::Pg(c) => {
+            Lookup::of_addresses(wallets, of_chain.filter(registry_entries::wallet.eq(address_key()))).load(*c)?
+        }
+        Tx::Sqlite(c) => of_chain.filter(registry_entries::wallet.eq_any(wallets)).load(*c)?,
+    };
+    let nonces: HashSet<i64> = told.iter().map(|(_, _, nonce)| *nonce).collect();
+    let intents = chain_intents::table
+        .filter(chain_intents::chain_id.eq(column(chain.chain_id)?))
+        .filter(chain_intents::sender.eq(chain.sender))
+        .filter(chain_intents::nonce.eq_any(nonces))
+        .select((chain_intents::nonce, chain_intents::success));
+    let intents: Vec<(i64, Option<bool>)> = on!(tx, c => intents.load(c))?;
+    let results: HashMap<i64, Option<bool>> = intents.into_iter().collect();
+    let told = told.into_iter().filter_map(|(wallet, verified, nonce)| {
+        let mirrored = match results.get(&nonce)? {
+            Some(true) => Mirrored::Mined { verified },
+            Some(false) | None => Mirrored::OnItsWay,
+        };
+        Some((wallet, mirrored))
     });
     let mut found: HashMap<Address, Mirrored> = told.collect();
     found.extend(waiting.into_iter().map(|wallet| (wallet, Mirrored::OnItsWay)));
