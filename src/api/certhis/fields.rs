@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use super::CerthisError;
 use super::multipart;
+use crate::access::Vault;
 use crate::api::json::{self, Unread};
 use crate::app::App;
 use crate::error::Error;
 use crate::operation::Fingerprint;
-use crate::types::{Address, sha256};
+use crate::types::Address;
 
 /// Names and values. What is empty, and the words that scripts write for nothing, count as not given.
 #[derive(Debug, Default)]
@@ -109,10 +110,11 @@ impl Fields {
         Self::of(of_query(request.query_string()).ok_or(CerthisError::Invalid("query"))?)
     }
 
-    /// The same for the same names and values, in whatever order and form they came.
-    pub fn fingerprint(&self) -> Result<Fingerprint, Error> {
+    /// The same for the same names and values, in whatever order and form they came. Keyed: it is kept for longer than the
+    /// e-mail address that the fields may hold, and a plain hash of that is guessed.
+    pub fn fingerprint(&self, vault: &Vault) -> Result<Fingerprint, Error> {
         let text = serde_json::to_string(&self.0).map_err(Error::internal)?;
-        Ok(sha256(text.as_bytes()))
+        Ok(vault.mac("certhis.fingerprint", &[text.as_bytes()]))
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {
@@ -152,6 +154,8 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretBox;
+
     use super::*;
 
     fn body(content_type: Option<&str>, bytes: &[u8]) -> Body {
@@ -179,6 +183,26 @@ mod tests {
             assert_eq!(fields.text("b"), Some("c d"), "{content_type}");
             assert_eq!(fields.text("c"), None, "{content_type}");
         }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_nothing_to_whoever_has_no_pepper() {
+        let key = |byte: u8| SecretBox::new(Box::new([byte; 32]));
+        let fields = |order: &[(&str, &str)]| {
+            let pairs = order
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Fields::of(pairs.collect()).unwrap()
+        };
+        let (one, other) = (Vault::new(&key(1), &key(2)), Vault::new(&key(3), &key(2)));
+        let wish = fields(&[("wallet", "ada@example.com"), ("nft_id", "7")]);
+        let again = fields(&[("nft_id", "7"), ("wallet", "ada@example.com")]);
+
+        let print = wish.fingerprint(&one).unwrap();
+
+        assert_eq!(again.fingerprint(&one).unwrap(), print);
+        assert_ne!(fields(&[("nft_id", "7")]).fingerprint(&one).unwrap(), print);
+        assert_ne!(wish.fingerprint(&other).unwrap(), print);
     }
 
     #[test]

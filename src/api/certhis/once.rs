@@ -25,7 +25,7 @@ impl Once {
     pub fn of(holder: &Holder, fields: &Fields) -> Result<Self, CerthisError> {
         Ok(Self {
             key: holder.idempotency_key()?,
-            fingerprint: fields.fingerprint()?,
+            fingerprint: fields.fingerprint(holder.app.vault())?,
         })
     }
 
