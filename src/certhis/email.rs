@@ -10,7 +10,7 @@ use crate::ctx::Ctx;
 use crate::custody::Email;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::types::{Address, AssetId, RowId, Timestamp};
+use crate::types::{Address, AssetId, RowId, Timestamp, UserId};
 
 const DAY_SECONDS: i64 = 86_400;
 const SEALED: &str = "certhis.email";
@@ -32,18 +32,18 @@ pub(super) fn sealed(
     Ok(Some((sealed, ctx.now.plus_seconds(seconds))))
 }
 
-/// To whom the task of a mint request was, by the request's reference; none for a recipient with an address of the chain,
-/// and for one whose e-mail address is forgotten.
+/// To whom the task of a mint request was, by the request's reference, for the owner whose key pair it came with; none for
+/// anybody else, for a recipient with an address of the chain, and for one whose e-mail address is forgotten.
 pub fn recipient_email(
     tx: &mut Tx<'_>,
     vault: &Vault,
-    collection: AssetId,
-    reference: &str,
+    (collection, reference): (AssetId, &str),
+    owner: UserId,
 ) -> Result<Option<Email>, Error> {
     let Some(id) = task::id_in(reference) else {
         return Ok(None);
     };
-    let Some(sealed) = store::email(tx, collection, id)? else {
+    let Some(sealed) = store::email(tx, (collection, id), owner)? else {
         return Ok(None);
     };
     let opened = vault.open(SEALED, &[id.as_uuid().as_bytes()], &sealed)?;

@@ -336,9 +336,16 @@ pub(super) fn nft_number(tx: &mut Tx<'_>, asset: AssetId, token_id: TokenId) -> 
     Ok(on!(tx, c => query.first(c).optional())?)
 }
 
-/// The sealed e-mail address of a task's recipient.
-pub(super) fn email(tx: &mut Tx<'_>, asset: AssetId, id: RowId) -> Result<Option<String>, Error> {
-    let query = certhis_tasks::table.find((asset, id)).select(certhis_tasks::email);
+/// The sealed e-mail address of a task's recipient, where the task came with a key pair of this user.
+pub(super) fn email(tx: &mut Tx<'_>, (asset, id): (AssetId, RowId), owner: UserId) -> Result<Option<String>, Error> {
+    let of_owner = certhis_keys::table
+        .filter(certhis_keys::asset_id.eq(asset))
+        .filter(certhis_keys::user_id.eq(owner))
+        .select(certhis_keys::number);
+    let query = certhis_tasks::table
+        .find((asset, id))
+        .filter(certhis_tasks::key_number.eq_any(of_owner))
+        .select(certhis_tasks::email);
     let found: Option<Option<String>> = on!(tx, c => query.first(c).optional())?;
     Ok(found.flatten())
 }

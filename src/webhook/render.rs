@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Event, Scheme};
+use super::{Event, Scheme, Subscription};
 use crate::db::Tx;
 use crate::error::Error;
 
@@ -13,8 +13,10 @@ use crate::error::Error;
 pub type Render = Arc<dyn Fn(&mut Tx<'_>, &Event) -> Result<String, Error> + Send + Sync>;
 
 /// A body with what the receiver is told and nobody keeps (personal data), in the place of the one that is kept; none where
-/// there is nothing of that kind.
-pub type Personal = Arc<dyn Fn(&mut Tx<'_>, &Event, &str) -> Result<Option<String>, Error> + Send + Sync>;
+/// there is nothing of that kind, or this subscription is not to be told it: it may lead elsewhere now than when the event
+/// happened.
+pub type Personal =
+    Arc<dyn Fn(&mut Tx<'_>, &Subscription, &Event, &str) -> Result<Option<String>, Error> + Send + Sync>;
 
 /// How each scheme is rendered that is a dialect's; [`Scheme::Standard`] is ours.
 #[derive(Clone, Default)]
@@ -40,12 +42,12 @@ impl Renderers {
     pub(super) fn outgoing(
         &self,
         tx: &mut Tx<'_>,
-        scheme: Scheme,
+        subscription: &Subscription,
         event: &Event,
         kept: &str,
     ) -> Result<Outgoing, Error> {
-        let personal = match self.personal.get(&scheme) {
-            Some(personal) => personal(tx, event, kept)?,
+        let personal = match self.personal.get(&subscription.scheme) {
+            Some(personal) => personal(tx, subscription, event, kept)?,
             None => None,
         };
         Ok(Outgoing {

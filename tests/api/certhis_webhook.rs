@@ -24,6 +24,7 @@ both_databases! {
     a_login_goes_to_no_receiver_that_it_was_not_given_for,
     what_somebody_else_registered_is_not_shown,
     an_e_mail_recipient_is_told_to_the_receiver_and_kept_in_no_log,
+    an_e_mail_recipient_is_told_to_nobody_but_the_owner_whose_pair_the_wish_came_with,
 }
 
 pub fn options() -> Options {
@@ -282,4 +283,45 @@ async fn an_e_mail_recipient_is_told_to_the_receiver_and_kept_in_no_log(server: 
     let again = receiver.received()[1].json();
     let wallet = shop.tasks(&pair, "0").await[0]["address"].clone();
     assert_eq!(again["to"], wallet);
+}
+
+async fn an_e_mail_recipient_is_told_to_nobody_but_the_owner_whose_pair_the_wish_came_with(server: &Server) {
+    let shop = Shop::open(server, Minting::Hybrid, 1).await;
+    let (pair, own, other) = (shop.pair().await, Receiver::start(), Receiver::start());
+    let url = own.url();
+    let form = [
+        ("webhook", url.as_str()),
+        ("webhook_pass", "c0rrect horse"),
+        ("webhook_login", "shop"),
+    ];
+    assert!(register(&shop, &pair, &form).await.is_success());
+    let settings = Webhooks {
+        private_networks: vec![Network::parse("127.0.0.0/8").unwrap()],
+        timeout: Duration::from_secs(1),
+    };
+    let deliverer = Arc::new(start::deliverer(&server.app, &settings));
+    Shop::created(shop.mint(&pair, &[("wallet", "ada.lovelace@example.com")]).await);
+    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    let manager = &server.world.system[&Role::SystemManager];
+    let hook = managed(&shop).await;
+    let list = server.get(manager, &format!("{hook}/deliveries")).await.ok();
+    let replay = format!("{hook}/deliveries/{}/replay", list[0]["id"].as_str().unwrap());
+    Shop::created(shop.mint(&pair, &[("wallet", "ada.lovelace@example.com")]).await);
+    let wallet = shop.tasks(&pair, "0").await[0]["address"].clone();
+
+    // What waits, and what was told before, goes where a manager says now.
+    let anew = json!({ "url": other.url(), "login": { "name": "new", "password": "battery" } });
+    change(&shop, &anew).await.ok();
+    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    server.verified().post(manager, &replay, &json!({})).await.ok();
+    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    let told: Vec<Value> = other.received().iter().map(|one| one.json()["to"].clone()).collect();
+    assert_eq!(told, [wallet.clone(), wallet]);
+
+    // The owner's own receiver is told it again.
+    assert!(register(&shop, &pair, &form).await.is_success());
+    server.verified().post(manager, &replay, &json!({})).await.ok();
+    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    let told: Vec<Value> = own.received().iter().map(|one| one.json()["to"].clone()).collect();
+    assert_eq!(told, ["ada.lovelace@example.com", "ada.lovelace@example.com"]);
 }

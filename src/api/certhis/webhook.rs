@@ -76,11 +76,15 @@ pub fn webhook_render(app: &App) -> Render {
 }
 
 /// The published `to` is the e-mail address of whoever the token is for: the receiver is sent it, for as long as it is known
-/// here, and the log of deliveries is not.
+/// here, and the log of deliveries is not. The receiver is the one that the owner named whose key pair the wish came with: a
+/// manager, or an owner after them, may lead the webhook elsewhere and replay what was told before.
 pub fn webhook_recipient(app: &App) -> Personal {
     let vault = Arc::clone(app.vault());
-    Arc::new(move |tx, event, kept| {
-        let email = certhis::recipient_email(tx, &vault, event.collection, &event.news.reference_id)?;
+    Arc::new(move |tx, subscription, event, kept| {
+        let Some(owner) = subscription.created_by else {
+            return Ok(None);
+        };
+        let email = certhis::recipient_email(tx, &vault, (event.collection, &event.news.reference_id), owner)?;
         let Some(email) = email else { return Ok(None) };
         let mut body: Map<String, Value> = serde_json::from_str(kept).map_err(Error::internal)?;
         body.insert("to".to_owned(), json!(email.reveal()));
