@@ -17,7 +17,7 @@ use super::render::{Outgoing, Renderers};
 use super::secret::{Credentials, Keyring};
 use super::send::{Answer, Sender, Sent};
 use super::store::{self, Claimed, Ending};
-use super::turns::{TOGETHER_MAX, Turn, Turns};
+use super::turns::{Told, Turns};
 use super::{Attempt, State, Subscription, backlog};
 use crate::access::Vault;
 use crate::config::Webhooks;
@@ -33,6 +33,8 @@ const LEASE_SECONDS: i64 = 120;
 const POLL: Duration = Duration::from_millis(500);
 /// Looks between two measures of the backlog: 15 s.
 const LOOKS_PER_MEASURE: u32 = 30;
+/// Deliveries of one claim. Few: a receiver is not to be run over.
+const TOGETHER_MAX: i64 = 8;
 /// What the database did not take is not tried again at once.
 const REST: Duration = Duration::from_secs(5);
 
@@ -91,12 +93,9 @@ impl Deliverer {
             tokio::select! {
                 () = cancel.cancelled() => break,
                 Some(ended) = lanes.join_next_with_id() => {
-                    let (id, may_have_more) = ended.unwrap_or_else(|error| (error.id(), false));
-                    if let Some(id) = ids.remove(&id) {
-                        turns.close(id);
-                    }
-                    if !may_have_more {
-                        continue;
+                    let (task, told) = ended.unwrap_or_else(|error| (error.id(), Told::default()));
+                    if let Some(id) = ids.remove(&task) {
+                        turns.close(id, told);
                     }
                 }
                 _ = ticks.tick() => {
@@ -104,32 +103,33 @@ impl Deliverer {
                         self.measure().await;
                     }
                     looks = looks.wrapping_add(1);
+                    // At ticks alone: the database asks each subscription for it.
+                    turns.note_due(self.due_or_none().await);
                 }
             }
-            for turn in turns.open(&self.due_or_none().await) {
-                let lane = Arc::clone(&self).lane(turn, cancel.clone());
-                ids.insert(lanes.spawn(lane).id(), turn.id);
+            for id in turns.open() {
+                let lane = Arc::clone(&self).lane(id, cancel.clone());
+                ids.insert(lanes.spawn(lane).id(), id);
             }
         }
         while lanes.join_next().await.is_some() {}
     }
 
-    /// One claim. Whether there may be more of it.
-    async fn lane(self: Arc<Self>, turn: Turn, cancel: CancellationToken) -> bool {
-        let told = match cancel.is_cancelled() {
-            true => return false,
-            false => self.tell_some(turn).await,
-        };
-        match told {
-            Ok(attempts) => i64::try_from(attempts).is_ok_and(|attempts| attempts >= turn.together),
+    /// One claim.
+    async fn lane(self: Arc<Self>, id: WebhookId, cancel: CancellationToken) -> Told {
+        if cancel.is_cancelled() {
+            return Told::default();
+        }
+        match self.tell_some(id).await {
+            Ok(told) => told,
             Err(error) => {
                 metrics::counter!("webhook_delivery_failures_total").increment(1);
-                tracing::warn!(webhook = %turn.id, %error, "deliveries were not taken; they are tried again");
+                tracing::warn!(webhook = %id, %error, "deliveries were not taken; they are tried again");
                 tokio::select! {
                     () = cancel.cancelled() => {}
                     () = tokio::time::sleep(REST) => {}
                 }
-                false
+                Told::default()
             }
         }
     }
@@ -150,33 +150,34 @@ impl Deliverer {
     /// One claim after the other until nothing of the subscription is due.
     async fn empty(&self, id: WebhookId) -> Result<usize, Error> {
         let mut attempts = 0_usize;
-        let turn = Turn {
-            id,
-            together: TOGETHER_MAX,
-        };
         loop {
-            match self.tell_some(turn).await? {
+            match self.tell_some(id).await?.attempts {
                 0 => return Ok(attempts),
                 more => attempts = attempts.saturating_add(more),
             }
         }
     }
 
-    /// Tries what one claim takes: how many attempts that were.
-    async fn tell_some(&self, turn: Turn) -> Result<usize, Error> {
-        let Some(batch) = self.claim(turn).await? else {
-            return Ok(0);
+    /// Tries what one claim takes.
+    async fn tell_some(&self, id: WebhookId) -> Result<Told, Error> {
+        let Some(batch) = self.claim(id).await? else {
+            return Ok(Told::default());
         };
         let tried = batch
             .deliveries
             .iter()
             .map(|(claimed, outgoing)| self.attempt(&batch, claimed, outgoing));
-        join_all(tried).await;
-        Ok(batch.deliveries.len())
+        let took = join_all(tried).await;
+        let attempts = batch.deliveries.len();
+        Ok(Told {
+            attempts,
+            took: took.into_iter().max(),
+            has_more: i64::try_from(attempts).is_ok_and(|attempts| attempts >= TOGETHER_MAX),
+        })
     }
 
     /// None when the subscription is not active any more.
-    async fn claim(&self, Turn { id, together }: Turn) -> Result<Option<Batch>, Error> {
+    async fn claim(&self, id: WebhookId) -> Result<Option<Batch>, Error> {
         let (vault, renderers, now) = (Arc::clone(&self.vault), self.renderers.clone(), (self.now)());
         let claim = RowId::generate();
         let taken = self.db.write(move |tx| {
@@ -186,7 +187,7 @@ impl Deliverer {
             let keys = keyring(tx, &vault, &subscription, now)?;
             let until = now.plus_seconds(LEASE_SECONDS);
             let mut deliveries = Vec::new();
-            for claimed in store::claim(tx, id, claim, (now, until), together)? {
+            for claimed in store::claim(tx, id, claim, (now, until), TOGETHER_MAX)? {
                 let outgoing = outgoing_of(tx, &renderers, &subscription, &claimed)?;
                 deliveries.push((claimed, outgoing));
             }
@@ -200,8 +201,8 @@ impl Deliverer {
         taken.await
     }
 
-    /// What cannot be written is not known, so the lease runs out and the event is sent again.
-    async fn attempt(&self, batch: &Batch, claimed: &Claimed, outgoing: &Result<Outgoing, String>) {
+    /// How long the request took. What cannot be written is not known, so the lease runs out and the event is sent again.
+    async fn attempt(&self, batch: &Batch, claimed: &Claimed, outgoing: &Result<Outgoing, String>) -> Duration {
         let at = (self.now)();
         let Subscription { id, target, scheme, .. } = &batch.subscription;
         let headers = |body: &str| {
@@ -216,7 +217,8 @@ impl Deliverer {
         if let (Ok(Outgoing { is_personal: true, .. }), Ok(answer)) = (outgoing, &mut sent.outcome) {
             answer.text.clear();
         }
-        metrics::histogram!("webhook_attempt_seconds", "scheme" => scheme.text()).record(sent.took.as_secs_f64());
+        let took = sent.took;
+        metrics::histogram!("webhook_attempt_seconds", "scheme" => scheme.text()).record(took.as_secs_f64());
         let attempt = attempt_of(claimed, at, sent);
         let ending = ending_of(&attempt);
         let (id, delivery, claim, now) = (*id, claimed.id, batch.claim, (self.now)());
@@ -232,6 +234,7 @@ impl Deliverer {
                 tracing::warn!(webhook = %id, %delivery, %error, "an attempt was not recorded: it is made again");
             }
         }
+        took
     }
 
     async fn measure(&self) {
@@ -273,7 +276,7 @@ fn outgoing_of(
             Some(body) => body.clone(),
             None => renderers.body(tx, subscription.scheme, &claimed.event)?,
         };
-        let outgoing = renderers.outgoing(tx, subscription.scheme, &claimed.event, &body)?;
+        let outgoing = renderers.outgoing(tx, subscription, &claimed.event, &body)?;
         Ok((body, outgoing))
     });
     match made {

@@ -1,9 +1,11 @@
 //! Where a webhook may be sent: never to where only this server can reach (OWASP API7, server-side request forgery).
 
-use std::fmt;
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fmt, io};
 
+use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
@@ -213,30 +215,61 @@ fn refused(address: IpAddr) -> Option<&'static str> {
 }
 
 /// Names that are looked up at once. The system's resolver takes a thread for each, of a pool that the database needs too,
-/// and may keep it for as long as a name server is silent.
-const LOOKUPS_MAX: usize = 16;
+/// and may keep it for as long as a name server is silent: up to 20 s, while who asked has gone after 10 s. So a lane of slow
+/// receivers keeps up to three names busy, and all of them ([`super::turns::SLOW_LANES_MAX`]) leave room for others.
+const LOOKUPS_MAX: usize = 64;
 
-/// Bounds how many names are looked up at once.
+type Found = Result<Arc<[SocketAddr]>, Arc<io::Error>>;
+
+/// A look-up that everybody waits for who wants its name.
+type Lookup = Shared<BoxFuture<'static, Found>>;
+
+/// Bounds how many names are looked up at once, and looks each up once at a time.
 #[derive(Clone, Debug)]
-pub(super) struct Lookups(Arc<Semaphore>);
+pub(super) struct Lookups {
+    room: Arc<Semaphore>,
+    running: Arc<Mutex<HashMap<String, Lookup>>>,
+}
 
 impl Default for Lookups {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(LOOKUPS_MAX)))
+        Self {
+            room: Arc::new(Semaphore::new(LOOKUPS_MAX)),
+            running: Arc::default(),
+        }
     }
 }
 
 impl Lookups {
-    /// A look-up whose caller has gone counts until it ends: its thread is taken all the same.
-    async fn run<T: Send + 'static>(&self, lookup: impl Future<Output = T> + Send + 'static) -> std::io::Result<T> {
-        let permit = Arc::clone(&self.0).acquire_owned().await;
-        let permit = permit.map_err(std::io::Error::other)?;
+    /// The look-up of the name that is running, or else this one. When its callers have gone it goes on, and counts until it
+    /// ends: its thread is taken all the same.
+    fn find(&self, name: &str, lookup: impl Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static) -> Lookup {
+        let mut running = self.running();
+        if let Some(other) = running.get(name) {
+            return other.clone();
+        }
+        let (lookups, own) = (self.clone(), name.to_owned());
         let looking = tokio::spawn(async move {
+            // Nobody closes the semaphore.
+            let _permit = lookups.room.acquire().await;
             let found = lookup.await;
-            drop(permit);
+            lookups.running().remove(&own);
             found
         });
-        looking.await.map_err(std::io::Error::other)
+        let found: BoxFuture<'static, Found> = Box::pin(async move {
+            match looking.await {
+                Ok(found) => found.map(Arc::from).map_err(Arc::new),
+                Err(ended) => Err(Arc::new(io::Error::other(ended))),
+            }
+        });
+        let own = found.shared();
+        running.insert(name.to_owned(), own.clone());
+        own
+    }
+
+    /// Nothing that is done under the lock panics half-way.
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Lookup>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -253,11 +286,12 @@ impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.clone();
         Box::pin(async move {
+            let host = name.as_str().to_owned();
             let lookup = async move {
-                let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-                Ok::<Vec<SocketAddr>, std::io::Error>(found.collect())
+                let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+                Ok::<Vec<SocketAddr>, io::Error>(found.collect())
             };
-            let found = guard.lookups.run(lookup).await??;
+            let found = guard.lookups.find(name.as_str(), lookup).await?.to_vec();
             for address in &found {
                 guard.rules.judge(address.ip(), guard.transport)?;
             }
@@ -444,51 +478,72 @@ mod tests {
 
     /// A name server that is silent, until it answers.
     struct Silent {
+        lookups: Lookups,
         asked: Arc<AtomicUsize>,
         answers: Arc<Semaphore>,
     }
 
     impl Silent {
-        fn lookup(&self) -> impl Future<Output = ()> + Send + 'static {
-            let (asked, answers) = (Arc::clone(&self.asked), Arc::clone(&self.answers));
-            async move {
-                asked.fetch_add(1, Ordering::SeqCst);
-                drop(answers.acquire().await);
+        fn new() -> Self {
+            Self {
+                lookups: Lookups::default(),
+                asked: Arc::default(),
+                answers: Arc::new(Semaphore::new(0)),
             }
         }
 
-        async fn until_asked(&self, count: usize) {
-            while self.asked.load(Ordering::SeqCst) < count {
+        fn find(&self, name: &str) -> Lookup {
+            let (asked, answers) = (Arc::clone(&self.asked), Arc::clone(&self.answers));
+            self.lookups.find(name, async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                answers.acquire().await.unwrap().forget();
+                Ok(vec![SocketAddr::from(([8, 8, 8, 8], 0))])
+            })
+        }
+
+        /// After everything has run that can.
+        async fn asked(&self) -> usize {
+            for _ in 0..1_000 {
                 tokio::task::yield_now().await;
             }
+            self.asked.load(Ordering::SeqCst)
         }
     }
 
     #[tokio::test]
-    async fn sixteen_names_are_looked_up_at_once_and_one_that_was_given_up_counts_until_it_ends() {
-        let (lookups, server) = (
-            Lookups::default(),
-            Silent {
-                asked: Arc::default(),
-                answers: Arc::new(Semaphore::new(0)),
-            },
-        );
-        let run = || {
-            let (lookups, lookup) = (lookups.clone(), server.lookup());
-            tokio::spawn(async move { lookups.run(lookup).await })
-        };
-        let begun: Vec<_> = (0..LOOKUPS_MAX).map(|_| run()).collect();
-        server.until_asked(LOOKUPS_MAX).await;
-        begun.iter().for_each(tokio::task::JoinHandle::abort);
-
-        let next = run();
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
+    async fn sixty_four_names_are_looked_up_at_once_and_one_that_was_given_up_counts_until_it_ends() {
+        let server = Silent::new();
+        for number in 0..64 {
+            drop(server.find(&format!("{number}.example.com")));
         }
-        assert_eq!(server.asked.load(Ordering::SeqCst), LOOKUPS_MAX);
+        assert_eq!(server.asked().await, 64);
 
-        server.answers.add_permits(LOOKUPS_MAX + 1);
-        assert!(next.await.unwrap().is_ok());
-        assert_eq!(server.asked.load(Ordering::SeqCst), LOOKUPS_MAX + 1);
+        let next = server.find("next.example.com");
+        assert_eq!(server.asked().await, 64);
+
+        server.answers.add_permits(65);
+        assert_eq!(next.await.unwrap().len(), 1);
+        assert_eq!(server.asked().await, 65);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_once_for_all_who_want_it_also_when_the_first_have_given_up() {
+        let server = Silent::new();
+        for _ in 0..100 {
+            drop(server.find("silent.example.com"));
+        }
+        let last = server.find("silent.example.com");
+        let other = server.find("other.example.com");
+        assert_eq!(server.asked().await, 2);
+
+        server.answers.add_permits(2);
+        assert!(last.await.is_ok() && other.await.is_ok());
+
+        server.answers.add_permits(1);
+        assert!(
+            server.find("silent.example.com").await.is_ok(),
+            "what was found is not kept"
+        );
+        assert_eq!(server.asked().await, 3);
     }
 }

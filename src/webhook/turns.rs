@@ -2,9 +2,10 @@
 //!
 //! A lane is one claim of one subscription. Whoever was served longest ago comes first, and of those who were never served
 //! whoever has waited longest. A lane that is open for longer than [`SLOW_AFTER`] is *slow*, and makes room for another
-//! one; a subscription whose last lane was slow is told in a few lanes that all such subscriptions share, and little at a
-//! time, until it is quick again. So a quick receiver waits for [`SLOW_AFTER`] per [`LANES_MAX`] receivers that turn out slow
-//! just now, and not for those that are known to be.
+//! one; a subscription whose last requests took longer is told in a few lanes that all such subscriptions share, until it is
+//! quick again. So a quick receiver waits for [`SLOW_AFTER`] per [`LANES_MAX`] receivers that turn out slow just now, and not
+//! for those that are known to be. Where more than [`OPEN_LANES_MAX`] turn out slow together, as after a restart, it waits
+//! once for the first of them to end: for an attempt at most.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -18,10 +19,6 @@ pub(super) const LANES_MAX: usize = 64;
 pub(super) const SLOW_LANES_MAX: usize = 16;
 /// All of them: what they may cost of memory and sockets.
 pub(super) const OPEN_LANES_MAX: usize = 256;
-/// Deliveries of one claim. Few: a receiver is not to be run over.
-pub(super) const TOGETHER_MAX: i64 = 8;
-/// Of a claim for a slow subscription.
-pub(super) const SLOW_TOGETHER_MAX: i64 = 2;
 /// Most receivers answer within a tenth of it.
 pub(super) const SLOW_AFTER: Duration = Duration::from_secs(2);
 /// Subscriptions that are remembered; more than a deployment has.
@@ -48,35 +45,44 @@ impl Lane {
     }
 }
 
+/// How a lane ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    pub attempts: usize,
+    /// The slowest request; what the database took does not count. None where nothing was sent.
+    pub took: Option<Duration>,
+    pub has_more: bool,
+}
+
 #[derive(Default)]
 pub(super) struct Turns {
+    /// In the order of who has waited longest.
+    due: Vec<WebhookId>,
     open: HashMap<WebhookId, Lane>,
     served: HashMap<WebhookId, Served>,
     last_turn: u64,
 }
 
-/// A lane to open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Turn {
-    pub id: WebhookId,
-    /// Deliveries to claim.
-    pub together: i64,
-}
-
 impl Turns {
-    /// Opens as many lanes as there is room for; `due` is in the order of who has waited longest.
-    pub fn open(&mut self, due: &[WebhookId]) -> Vec<Turn> {
+    /// These have something due, whoever has waited longest first, and nobody else has.
+    pub fn note_due(&mut self, due: Vec<WebhookId>) {
         if self.served.len() > KNOWN_MAX {
             let due: HashSet<&WebhookId> = due.iter().collect();
             self.served.retain(|id, _| due.contains(id));
         }
-        let mut waiting: Vec<WebhookId> = due.iter().copied().filter(|id| !self.open.contains_key(id)).collect();
+        self.due = due;
+    }
+
+    /// Opens as many lanes as there is room for.
+    pub fn open(&mut self) -> Vec<WebhookId> {
+        let is_waiting = |id: &WebhookId| !self.open.contains_key(id);
+        let mut waiting: Vec<WebhookId> = self.due.iter().copied().filter(is_waiting).collect();
         waiting.sort_by_key(|id| self.served.get(id).map_or(0, |served| served.turn));
         let began_slow = self.open.values().filter(|lane| lane.began_slow).count();
         let quick = self.open.values().filter(|lane| !lane.is_slow()).count();
         let mut slow_room = SLOW_LANES_MAX.saturating_sub(began_slow);
         let mut room = LANES_MAX.saturating_sub(quick);
-        let mut turns = Vec::new();
+        let mut opened = Vec::new();
         for id in waiting {
             let is_slow = self.served.get(&id).is_some_and(|served| served.was_slow);
             let kind = if is_slow { &mut slow_room } else { &mut room };
@@ -89,21 +95,27 @@ impl Turns {
                 began_slow: is_slow,
             };
             self.open.insert(id, lane);
-            let together = if is_slow { SLOW_TOGETHER_MAX } else { TOGETHER_MAX };
-            turns.push(Turn { id, together });
+            opened.push(id);
         }
-        turns
+        opened
     }
 
-    /// A lane has ended.
-    pub fn close(&mut self, id: WebhookId) {
-        let Some(lane) = self.open.remove(&id) else { return };
-        self.last_turn = self.last_turn.saturating_add(1);
-        let served = Served {
-            turn: self.last_turn,
-            was_slow: lane.since.elapsed() > SLOW_AFTER,
+    /// A lane has ended. What has more is due again at once.
+    pub fn close(&mut self, id: WebhookId, told: Told) {
+        if self.open.remove(&id).is_none() {
+            return;
+        }
+        self.due.retain(|due| *due != id);
+        if told.has_more {
+            self.due.push(id);
+        }
+        let was_slow = match told.took {
+            Some(took) => took > SLOW_AFTER,
+            None => self.served.get(&id).is_some_and(|served| served.was_slow),
         };
-        self.served.insert(id, served);
+        self.last_turn = self.last_turn.saturating_add(1);
+        let turn = self.last_turn;
+        self.served.insert(id, Served { turn, was_slow });
     }
 }
 
@@ -116,18 +128,27 @@ mod tests {
     }
 
     fn opened(turns: &mut Turns, due: &[WebhookId]) -> Vec<WebhookId> {
-        turns.open(due).into_iter().map(|turn| turn.id).collect()
+        turns.note_due(due.to_vec());
+        turns.open()
     }
 
-    /// As if the subscription had been told slowly.
-    fn slow(turns: &mut Turns, id: WebhookId) {
-        turns.served.insert(
-            id,
-            Served {
-                turn: 1,
-                was_slow: true,
-            },
-        );
+    fn told(took: Duration, has_more: bool) -> Told {
+        Told {
+            attempts: 1,
+            took: Some(took),
+            has_more,
+        }
+    }
+
+    const QUICK: Duration = Duration::from_millis(10);
+    const SLOW: Duration = Duration::from_millis(2_001);
+
+    /// As if these had been told slowly.
+    fn slow(turns: &mut Turns, ids: &[WebhookId]) {
+        for id in ids {
+            assert_eq!(opened(turns, &[*id]), [*id]);
+            turns.close(*id, told(SLOW, false));
+        }
     }
 
     #[test]
@@ -135,9 +156,9 @@ mod tests {
         let (mut turns, due) = (Turns::default(), ids(66));
 
         assert_eq!(opened(&mut turns, &due), due[..64]);
-        assert_eq!(opened(&mut turns, &due), []);
-        turns.close(due[3]);
-        assert_eq!(opened(&mut turns, &due), due[64..65]);
+        assert_eq!(turns.open(), []);
+        turns.close(due[3], told(QUICK, false));
+        assert_eq!(turns.open(), due[64..65]);
     }
 
     #[test]
@@ -145,7 +166,7 @@ mod tests {
         let (mut turns, due) = (Turns::default(), ids(3));
         opened(&mut turns, &due);
         for place in [1, 0, 2] {
-            turns.close(due[place]);
+            turns.close(due[place], told(QUICK, false));
         }
         let new = WebhookId::generate();
 
@@ -155,29 +176,54 @@ mod tests {
     }
 
     #[test]
-    fn those_known_to_be_slow_share_a_few_lanes_and_leave_the_others_free() {
-        let (mut turns, known, quick) = (Turns::default(), ids(100), ids(70));
-        known.iter().for_each(|id| slow(&mut turns, *id));
-        let due: Vec<WebhookId> = known.iter().chain(&quick).copied().collect();
+    fn who_has_more_is_told_again_without_another_look_and_who_has_not_waits_for_one() {
+        let (mut turns, due) = (Turns::default(), ids(2));
+        opened(&mut turns, &due);
 
-        let opened = turns.open(&due);
+        turns.close(due[0], told(QUICK, true));
+        turns.close(due[1], told(QUICK, false));
 
-        let of = |ids: &[WebhookId], together: i64| {
-            let lanes = opened.iter().filter(|turn| ids.contains(&turn.id));
-            lanes.inspect(|turn| assert_eq!(turn.together, together)).count()
-        };
-        assert_eq!(of(&known, SLOW_TOGETHER_MAX), SLOW_LANES_MAX);
-        assert_eq!(of(&quick, TOGETHER_MAX), LANES_MAX);
+        assert_eq!(turns.open(), due[..1]);
+        assert_eq!(opened(&mut turns, &due), due[1..]);
     }
 
     #[test]
-    fn who_is_quick_again_is_not_slow_any_more() {
-        let (mut turns, id) = (Turns::default(), WebhookId::generate());
-        slow(&mut turns, id);
-        assert_eq!(turns.open(&[id])[0].together, SLOW_TOGETHER_MAX);
+    fn those_known_to_be_slow_share_a_few_lanes_and_leave_the_others_free() {
+        let (mut turns, known, quick) = (Turns::default(), ids(100), ids(70));
+        slow(&mut turns, &known);
+        let due: Vec<WebhookId> = known.iter().chain(&quick).copied().collect();
 
-        turns.close(id);
+        let opened = opened(&mut turns, &due);
 
-        assert_eq!(turns.open(&[id])[0].together, TOGETHER_MAX);
+        let of = |ids: &[WebhookId]| opened.iter().filter(|id| ids.contains(id)).count();
+        assert_eq!((of(&known), of(&quick)), (SLOW_LANES_MAX, LANES_MAX));
+    }
+
+    /// Whether a subscription with such a past shares the few lanes.
+    fn counts_as_slow(past: &[Option<Duration>]) -> bool {
+        let (mut turns, known, id) = (Turns::default(), ids(SLOW_LANES_MAX), WebhookId::generate());
+        slow(&mut turns, &known);
+        for took in past {
+            assert_eq!(opened(&mut turns, &[id]), [id]);
+            let told = Told {
+                took: *took,
+                ..Told::default()
+            };
+            turns.close(id, told);
+        }
+        assert_eq!(opened(&mut turns, &known), known);
+        opened(&mut turns, &[id]).is_empty()
+    }
+
+    #[test]
+    fn a_receiver_is_slow_after_2_seconds_and_until_it_is_quick_again() {
+        assert!(!counts_as_slow(&[None]), "what the database took is not the receiver's");
+        assert!(!counts_as_slow(&[Some(SLOW_AFTER)]));
+        assert!(counts_as_slow(&[Some(SLOW)]));
+        assert!(
+            counts_as_slow(&[Some(SLOW), None]),
+            "nothing was sent: nothing new is known"
+        );
+        assert!(!counts_as_slow(&[Some(SLOW), Some(QUICK)]));
     }
 }
