@@ -101,6 +101,9 @@ pub async fn inspect(
 
 /// Whether the contract calls `account` its administrator (AccessControl) or its owner (ERC-173), in the newest block. None
 /// where there is no contract.
+///
+/// Errors: also `Malformed` for a contract that answers neither question, such as a proxy in the middle of an upgrade: what
+/// it says of nobody is no reason to take anything from somebody.
 pub async fn is_owned_by(rpc: &Rpc, contract: &Address, account: &Address) -> Result<Option<bool>, Failure> {
     let questions = [collection::is_admin(*account), token::owner()];
     let calls = questions.map(|data| call(account, contract, data));
@@ -112,10 +115,16 @@ pub async fn is_owned_by(rpc: &Rpc, contract: &Address, account: &Address) -> Re
     if is_admin == Some(true) || owner == Some(*account) {
         return Ok(Some(true));
     }
-    if is_admin.is_none() && owner.is_none() && rpc.code(contract).await?.is_empty() {
-        return Ok(None);
+    if is_admin.is_some() || owner.is_some() {
+        return Ok(Some(false));
     }
-    Ok(Some(false))
+    match rpc.code(contract).await?.is_empty() {
+        true => Ok(None),
+        false => Err(Failure::Malformed {
+            endpoint: contract.to_string(),
+            reason: "it answers neither hasRole(bytes32,address) nor owner()".to_owned(),
+        }),
+    }
 }
 
 /// A mint of nothing, which a contract with the function allows.

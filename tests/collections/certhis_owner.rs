@@ -160,6 +160,8 @@ async fn nothing_opens_while_the_chain_cannot_be_asked() {
     stage.finish().await;
 }
 
+/// Refuses every question.
+const REVERT: &str = "0x60006000fd";
 /// Answers every question with the word in its first slot.
 const ECHO: &str = "0x60005460005260206000f3";
 
@@ -184,5 +186,9 @@ async fn an_administrator_and_an_owner_own_a_contract_and_nobody_owns_what_is_no
         .rpc("anvil_setStorageAt", json!([plain.to_string(), ADMIN, word]));
     assert_eq!(asked(plain, owner).await, Some(true));
     assert_eq!(asked(plain, other).await, Some(false));
+    // What answers nothing says nothing of anybody: a pair would end for good.
+    let mute = player();
+    stage.node.rpc("anvil_setCode", json!([mute.to_string(), REVERT]));
+    assert!(is_owned_by(&rpc, &mute, &owner).await.is_err());
     stage.finish().await;
 }
