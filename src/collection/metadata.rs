@@ -1,3 +1,7 @@
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value, json};
 
@@ -5,7 +9,7 @@ use crate::types::{Hash32, sha256};
 
 /// What a token shows: the fields of ERC-721's metadata schema and of marketplaces. Null is as good as nothing.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct Metadata {
     pub name: Option<String>,
     pub description: Option<String>,
@@ -15,6 +19,28 @@ pub struct Metadata {
     pub youtube_url: Option<String>,
     #[serde(deserialize_with = "null_is_empty")]
     pub attributes: Vec<Attribute>,
+}
+
+/// From an object alone: what serde derives takes a list of the fields' values too.
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Metadata;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Metadata, A::Error> {
+                // The derived one, which stands before that of the trait.
+                Metadata::deserialize(MapAccessDeserializer::new(fields))
+            }
+        }
+
+        reader.deserialize_map(Fields)
+    }
 }
 
 fn null_is_empty<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<Attribute>, D::Error> {
@@ -94,6 +120,18 @@ mod tests {
                 display_type: Some(DisplayType::BoostNumber),
             }],
             ..Metadata::default()
+        }
+    }
+
+    #[test]
+    fn only_an_object_is_metadata() {
+        for value in [json!({}), json!({ "attributes": null, "name": null, "colour": "red" })] {
+            assert_eq!(serde_json::from_value::<Metadata>(value).unwrap(), Metadata::default());
+        }
+        let all = json!(["n", "d", "i", "e", "a", "y", []]);
+        for value in [json!([]), json!(["x"]), all, json!("x"), json!(7), json!(null)] {
+            let error = serde_json::from_value::<Metadata>(value).unwrap_err().to_string();
+            assert!(error.contains("expected an object"), "{error}");
         }
     }
 

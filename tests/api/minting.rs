@@ -415,6 +415,9 @@ async fn what_is_malformed_is_refused_and_nothing_is_accepted(server: &Server) {
             "metadata",
             json!({ "attributes": [{ "trait_type": "a", "value": null }] }),
         ),
+        with("metadata", json!([])),
+        with("metadata", json!(["Sword"])),
+        with("metadata", json!("Sword")),
     ] {
         let answer = mint(server, &minting, &swords, assets.clone()).await;
         let details = refused(&answer, 400, "VALIDATION_ERROR");
