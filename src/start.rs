@@ -147,6 +147,10 @@ async fn work_off_files(app: App, cancel: CancellationToken) {
             Err(error) => {
                 metrics::counter!("job_failures_total", "job" => "mint-files").increment(1);
                 tracing::warn!(%error, "files of mint requests are worked off again in a moment");
+                // While the database is away nothing rests, and nothing waits behind it either.
+                if let Err(error) = app.db().write(move |tx| collection::rest_first(tx, now)).await {
+                    tracing::debug!(%error, "the file that failed does not rest");
+                }
             }
         }
         tokio::select! {

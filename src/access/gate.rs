@@ -2,12 +2,14 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use super::arrivals::Arrivals;
 use super::environment::UsageBuffer;
 use super::quota::{ClientRates, Rate};
 use crate::config::Minting;
 
 const HOUR_SECONDS: i64 = 3_600;
-/// Two of the largest files at once. What is read out of one takes up to ten times its bytes, until it is stored.
+/// Two of the largest files at once. What is read out of one takes up to ten times its room, until it is stored: its bytes,
+/// and as much as 100,000 short lines need whatever its bytes are.
 const FILES_MEBIBYTES_MAX: usize = 64;
 
 /// What a process keeps for the callers of the minting API: its settings, who asked how often without a key, the usage of
@@ -20,6 +22,8 @@ pub struct Gate {
     pub usage: UsageBuffer,
     /// Room for files of mint requests that are being read, in MiB of their bytes.
     pub files: Arc<Semaphore>,
+    /// Whose files these are.
+    pub arrivals: Arc<Arrivals>,
 }
 
 impl Gate {
@@ -29,6 +33,7 @@ impl Gate {
             clients: ClientRates::new(requests, settings.anonymous_window),
             usage: UsageBuffer::default(),
             files: Arc::new(Semaphore::new(FILES_MEBIBYTES_MAX)),
+            arrivals: Arc::default(),
             settings: settings.clone(),
             chain_id,
         }

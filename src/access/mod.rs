@@ -11,6 +11,7 @@
 //! Limits: names have 1 to 100 characters, keys live 1 to 365 days or for ever; last use is exact to a minute.
 //! Source: `dalp.md` A1, A8, A14, A15 and sections 1.7, 4 and 9.
 
+mod arrivals;
 mod door;
 pub mod environment;
 mod gate;
@@ -31,6 +32,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
 
+pub use arrivals::{Arrival, Arrivals};
 pub use door::Door;
 pub use gate::Gate;
 pub use key::{ApiKey, KeyKind};

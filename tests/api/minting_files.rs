@@ -1,6 +1,6 @@
 //! Files of mint requests: what becomes of their lines, and what they wait for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
@@ -9,9 +9,10 @@ use moneyer::access::quota::{self, Account, Taken};
 use moneyer::audit::EventFilter;
 use moneyer::collection::{self, Collection, MintFile, Minting as Way, NewMintFile, Worked};
 use moneyer::compliance;
-use moneyer::db::schema::mint_file_parts;
+use moneyer::db::Tx;
+use moneyer::db::schema::{mint_file_parts, mint_file_refusals, mint_files};
 use moneyer::on;
-use moneyer::types::{Amount, MintFileId};
+use moneyer::types::{Amount, EnvironmentId, MintFileId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -36,7 +37,10 @@ both_databases! {
     an_environment_has_ten_files_that_are_not_worked_off,
     a_file_is_taken_back_and_what_was_accepted_goes_on,
     a_file_is_forgotten_a_month_after_its_end,
-    a_file_with_many_refusals_is_forgotten_bit_by_bit,
+    files_with_many_refusals_are_forgotten_bit_by_bit,
+    the_first_thousand_refusals_of_a_file_are_kept,
+    the_file_that_ended_first_is_forgotten_for_the_hundred_and_first,
+    a_file_of_which_a_part_could_not_be_written_rests_and_hinders_no_other,
     a_reference_that_is_too_long_is_told_by_its_beginning,
 }
 
@@ -233,6 +237,9 @@ async fn a_file_that_cannot_be_read_is_refused_whole(server: &Server) {
         ("application/x-ndjson", "\n\n".to_owned()),
         ("application/json", csv(0..1)),
         ("application/x-ndjson", "{}\n".repeat(100_001)),
+        ("application/x-ndjson", "x".repeat(65_537)),
+        ("text/csv", csv(0..1) + &"x".repeat(65_537)),
+        ("text/csv", csv(0..1) + "\"" + &",\n".repeat(100_000)),
     ] {
         let answer = submit(server, &minting, &path, kind, text).await;
         refused(&answer, 400, "VALIDATION_ERROR");
@@ -261,6 +268,47 @@ async fn two_processes_work_off_different_files_at_once() {
     for file in [first, second] {
         assert_eq!(counts(&file.look().await), [1_000, 1_000, 0, 0]);
     }
+    replica.stop().await;
+    server.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_another_process_is_at_is_passed_over() {
+    let server = Server::start(Database::Postgres).await;
+    let minting = minting(&server, "Game", Tier::Partner).await;
+    let swords = found(&server, &minting, Way::Hybrid, 801).await;
+    let (first, _) = File::submit(&server, &minting, &swords, "text/csv", csv(0..100)).await;
+    server.advance(1);
+    let (second, _) = File::submit(&server, &minting, &swords, "text/csv", csv(100..200)).await;
+    let id = MintFileId::parse(first.path.rsplit('/').next().unwrap()).unwrap();
+    let replica = server.replica();
+    let (held, mut is_held) = tokio::sync::mpsc::unbounded_channel();
+    let (release, released) = mpsc::channel::<()>();
+    let (db, released) = (replica.app.db().clone(), Mutex::new(released));
+    let holding = tokio::spawn(async move {
+        let hold = move |tx: &mut Tx<'_>| {
+            let Tx::Pg(connection) = tx else {
+                panic!("only PostgreSQL locks rows")
+            };
+            let row = mint_files::table.filter(mint_files::id.eq(id)).select(mint_files::part);
+            row.for_update().first::<i32>(*connection)?;
+            held.send(()).unwrap();
+            let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(20));
+            Ok(())
+        };
+        db.write(hold).await
+    });
+    is_held.recv().await.unwrap();
+
+    let worked = tokio::time::timeout(Duration::from_secs(3), work_off(&server)).await;
+
+    assert_eq!(worked, Ok(Worked::Part), "it waited for the other process");
+    assert_eq!(counts(&first.look().await), [100, 0, 0, 100]);
+    assert_eq!(counts(&second.look().await), [100, 100, 0, 0]);
+    release.send(()).unwrap();
+    holding.await.unwrap().unwrap();
+    assert_eq!(work_off(&server).await, Worked::Part);
+    assert_eq!(counts(&first.look().await), [100, 100, 0, 0]);
     replica.stop().await;
     server.finish().await;
 }
@@ -306,8 +354,10 @@ async fn what_a_token_shows_may_be_said_again_in_a_file_and_not_otherwise(server
 
     let done = file.look().await;
     assert_eq!(counts(&done), [256, 253, 3, 0], "{}", done["refusals"]);
-    let other = "this token_id is there already and shows something else".to_owned();
-    assert_eq!(refusals(&done), [251, 253, 255].map(|line| (line, other.clone())));
+    let other = "this token_id is there already and shows something else";
+    let without = "this token_id was asked for before without metadata";
+    let told = [(251, other), (253, without), (255, other)];
+    assert_eq!(refusals(&done), told.map(|(line, reason)| (line, reason.to_owned())));
     let shown = get(server, &format!("/v1/metadata/{}/7", swords.address)).await.ok();
     assert_eq!(shown, json!({ "name": "Sword", "attributes": [] }));
     // Each of them carries it: the first of them may fail.
@@ -622,15 +672,121 @@ async fn a_file_is_forgotten_a_month_after_its_end(server: &Server) {
     assert_eq!(prune().await, 0);
 }
 
-async fn a_file_with_many_refusals_is_forgotten_bit_by_bit(server: &Server) {
+/// Lines that are wrong in themselves.
+fn wrong(count: usize) -> String {
+    "a,0x12,1\n".repeat(count)
+}
+
+/// How many refusals the database keeps.
+async fn kept(server: &Server) -> i64 {
+    server
+        .read(|tx| Ok(on!(tx, c => mint_file_refusals::table.count().get_result::<i64>(c))?))
+        .await
+}
+
+async fn the_first_thousand_refusals_of_a_file_are_kept(server: &Server) {
     let minting = minting(server, "Game", Tier::Standard).await;
     let swords = found(server, &minting, Way::Hybrid, 801).await;
-    let text = "reference_id,owner_address\n".to_owned() + &"a,0x12\n".repeat(10_005);
-    let (file, taken) = File::submit(server, &minting, &swords, "text/csv", text).await;
+    let mut before = 0;
+    for (lines, expected) in [(999, 999), (1_000, 1_000), (1_001, 1_000), (20_000, 1_000)] {
+        let text = csv(0..0) + &wrong(lines);
+        let (file, taken) = File::submit(server, &minting, &swords, "text/csv", text).await;
+
+        let all = i64::try_from(lines).unwrap();
+        assert_eq!((counts(&taken), &taken["status"]), ([all, 0, all, 0], &json!("done")));
+        assert_eq!(kept(server).await - before, expected);
+        before += expected;
+        let after = get_with(server, &minting, &format!("{}?page_size=200", file.path)).await;
+        assert_eq!(after.ok()["result"]["refusals"][199]["line"], 201);
+    }
+    // 998 at once, and what is refused when its turn has come: two of three.
+    mint(
+        server,
+        &minting,
+        &swords,
+        json!([wish("r0", None), wish("r1", None), wish("r2", None)]),
+    )
+    .await;
+    let text = csv(0..103) + &wrong(998);
+    let (file, _) = File::submit(server, &minting, &swords, "text/csv", text).await;
+
+    while work_off(server).await == Worked::Part {}
+
+    let done = file.look().await;
     assert_eq!(
-        (counts(&taken), &taken["status"]),
-        ([10_005, 0, 10_005, 0], &json!("done"))
+        (counts(&done), &done["status"]),
+        ([1_101, 100, 1_001, 0], &json!("done"))
     );
+    assert_eq!(kept(server).await - before, 1_000);
+    let lines: Vec<i64> = refusals(&done).iter().map(|(line, _)| *line).take(3).collect();
+    assert_eq!(lines, [2, 3, 105], "r2 is counted only");
+}
+
+async fn the_file_that_ended_first_is_forgotten_for_the_hundred_and_first(server: &Server) {
+    let game = minting(server, "Game", Tier::Standard).await;
+    let other = self::minting(server, "Other", Tier::Standard).await;
+    let swords = found(server, &game, Way::Hybrid, 801).await;
+    let axes = found(server, &game, Way::Hybrid, 802).await;
+    let foreign = found(server, &other, Way::Hybrid, 803).await;
+    let (of_other, _) = File::submit(server, &other, &foreign, "text/csv", csv(0..0) + &wrong(2)).await;
+    let (open, _) = File::submit(server, &game, &swords, "text/csv", csv(0..1)).await;
+    let is_there = async |file: &File<'_>| get_with(server, file.minting, &file.path).await.status.as_u16() == 200;
+    let mut files = Vec::new();
+    for number in 0..MintFile::ENDED_MAX {
+        // Of all its collections together.
+        let of = if number % 2 == 0 { &swords } else { &axes };
+        server.advance(1);
+        files.push(
+            File::submit(server, &game, of, "text/csv", csv(0..0) + &wrong(2))
+                .await
+                .0,
+        );
+    }
+    assert!(is_there(&files[0]).await && is_there(&files[99]).await);
+    let before = kept(server).await;
+
+    server.advance(1);
+    File::submit(server, &game, &swords, "text/csv", csv(0..0) + &wrong(2)).await;
+
+    assert!(!is_there(&files[0]).await);
+    assert!(is_there(&files[1]).await && is_there(&files[99]).await);
+    assert_eq!(kept(server).await, before, "its refusals went with it");
+    assert!(is_there(&of_other).await && is_there(&open).await);
+}
+
+async fn a_file_of_which_a_part_could_not_be_written_rests_and_hinders_no_other(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    let (first, _) = File::submit(server, &minting, &swords, "text/csv", csv(0..10)).await;
+    server.advance(1);
+    let (second, _) = File::submit(server, &minting, &swords, "text/csv", csv(10..20)).await;
+    let now = server.now();
+
+    let rest = server.app.db().write(move |tx| collection::rest_first(tx, now));
+    rest.await.unwrap();
+
+    assert_eq!(work_off(server).await, Worked::Part);
+    assert_eq!(counts(&second.look().await), [10, 10, 0, 0]);
+    let waits = first.look().await;
+    assert_eq!(counts(&waits), [10, 0, 0, 10]);
+    assert!(waits["waiting_for"].as_str().unwrap().contains("busy"), "{waits}");
+    server.advance(4);
+    assert_eq!(work_off(server).await, Worked::Nothing);
+    server.advance(1);
+    assert_eq!(work_off(server).await, Worked::Part);
+    let done = first.look().await;
+    assert_eq!((counts(&done), &done["waiting_for"]), ([10, 10, 0, 0], &Value::Null));
+    // Where nothing waits nothing rests.
+    let rest = server.app.db().write(move |tx| collection::rest_first(tx, now));
+    rest.await.unwrap();
+}
+
+async fn files_with_many_refusals_are_forgotten_bit_by_bit(server: &Server) {
+    let minting = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &minting, Way::Hybrid, 801).await;
+    for _ in 0..11 {
+        File::submit(server, &minting, &swords, "text/csv", csv(0..0) + &wrong(1_000)).await;
+    }
     server.advance(MintFile::KEPT_SECONDS + 1);
 
     let mut rows = Vec::new();
@@ -646,15 +802,15 @@ async fn a_file_with_many_refusals_is_forgotten_bit_by_bit(server: &Server) {
         );
     }
 
-    assert_eq!(rows, [10_000, 6, 0]);
-    refused(&get_with(server, &minting, &file.path).await, 404, "RESOURCE_NOT_FOUND");
+    assert_eq!(rows, [10_000, 1_011, 0]);
+    assert_eq!(kept(server).await, 0);
 }
 
 async fn a_reference_that_is_too_long_is_told_by_its_beginning(server: &Server) {
     let minting = minting(server, "Game", Tier::Standard).await;
     let swords = found(server, &minting, Way::Hybrid, 801).await;
     let line = |length: usize| format!("{},{}\n", "é".repeat(length), recipient(0));
-    let text = "reference_id,owner_address\n".to_owned() + &line(254) + &line(255) + &line(256) + &line(100_000);
+    let text = "reference_id,owner_address\n".to_owned() + &line(254) + &line(255) + &line(256) + &line(30_000);
     let (file, taken) = File::submit(server, &minting, &swords, "text/csv", text).await;
 
     while work_off(server).await == Worked::Part {}
@@ -706,6 +862,38 @@ async fn others_are_answered_while_a_large_file_is_read() {
     assert_eq!(answer.status.as_u16(), 202, "{}", answer.text);
     assert!(slowest * 4 < took, "an answer took {slowest:?} of {took:?}");
     drop(submitted);
+    server.finish().await;
+}
+
+/// While another file of its environment is in memory a file waits, and those of others do not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_waits_for_the_one_before_it() {
+    let server = Server::start(Database::Sqlite).await;
+    let game = minting(&server, "Game", Tier::Standard).await;
+    let other = self::minting(&server, "Other", Tier::Standard).await;
+    let swords = found(&server, &game, Way::Hybrid, 801).await;
+    let axes = found(&server, &other, Way::Hybrid, 802).await;
+    let path = |of: &Collection| format!("{}/nfts/mint-requests/bulk", base(of));
+    let environment = EnvironmentId::parse(&game.environment).unwrap();
+    let before = server.app.gate().arrivals.enter(environment).await;
+
+    let path_of_swords = path(&swords);
+    let mut waiting = Box::pin(submit(&server, &game, &path_of_swords, "text/csv", csv(0..1)));
+    let early = tokio::time::timeout(Duration::from_millis(300), waiting.as_mut()).await;
+    assert!(early.is_err(), "it was read beside another one");
+    let foreign = submit(&server, &other, &path(&axes), "text/csv", csv(0..1)).await;
+    assert_eq!(foreign.status.as_u16(), 202);
+    drop(before);
+
+    assert_eq!(waiting.await.status.as_u16(), 202);
+    // Nothing is kept of it: the next one is read at once.
+    assert_eq!(
+        submit(&server, &game, &path(&swords), "text/csv", csv(1..2))
+            .await
+            .status
+            .as_u16(),
+        202
+    );
     server.finish().await;
 }
 

@@ -38,6 +38,9 @@ pub enum ImmutableError {
     /// An environment has as many files as it may have that are not worked off.
     #[error("too many files are not worked off")]
     FilesOpen { retry_after_seconds: u64 },
+    /// An environment's file before this one is still being read.
+    #[error("another file is being read")]
+    FileArriving { retry_after_seconds: u64 },
     #[error("the request panicked")]
     Panicked { request_id: String },
 }
@@ -122,6 +125,9 @@ impl ImmutableError {
                 "{} files of this environment are not worked off yet: wait for one of them, or cancel one",
                 NewMintFile::OPEN_MAX
             )),
+            Self::FileArriving { .. } => {
+                too_many("Another file of this environment is still being read: send them one after the other")
+            }
             Self::Panicked { .. } => internal(),
         }
     }
@@ -148,7 +154,8 @@ impl ImmutableError {
             Self::Domain(Error::Limited {
                 retry_after_seconds, ..
             })
-            | Self::FilesOpen { retry_after_seconds } => {
+            | Self::FilesOpen { retry_after_seconds }
+            | Self::FileArriving { retry_after_seconds } => {
                 response.insert_header((header::RETRY_AFTER, *retry_after_seconds));
             }
             Self::Domain(Error::Unavailable(_) | Error::OutcomeUnknown(_)) => {
@@ -237,6 +244,7 @@ impl ResponseError for ImmutableError {
             | Self::NotLinked
             | Self::Used { .. }
             | Self::FilesOpen { .. }
+            | Self::FileArriving { .. }
             | Self::Exhausted(_) => self.respond(""),
         }
     }

@@ -6,7 +6,8 @@
 //! up, the policy is out of force or the sanctions list is too old, the file waits and says why. Within one collection a
 //! reference is minted once whatever the file says, so that a file that is sent twice mints nothing twice.
 //!
-//! Limits: 100,000 lines; 10 files of an environment that are not worked off; a file is forgotten 30 days after its end.
+//! Limits: 100,000 lines; 10 files of an environment that are not worked off; the first 1,000 refusals of a file are kept, all
+//! are counted; a file is forgotten 30 days after its end, or when its environment has sent 100 that ended later.
 
 mod part;
 mod wish;
@@ -27,6 +28,12 @@ use wish::StoredWish;
 
 /// How long a part rests that waits for a person.
 const REST_SECONDS: i64 = 60;
+/// How long a file rests of which a part could not be written.
+const BUSY_REST_SECONDS: i64 = 5;
+/// Parts that are stored by one statement.
+const PARTS_AT_ONCE: usize = 20;
+/// Why a file waits: its part was not written, and the database may be why.
+const BUSY: &str = "the server is busy; it goes on in a moment";
 /// Why a file waits: its environment has minted as much as it may for now.
 const QUOTA: &str = "the environment's quota of mints is used up for now";
 /// Why a file waits: what our log tells is nobody else's business.
@@ -74,8 +81,8 @@ pub struct NewMintFile {
 
 impl NewMintFile {
     pub const LINES_MAX: usize = 100_000;
-    /// Files of one environment that are not worked off. Each keeps up to 32 MiB in the database, and a tier that takes hours
-    /// for one gains nothing from more of them.
+    /// Files of one environment that are not worked off. Each keeps its wishes in the database, some tens of MiB at most, and a
+    /// tier that takes hours for one gains nothing from more of them.
     pub const OPEN_MAX: i64 = 10;
 }
 
@@ -114,6 +121,11 @@ pub enum FileState {
 impl MintFile {
     /// After its end, as first answers under an `Idempotency-Key` are kept.
     pub const KEPT_SECONDS: i64 = 30 * 86_400;
+    /// Files of one environment that have ended: with the next one the oldest is forgotten, so that nobody fills the database
+    /// with files that mint nothing.
+    pub const ENDED_MAX: i64 = 100;
+    /// Refusals of a file that are kept, the first ones; the others are counted.
+    pub const REFUSALS_MAX: usize = 1_000;
 
     pub const fn state(&self) -> FileState {
         match (self.cancelled, self.part >= self.parts) {
@@ -160,15 +172,13 @@ pub fn submit_file(tx: &mut Tx<'_>, caller: &Caller<'_>, new: &NewMintFile) -> R
             method: None,
         });
     }
-    let refusals: Vec<LineRefusal> = new.lines.iter().filter_map(|one| one.wish.clone().err()).collect();
-    let wishes = new
+    let now = caller.ctx.now;
+    store::forget_files(tx, new.environment, MintFile::ENDED_MAX)?;
+    let good = new
         .lines
         .iter()
         .filter_map(|one| Some((one.line, one.wish.as_ref().ok()?)));
-    let wishes: Vec<StoredWish> = wishes.map(|(line, wish)| StoredWish::of(line, wish)).collect();
-    let parts = wishes.chunks(NewMintRequest::COUNT_MAX).map(serde_json::to_string);
-    let parts = parts.collect::<Result<Vec<String>, _>>().map_err(Error::internal)?;
-    let now = caller.ctx.now;
+    let wishes: Vec<(i32, &NewMintRequest)> = good.collect();
     let file = MintFile {
         id: MintFileId::generate(),
         collection: collection.id,
@@ -177,21 +187,40 @@ pub fn submit_file(tx: &mut Tx<'_>, caller: &Caller<'_>, new: &NewMintFile) -> R
         request_id: caller.ctx.request_id.clone(),
         lines: count(new.lines.len())?,
         accepted: 0,
-        refused: count(refusals.len())?,
+        refused: count(new.lines.len().saturating_sub(wishes.len()))?,
         cancelled: 0,
-        parts: count(parts.len())?,
+        parts: count(wishes.len().div_ceil(NewMintRequest::COUNT_MAX))?,
         part: 0,
         not_before: now,
         waiting_for: None,
         created_at: now,
         updated_at: now,
     };
-    store::insert_file(tx, &file, parts)?;
-    store::insert_refusals(tx, &file, &refusals)?;
+    store::insert_file(tx, &file)?;
+    insert_parts(tx, &file, &wishes)?;
+    let refusals = new.lines.iter().filter_map(|one| one.wish.as_ref().err());
+    let kept: Vec<LineRefusal> = refusals.take(MintFile::REFUSALS_MAX).cloned().collect();
+    store::insert_refusals(tx, &file, &kept)?;
     let data = json!({ "file": file.id, "lines": file.lines, "refused": file.refused });
     let event = events::changed(caller, &collection, "mint.file_received", data);
     audit::append(tx, now, vec![event])?;
     Ok(file)
+}
+
+/// A few parts at a time: as text the whole file takes as much memory again.
+fn insert_parts(tx: &mut Tx<'_>, file: &MintFile, wishes: &[(i32, &NewMintRequest)]) -> Result<(), Error> {
+    let mut first = 0;
+    for some in wishes.chunks(NewMintRequest::COUNT_MAX.saturating_mul(PARTS_AT_ONCE)) {
+        let mut parts = Vec::new();
+        for part in some.chunks(NewMintRequest::COUNT_MAX) {
+            let part: Vec<StoredWish> = part.iter().map(|(line, wish)| StoredWish::of(*line, wish)).collect();
+            parts.push(serde_json::to_string(&part).map_err(Error::internal)?);
+        }
+        let next = count(parts.len())?.saturating_add(first);
+        store::insert_parts(tx, file, first, parts)?;
+        first = next;
+    }
+    Ok(())
 }
 
 /// How far a file of a collection is. `NotFound` when it has no such file.
@@ -199,7 +228,7 @@ pub fn mint_file(tx: &mut Tx<'_>, collection: AssetId, id: MintFileId) -> Result
     store::file(tx, collection, id)?.ok_or(Error::NotFound("file"))
 }
 
-/// Its lines that were not taken, in their order, after a line.
+/// Its lines that were not taken, as far as they are kept, in their order, after a line.
 pub fn refused_lines(tx: &mut Tx<'_>, file: &MintFile, after: i32, limit: i64) -> Result<Vec<LineRefusal>, Error> {
     store::refusals(tx, file, after, limit)
 }
@@ -253,6 +282,20 @@ pub fn work_off(tx: &mut Tx<'_>, policies: &PolicySet, now: Timestamp) -> Result
     Ok(Worked::Part)
 }
 
+/// Lets the file that is looked at first rest for some seconds: a look for work came to nothing, and others wait behind it.
+/// Where another process is at that file, the next one rests, which loses it as many seconds.
+pub fn rest_first(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
+    let Some(file) = store::lock_open_file(tx, now)? else {
+        return Ok(());
+    };
+    let resting = MintFile {
+        not_before: now.plus_seconds(BUSY_REST_SECONDS),
+        waiting_for: Some(BUSY.to_owned()),
+        ..file
+    };
+    store::save_file(tx, &resting)
+}
+
 /// The file as it is afterwards. `Refused` when the rules themselves are at fault.
 fn work_part(tx: &mut Tx<'_>, policies: &PolicySet, file: &MintFile, now: Timestamp) -> Result<MintFile, Error> {
     let wishes = stored_part(tx, file)?;
@@ -272,7 +315,8 @@ fn work_part(tx: &mut Tx<'_>, policies: &PolicySet, file: &MintFile, now: Timest
     }
     let Part { accepted, refused } = Part::take(tx, policies, file, wishes, now)?;
     give_back(tx, &account, rate, asked.saturating_sub(cost(&accepted)))?;
-    store::insert_refusals(tx, file, &refused)?;
+    let room = MintFile::REFUSALS_MAX.saturating_sub(usize::try_from(file.refused).map_err(Error::internal)?);
+    store::insert_refusals(tx, file, refused.get(..room).unwrap_or(&refused))?;
     store::drop_part(tx, file)?;
     Ok(MintFile {
         accepted: file.accepted.saturating_add(count(accepted.len())?),

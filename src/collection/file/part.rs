@@ -11,6 +11,10 @@ use crate::error::{Error, Issue};
 use crate::policy::PolicySet;
 use crate::types::{Hash32, MetadataId, Timestamp, TokenId};
 
+/// Why a line is refused that says what its token shows.
+const OTHER: &str = "this token_id is there already and shows something else";
+const WITHOUT: &str = "this token_id was asked for before without metadata";
+
 /// A line whose turn has come.
 pub(super) struct Wanted {
     pub line: i32,
@@ -135,8 +139,9 @@ impl Part {
         Ok(())
     }
 
-    /// A file is one list of wishes, as a call is: what a token shows may be said again, and not said otherwise. What was
-    /// said first counts.
+    /// As within a call, what a token shows may be said again, and not said otherwise: what was said first counts. A token
+    /// that is there without metadata shows nothing, and no line says what it shows: neither one of a later part nor one of
+    /// another file. Within a part, which is one call, it may be said after a line that says nothing.
     fn refuse_other_metadata(&mut self, mut said: Said) {
         let mut kept = Vec::new();
         for mut wanted in std::mem::take(&mut self.accepted) {
@@ -146,10 +151,8 @@ impl Part {
                     wanted.stack = stack;
                     kept.push(wanted);
                 }
-                Again::Other => {
-                    let reason = "this token_id is there already and shows something else";
-                    self.refused.push(wanted.refused(reason));
-                }
+                Again::Other => self.refused.push(wanted.refused(OTHER)),
+                Again::Without => self.refused.push(wanted.refused(WITHOUT)),
             }
         }
         self.accepted = kept;
@@ -209,6 +212,8 @@ enum Again {
     New,
     Same(Option<MetadataId>),
     Other,
+    /// It was asked for without metadata.
+    Without,
 }
 
 impl Said {
@@ -232,8 +237,9 @@ impl Said {
                 self.0.insert(token_id, Some((digest, None)));
                 Again::New
             }
+            Some(None) => Again::Without,
             Some(Some((said, stack))) if *said == digest => Again::Same(*stack),
-            Some(_) => Again::Other,
+            Some(Some(_)) => Again::Other,
         }
     }
 }

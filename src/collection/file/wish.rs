@@ -1,5 +1,4 @@
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::part::Wanted;
 use crate::collection::{Metadata, NewMintRequest};
@@ -14,7 +13,13 @@ pub(super) struct StoredWish {
     owner: String,
     token_id: Option<String>,
     amount: Option<String>,
-    metadata: Option<Value>,
+    #[serde(serialize_with = "as_json")]
+    metadata: Option<Metadata>,
+}
+
+/// One after the other: a JSON value takes many times the memory of the metadata.
+fn as_json<S: Serializer>(metadata: &Option<Metadata>, writer: S) -> Result<S::Ok, S::Error> {
+    metadata.as_ref().map(Metadata::to_json).serialize(writer)
 }
 
 impl StoredWish {
@@ -25,12 +30,11 @@ impl StoredWish {
             owner: wish.owner.to_string(),
             token_id: wish.token_id.as_ref().map(ToString::to_string),
             amount: wish.amount.as_ref().map(ToString::to_string),
-            metadata: wish.metadata.as_ref().map(Metadata::to_json),
+            metadata: wish.metadata.clone(),
         }
     }
 
     fn wish(self) -> Result<NewMintRequest, Error> {
-        let metadata = self.metadata.map(serde_json::from_value::<Metadata>).transpose();
         Ok(NewMintRequest {
             reference: ReferenceId::parse(&self.reference).map_err(Error::internal)?,
             owner: Address::parse(&self.owner).map_err(Error::internal)?,
@@ -46,7 +50,7 @@ impl StoredWish {
                 .map(Amount::parse)
                 .transpose()
                 .map_err(Error::internal)?,
-            metadata: metadata.map_err(Error::internal)?,
+            metadata: self.metadata,
         })
     }
 }

@@ -55,7 +55,7 @@ impl TryFrom<Row> for MintFile {
     }
 }
 
-pub(in crate::collection) fn insert_file(tx: &mut Tx<'_>, file: &MintFile, parts: Vec<String>) -> Result<(), Error> {
+pub(in crate::collection) fn insert_file(tx: &mut Tx<'_>, file: &MintFile) -> Result<(), Error> {
     let row = (
         mint_files::asset_id.eq(file.collection),
         mint_files::id.eq(file.id),
@@ -74,11 +74,21 @@ pub(in crate::collection) fn insert_file(tx: &mut Tx<'_>, file: &MintFile, parts
         mint_files::waiting_for.eq(&file.waiting_for),
     );
     on!(tx, c => diesel::insert_into(mint_files::table).values(row).execute(c))?;
+    Ok(())
+}
+
+/// Some of its parts, from this one on.
+pub(in crate::collection) fn insert_parts(
+    tx: &mut Tx<'_>,
+    file: &MintFile,
+    first: i32,
+    parts: Vec<String>,
+) -> Result<(), Error> {
     let count = parts.len();
     Bulk::into("mint_file_parts")
         .column("asset_id", vec![*file.collection.as_uuid(); count])
         .column("file_id", vec![*file.id.as_uuid(); count])
-        .column("part", (0_i32..).take(count).collect::<Vec<_>>())
+        .column("part", (first..).take(count).collect::<Vec<_>>())
         .column("wishes", parts)
         .execute(tx)?;
     Ok(())
@@ -217,6 +227,21 @@ pub(in crate::collection) fn refusals(
     Ok(refusals.collect())
 }
 
+/// Takes away the files of an environment that ended first, so that with the next one there are at most so many: at most
+/// [`PRUNED_MAX`] rows, the rest with the file after it.
+pub(in crate::collection) fn forget_files(tx: &mut Tx<'_>, environment: EnvironmentId, max: i64) -> Result<(), Error> {
+    let query = mint_files::table
+        .filter(mint_files::part.ge(mint_files::parts))
+        .filter(mint_files::environment_id.eq(environment))
+        .order(mint_files::updated_at.desc())
+        .limit(PRUNED_MAX)
+        .offset(max.saturating_sub(1))
+        .select((mint_files::asset_id, mint_files::id));
+    let ended: Vec<(AssetId, MintFileId)> = on!(tx, c => query.load(c))?;
+    forget(tx, ended.into_iter().rev())?;
+    Ok(())
+}
+
 /// Takes away files that ended before then: at most [`PRUNED_MAX`] rows, the rest with the next run.
 pub(in crate::collection) fn prune_files(tx: &mut Tx<'_>, before: Timestamp) -> Result<usize, Error> {
     let query = mint_files::table
@@ -226,6 +251,11 @@ pub(in crate::collection) fn prune_files(tx: &mut Tx<'_>, before: Timestamp) -> 
         .limit(PRUNED_MAX)
         .select((mint_files::asset_id, mint_files::id));
     let ended: Vec<(AssetId, MintFileId)> = on!(tx, c => query.load(c))?;
+    forget(tx, ended.into_iter())
+}
+
+/// Returns how many rows it took, at most [`PRUNED_MAX`].
+fn forget(tx: &mut Tx<'_>, ended: impl Iterator<Item = (AssetId, MintFileId)>) -> Result<usize, Error> {
     let mut left = PRUNED_MAX;
     for (collection, id) in ended {
         left = left.saturating_sub(prune_refusals(tx, collection, id, left)?);

@@ -1,12 +1,14 @@
 //! The lines of a file of mint requests, as CSV or as JSON lines.
 
+use std::io;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::api::immutable::mint_request::{MintAsset, request_of};
 use crate::api::json;
-use crate::collection::{FileLine, LineRefusal, NewMintFile};
+use crate::collection::{FileLine, LineRefusal, Metadata, NewMintFile, NewMintRequest};
 use crate::error::{Error, Issue};
 
 /// The fields of a wish that have a column of their own, and after them those of what its token shows.
@@ -21,6 +23,9 @@ const TEXTS: [&str; 6] = [
 ];
 /// One more than there can be: then one of them is wrong.
 const COLUMNS_READ_MAX: usize = COLUMNS.len() + TEXTS.len() + 1;
+/// Of a line: metadata of 16 KiB fits with all that stands beside it, even where each é is written as \u00e9. What is longer
+/// is read no further: a line of many small parts takes much more memory than its bytes.
+const LINE_BYTES_MAX: usize = 64 * 1_024;
 /// Characters of a column's name that an error repeats.
 const COLUMN_LENGTH_MAX: usize = 50;
 
@@ -66,6 +71,11 @@ fn too_many() -> Error {
     Error::Invalid(vec![Issue::new("", "range", message)])
 }
 
+fn too_long(line: i32) -> Error {
+    let message = format!("line {line} has more than {LINE_BYTES_MAX} bytes, or a quote in it has no end");
+    Error::Invalid(vec![Issue::new("", "range", message)])
+}
+
 fn json_lines(bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
     let mut lines = Vec::new();
     for (line, text) in (1_i32..).zip(bytes.split(|byte| *byte == b'\n')) {
@@ -74,6 +84,9 @@ fn json_lines(bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
         }
         if lines.len() == NewMintFile::LINES_MAX {
             return Err(too_many());
+        }
+        if text.len() > LINE_BYTES_MAX {
+            return Err(too_long(line));
         }
         lines.push(line_of(line, json::parse::<MintAsset>(text)));
     }
@@ -85,15 +98,18 @@ fn csv_lines(bytes: &[u8]) -> Result<Vec<FileLine>, Error> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .trim(csv::Trim::All)
-        .from_reader(bytes);
-    let wrong = |error: csv::Error| Error::invalid("", error.to_string());
+        .from_reader(Bounded::of(bytes));
+    let wrong = |error: csv::Error| match error.is_io_error() {
+        true => too_long(1),
+        false => Error::invalid("", error.to_string()),
+    };
     let names = reader.headers().map_err(wrong)?.iter();
     let columns: Vec<String> = names.take(COLUMNS_READ_MAX).map(str::to_owned).collect();
     check_columns(&columns)?;
     let mut lines = Vec::new();
     let mut record = csv::StringRecord::new();
     let mut places = Places::of(bytes);
-    while let Some(place) = next_record(&mut reader, &mut record, &mut places) {
+    while let Some(place) = next_record(&mut reader, &mut record, &mut places)? {
         if lines.len() == NewMintFile::LINES_MAX {
             return Err(too_many());
         }
@@ -136,19 +152,55 @@ struct Read {
 }
 
 fn next_record(
-    reader: &mut csv::Reader<&[u8]>,
+    reader: &mut csv::Reader<Bounded<'_>>,
     record: &mut csv::StringRecord,
     places: &mut Places<'_>,
-) -> Option<Read> {
+) -> Result<Option<Read>, Error> {
     let begin = reader.position().byte();
+    reader.get_mut().allow_a_line();
     let found = reader.read_record(record);
     if matches!(found, Ok(false)) {
-        return None;
+        return Ok(None);
     }
-    Some(Read {
-        line: places.line_of(begin),
-        found: found.map(|_| ()),
-    })
+    let line = places.line_of(begin);
+    let is_endless = found.as_ref().is_err_and(csv::Error::is_io_error);
+    if is_endless || places.text_until(reader.position().byte()).len() > LINE_BYTES_MAX {
+        return Err(too_long(line));
+    }
+    let found = found.map(|_| ());
+    Ok(Some(Read { line, found }))
+}
+
+/// The bytes of a file, as far as the line that is being read may go: what follows is an error.
+struct Bounded<'b> {
+    bytes: &'b [u8],
+    left: usize,
+}
+
+impl<'b> Bounded<'b> {
+    fn of(bytes: &'b [u8]) -> Self {
+        let mut bounded = Self { bytes, left: 0 };
+        bounded.allow_a_line();
+        bounded
+    }
+
+    /// Twice its bytes, for the ends of lines before it, which do not count.
+    const fn allow_a_line(&mut self) {
+        self.left = LINE_BYTES_MAX.saturating_mul(2);
+    }
+}
+
+impl io::Read for Bounded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 && !self.bytes.is_empty() {
+            return Err(io::Error::other("the line is too long"));
+        }
+        let count = buffer.len().min(self.left);
+        let (now, _) = buffer.split_at_mut(count);
+        let count = self.bytes.read(now)?;
+        self.left = self.left.saturating_sub(count);
+        Ok(count)
+    }
 }
 
 /// In which line of a file a byte stands, asked from front to back. The reader counts LF alone; lines also end with CR, or
@@ -186,6 +238,15 @@ impl<'b> Places<'b> {
         }
         self.line
     }
+
+    /// From where the last question led to, without the end of the line.
+    fn text_until(&self, byte: u64) -> &'b [u8] {
+        let end = usize::try_from(byte).unwrap_or(usize::MAX).min(self.bytes.len());
+        let text = self.bytes.get(self.counted..end).unwrap_or_default();
+        let ends = text.iter().rev().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+        let length = text.len().saturating_sub(ends.count());
+        text.get(..length).unwrap_or_default()
+    }
 }
 
 /// As it would stand in a request; what is empty is left out.
@@ -220,9 +281,19 @@ fn asset_of(columns: &[String], record: &csv::StringRecord) -> Result<Value, Err
 
 fn line_of(line: i32, asset: Result<MintAsset, Error>) -> FileLine {
     let reference = asset.as_ref().ok().map(|asset| asset.reference().to_owned());
-    let wish = asset.and_then(|asset| request_of(0, asset));
+    let wish = asset.and_then(|asset| request_of(0, asset)).and_then(bounded);
     let wish = wish.map_err(|error| LineRefusal::new(line, reference.as_deref(), &told(&error)));
     FileLine { line, wish }
+}
+
+/// Here already, for what waits in memory and in its part; the mint itself is refused for the same reason.
+fn bounded(wish: NewMintRequest) -> Result<NewMintRequest, Error> {
+    let size = wish.metadata.as_ref().map_or(0, Metadata::size_bytes);
+    if size > Metadata::SIZE_BYTES_MAX {
+        let message = format!("must be at most {} bytes, is {size}", Metadata::SIZE_BYTES_MAX);
+        return Err(Error::Invalid(vec![Issue::new("metadata", "range", message)]));
+    }
+    Ok(wish)
 }
 
 /// Without the place in a list that the line is not in.
@@ -337,6 +408,83 @@ mod tests {
                 panic!("taken")
             };
             assert!(issues[0].message.len() < 100, "{issues:?}");
+        }
+    }
+
+    /// A wish of so many bytes in all, most of them in a field that nobody knows.
+    fn json_of(length: usize) -> String {
+        let frame = json!({ "reference_id": "a", "owner_address": OWNER, "x": "" }).to_string();
+        let filled = json!({ "reference_id": "a", "owner_address": OWNER, "x": "x".repeat(length - frame.len()) });
+        filled.to_string()
+    }
+
+    #[test]
+    fn a_line_of_64_kib_is_read_and_no_longer_one() {
+        let is_told = |lines: Result<Vec<FileLine>, Error>, line: &str| {
+            let Err(Error::Invalid(issues)) = lines else {
+                return false;
+            };
+            issues[0].message.starts_with(line)
+        };
+        for (length, is_taken) in [(65_535, true), (65_536, true), (65_537, false), (1_000_000, false)] {
+            for end in ["\n", "\r\n", "\r"] {
+                let line = format!("{},{OWNER}", "x".repeat(length - OWNER.len() - 1));
+                let good = format!("a,{OWNER}");
+                let csv = ["reference_id,owner_address", &good, "", &line, &good, ""].join(end);
+                let lines = csv_lines(csv.as_bytes());
+                match is_taken {
+                    true => assert_eq!(lines.unwrap().len(), 3, "{length} {end:?}"),
+                    false => assert!(is_told(lines, "line 4 has"), "{length} {end:?}"),
+                }
+            }
+            let lines = json_lines(format!("{}\n{}\r\n", json_of(200), json_of(length)).as_bytes());
+            match length {
+                65_535 => assert!(lines.unwrap().iter().all(|one| one.wish.is_ok())),
+                // JSON lines end with LF: a CR before it counts.
+                _ => assert!(is_told(lines, "line 2 has"), "{length}"),
+            }
+        }
+        let lines = json_lines(format!("{}\n", json_of(65_536)).as_bytes());
+        assert!(lines.unwrap()[0].wish.is_ok());
+    }
+
+    #[test]
+    fn a_line_of_commas_is_read_no_further_than_its_bound() {
+        let commas = ",".repeat(8 * 1_024 * 1_024);
+        for csv in [
+            commas.clone(),
+            format!("reference_id,owner_address\n{commas}\n"),
+            format!("reference_id,owner_address\n\"{commas}\n"),
+        ] {
+            let Err(Error::Invalid(issues)) = csv_lines(csv.as_bytes()) else {
+                panic!("taken")
+            };
+            assert!(issues[0].message.contains("more than 65536 bytes"), "{issues:?}");
+        }
+        // Of what fits in a line the names are looked at.
+        let short = csv_lines(",".repeat(65_536).as_bytes());
+        assert!(short.is_err_and(|error| error.to_string().contains("no such column")));
+    }
+
+    #[test]
+    fn metadata_of_16_kib_is_taken_and_no_more() {
+        let frame = Metadata {
+            name: Some(String::new()),
+            ..Metadata::default()
+        };
+        for (size, is_taken) in [(16_383, true), (16_384, true), (16_385, false)] {
+            let name = "n".repeat(size - frame.size_bytes());
+            let csv = format!("reference_id,owner_address,name\na,{OWNER},{name}\nb,{OWNER},x\n");
+            let json = json!({ "reference_id": "a", "owner_address": OWNER, "metadata": { "name": name } }).to_string();
+            for lines in [csv_lines(csv.as_bytes()), json_lines(json.as_bytes())] {
+                let lines = lines.unwrap();
+                assert_eq!(lines[0].wish.is_ok(), is_taken, "{size}");
+                assert!(lines.iter().skip(1).all(|one| one.wish.is_ok()), "the others are taken");
+                if let Err(refusal) = &lines[0].wish {
+                    assert_eq!(refusal.reference.as_deref(), Some("a"));
+                    assert_eq!(refusal.reason, "metadata must be at most 16384 bytes, is 16385");
+                }
+            }
         }
     }
 

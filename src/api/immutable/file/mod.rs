@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::operation::Fingerprint;
 use crate::types::{MintFileId, sha256};
 use lines::Form;
-use room::{ARRIVES_WITHIN, ROOM_WITHIN, Room};
+use room::{ARRIVES_WITHIN, Room};
 
 type Answer = Result<HttpResponse, ImmutableError>;
 
@@ -25,7 +25,7 @@ type Answer = Result<HttpResponse, ImmutableError>;
 pub(super) async fn submit_file(caller: Caller, request: HttpRequest, payload: web::Payload) -> Answer {
     let linked = caller.linked(&Asked::of(&request).await?).await?;
     let form = Form::of(&request)?;
-    let room = room::find(&caller.app.gate().files, &request, ROOM_WITHIN).await?;
+    let room = Room::find(caller.app.gate(), caller.known.environment.id, &request).await?;
     let body = room::read(payload.into_inner(), ARRIVES_WITHIN).await?;
     let Read {
         fingerprint,
