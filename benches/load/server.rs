@@ -112,14 +112,22 @@ impl Launch {
         })
     }
 
-    /// `moneyer check`: the last line of what it says when all is well.
+    /// `moneyer check`, as soon as books and chain can be compared, which they cannot while something is about to be posted:
+    /// the last line of what it says when all is well.
     pub fn check(&self) -> Outcome<String> {
-        let output = self.command().arg("check").output()?;
-        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        if output.status.success() {
-            return Ok(said.lines().last().unwrap_or_default().to_owned());
+        let begin = Instant::now();
+        loop {
+            let output = self.command().arg("check").output()?;
+            let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            if !output.status.success() {
+                return Err(format!("{said} {}", String::from_utf8_lossy(&output.stderr)).into());
+            }
+            let is_compared = !said.contains("the chain was not compared");
+            if is_compared || begin.elapsed() > START_MAX {
+                return Ok(said.lines().last().unwrap_or_default().to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(200));
         }
-        Err(format!("{said} {}", String::from_utf8_lossy(&output.stderr)).into())
     }
 
     fn command(&self) -> Command {
