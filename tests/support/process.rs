@@ -96,7 +96,11 @@ impl Process {
     /// SIGTERM: it ends as an operator ends it. Waits for that.
     pub fn stop(&mut self) {
         let id = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        // Every shell has `kill`; a program of that name is not on every machine.
+        let told = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &id])
+            .status()
+            .unwrap();
         assert!(told.success());
         let ended = self.child.wait().unwrap();
         assert!(ended.success(), "{ended}: {}", self.log());
