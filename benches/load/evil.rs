@@ -30,6 +30,8 @@ const REORG_DEPTH_MAX: u64 = 3;
 /// How long a fault that lasts lasts.
 const FAULT_MILLIS: std::ops::Range<u64> = 100..1_200;
 const WEI_PER_GWEI: u128 = 1_000_000_000;
+/// In wei; as much as the node gives its accounts.
+const PURSE: u128 = 10_000_000_000_000 * WEI_PER_GWEI;
 
 /// What can go wrong (issue "Settle on a real EVM chain": bad times).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,10 +192,8 @@ impl<'a> Chaos<'a> {
                 self.pause();
             }
             Evil::PurseEmpty => {
-                let purse = self.node.balance(ACCOUNTS[0]);
                 self.node.set_balance(ACCOUNTS[0], 1_000);
                 self.pause();
-                self.node.set_balance(ACCOUNTS[0], purse);
             }
             Evil::NodeFrozen => {
                 self.node.freeze();
@@ -210,8 +210,10 @@ impl<'a> Chaos<'a> {
         Ok(true)
     }
 
+    /// The purse is filled after every fault: blocks that vanish take away with them what was paid in.
     fn heal(&self) {
         self.proxy.heal();
+        self.node.set_balance(ACCOUNTS[0], PURSE);
     }
 
     fn next_sending(&mut self, fault: Fault) {
@@ -341,7 +343,8 @@ impl<'a> Chaos<'a> {
             server.expect_alive()?;
             self.decide()?;
             Ok(open_operations(self.db, world)? == 0)
-        })?;
+        })
+        .map_err(|error| format!("{error}: {}", server.log_end()))?;
         let chain = self.chain_at_node()?;
         until("books at one block", || is_comparable(self.db, &chain))?;
         Ok(waited)

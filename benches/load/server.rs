@@ -169,6 +169,11 @@ impl Server {
         }
     }
 
+    /// What it logged last.
+    pub fn log_end(&self) -> String {
+        tail(&self.log)
+    }
+
     /// SIGKILL: no handler runs, nothing is flushed. An error when the process had ended before, by itself or by another
     /// hand.
     pub fn kill(&mut self) -> Outcome<()> {
