@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::store;
 use super::{Activity, ContractType, Moved, TokenRow};
@@ -43,15 +43,16 @@ impl Register {
         let mut ids: Vec<TokenId> = moved.iter().map(|one| one.token_id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut accounts: Vec<Address> = moved.iter().flat_map(|one| [one.from, one.to]).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
+        let pairs = moved
+            .iter()
+            .flat_map(|one| [(one.token_id, one.from), (one.token_id, one.to)]);
+        let pairs: BTreeSet<(TokenId, Address)> = pairs.filter(|(_, account)| !account.is_zero()).collect();
         Ok(Self {
             collection,
             contract_type,
             now,
             tokens: store::tokens_by_ids(tx, collection, &ids)?,
-            balances: store::balances_of(tx, collection, &ids, &accounts)?,
+            balances: store::balances_of(tx, collection, &pairs)?,
             changed: BTreeMap::new(),
             changed_tokens: BTreeMap::new(),
             activities: Vec::new(),

@@ -30,7 +30,7 @@ pub use bulk::{Bulk, Column};
 pub use connect::{Db, Settings};
 pub use counter::{last_number, next_number, set_last_number};
 pub use error::is_away;
-pub use lookup::{Lookup, address_key, id_key};
+pub use lookup::{Lookup, address_key, id_key, token_key};
 pub use migrate::{MigrationReport, migrations_of};
 pub use page::{Cursor, Page, PageError};
 

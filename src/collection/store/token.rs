@@ -1,9 +1,9 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::collection::page::{Begin, Slice, Window};
 use crate::collection::{NftFilter, OwnerFilter, Ownership, TokenRow};
 use crate::db::schema::{nft_balances, nft_tokens};
-use crate::db::{Bulk, Tx};
+use crate::db::{Bulk, Lookup, Tx, address_key, token_key};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, AssetId, MetadataId, RowId, Timestamp, TokenId};
@@ -42,10 +42,11 @@ pub(in crate::collection) fn tokens_by_ids(
     asset: AssetId,
     token_ids: &[TokenId],
 ) -> Result<HashMap<TokenId, TokenRow>, Error> {
-    let query = nft_tokens::table
-        .filter(nft_tokens::asset_id.eq(asset))
-        .filter(nft_tokens::token_id.eq_any(token_ids));
-    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+    let of_asset = nft_tokens::table.filter(nft_tokens::asset_id.eq(asset));
+    let rows: Vec<Row> = match tx {
+        Tx::Pg(c) => Lookup::of_tokens(token_ids, of_asset.filter(nft_tokens::token_id.eq(token_key()))).load(*c)?,
+        Tx::Sqlite(c) => of_asset.filter(nft_tokens::token_id.eq_any(token_ids)).load(*c)?,
+    };
     Ok(rows.into_iter().map(|row| (row.token_id, row.into())).collect())
 }
 
@@ -55,11 +56,13 @@ pub(in crate::collection) fn minted_token_ids(
     asset: AssetId,
     token_ids: &[TokenId],
 ) -> Result<HashSet<TokenId>, Error> {
-    let query = nft_tokens::table
+    let of_asset = nft_tokens::table
         .filter(nft_tokens::asset_id.eq(asset))
-        .filter(nft_tokens::token_id.eq_any(token_ids))
         .select(nft_tokens::token_id);
-    let found: Vec<TokenId> = on!(tx, c => query.load(c))?;
+    let found: Vec<TokenId> = match tx {
+        Tx::Pg(c) => Lookup::of_tokens(token_ids, of_asset.filter(nft_tokens::token_id.eq(token_key()))).load(*c)?,
+        Tx::Sqlite(c) => of_asset.filter(nft_tokens::token_id.eq_any(token_ids)).load(*c)?,
+    };
     Ok(found.into_iter().collect())
 }
 
@@ -176,19 +179,33 @@ fn ownership(row: BalanceRow) -> (RowId, Ownership) {
     (id, ownership)
 }
 
-/// What the accounts of these tokens have; those that had something once are among them.
+/// What these accounts have of these tokens; those that had something once are among them.
 pub(in crate::collection) fn balances_of(
     tx: &mut Tx<'_>,
     asset: AssetId,
-    token_ids: &[TokenId],
-    accounts: &[Address],
+    pairs: &BTreeSet<(TokenId, Address)>,
 ) -> Result<HashMap<(TokenId, Address), Amount>, Error> {
-    let query = nft_balances::table
-        .filter(nft_balances::asset_id.eq(asset))
-        .filter(nft_balances::token_id.eq_any(token_ids))
-        .filter(nft_balances::account.eq_any(accounts))
-        .select((nft_balances::token_id, nft_balances::account, nft_balances::balance));
-    let rows: Vec<(TokenId, Address, Amount)> = on!(tx, c => query.load(c))?;
+    let of_asset = nft_balances::table.filter(nft_balances::asset_id.eq(asset)).select((
+        nft_balances::token_id,
+        nft_balances::account,
+        nft_balances::balance,
+    ));
+    let rows: Vec<(TokenId, Address, Amount)> = match tx {
+        Tx::Pg(c) => {
+            let one = of_asset
+                .filter(nft_balances::token_id.eq(token_key()))
+                .filter(nft_balances::account.eq(address_key()));
+            Lookup::of_token_accounts(pairs.iter().copied(), one).load(*c)?
+        }
+        Tx::Sqlite(c) => {
+            let tokens: BTreeSet<TokenId> = pairs.iter().map(|pair| pair.0).collect();
+            let accounts: BTreeSet<Address> = pairs.iter().map(|pair| pair.1).collect();
+            of_asset
+                .filter(nft_balances::token_id.eq_any(tokens))
+                .filter(nft_balances::account.eq_any(accounts))
+                .load(*c)?
+        }
+    };
     Ok(rows
         .into_iter()
         .map(|(token_id, account, balance)| ((token_id, account), balance))
