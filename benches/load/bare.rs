@@ -56,7 +56,7 @@ pub async fn send(to: Address, batches: &[(Receipt, Vec<u8>)], chain: &Chain) ->
                 to: Some(to),
                 value: Amount::ZERO,
                 data: data.clone(),
-                gas_limit: receipt.gas_used * GAS_MARGIN / 100,
+                gas_limit: (receipt.gas_used * GAS_MARGIN / 100).min(node::TRANSACTION_GAS_MAX),
                 fees: view.suggested,
             })
             .await?;
