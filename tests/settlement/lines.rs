@@ -58,6 +58,38 @@ async fn one_recipient_unverified_on_the_chain_among_a_hundred_fails_its_operati
     }
 }
 
+/// The cap on the chain was lowered behind our back: together the mints pass it, and the contract blames no line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mints_that_only_fit_alone_go_alone_and_what_is_too_much_waits_for_a_person() {
+    let mut stage = Stage::start_bad(Database::Sqlite, |_| {}).await;
+    let token = stage.asset("TOGETHER").await;
+    stage.until_mintable(&[token]).await;
+    let recipients = stage.server.world.recipients[..2].to_vec();
+    stage.stop_settling().await;
+    stage.send(ACCOUNTS[0], token, &token::set_cap(Amount::from(15_u64)));
+    let first = stage.accept(&token, &recipients[..1], 10).await;
+    let second = stage.accept(&token, &recipients[1..], 10).await;
+
+    stage.settle().await;
+
+    assert_eq!(stage.ended(first).await.status, Status::Succeeded);
+    let waiting = stage
+        .wait("the call for a person", async || {
+            let operation = stage.operation(second).await;
+            operation.attention.is_some().then_some(operation)
+        })
+        .await;
+    assert_eq!(waiting.status, Status::Queued);
+    let (reason, _) = waiting.attention.unwrap();
+    assert!(reason.contains("CapExceeded"), "{reason}");
+    stage.send(ACCOUNTS[0], token, &token::set_cap(Amount::ZERO));
+    assert_eq!(stage.ended(second).await.status, Status::Succeeded);
+    for recipient in recipients {
+        assert_eq!(stage.balance(token, recipient).await, Amount::from(10_u64));
+    }
+    stage.finish_in_agreement().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn operations_beyond_the_gas_of_one_transaction_go_in_several_and_are_never_split() {
     let mut stage = Stage::start_bad(Database::Sqlite, |chain| chain.gas_per_transaction_max = 1_200_000).await;

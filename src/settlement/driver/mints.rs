@@ -50,28 +50,36 @@ impl Session {
         let batch = self.judge_again(waiting, batch).await?;
         let has_room = !together.is_full || batch.mints.len() < asked;
         let Judged { checked, refused } = self.preflight(batch).await?;
-        for (operation, reason) in refused {
-            self.refuse_mint(operation, reason).await?;
-        }
+        self.refuse_mints(waiting, refused).await?;
         let Some(checked) = checked else { return Ok(true) };
         self.assign(checked, (together.group, has_room)).await?;
         Ok(true)
     }
 
-    /// A mint that the contract refuses. One that was let go by the books and not yet by the contract, since the change that
-    /// lets it go was accepted while it was looked at, is tried again when that change is final.
-    async fn refuse_mint(&self, operation: Operation, reason: String) -> Result<(), Error> {
-        let asset = operation.asset;
-        let may_pass = self
+    /// Mints that the contract refuses. One that was let go by the books and not yet by the contract, since the change that
+    /// lets it go was accepted while it was looked at, waits for that change to be final.
+    async fn refuse_mints(&mut self, waiting: &Waiting, refused: Vec<(Operation, String)>) -> Result<(), Error> {
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let asset = waiting.asset.id;
+        let changes = self
             .driver
             .db
             .read(move |tx| operation::has_open_change(tx, asset))
             .await?;
-        if may_pass {
-            tracing::info!(operation = %operation.id, %reason, "refused while a change of the asset is on its way: tried again");
-            return Ok(());
+        if changes {
+            let held = refused.into_iter().map(|(operation, reason)| Held {
+                asset,
+                numbers: vec![operation.sequence],
+                reason: format!("waits for a change of the asset to be final; until then the contract says: {reason}"),
+            });
+            return self.hold_mints(waiting, held.collect()).await;
         }
-        self.refuse(operation, reason).await
+        for (operation, reason) in refused {
+            self.refuse(operation, reason).await?;
+        }
+        Ok(())
     }
 
     /// An operation that ends before it was in any transaction.

@@ -152,9 +152,13 @@ impl Session {
                     cut(&mut batch, &mut refused, (None, usable, bound));
                 }
                 Err(revert) => {
-                    let bad = self.find_bad(&batch, &revert).await?;
-                    if bad.is_empty() {
+                    let Some(bad) = self.find_bad(&batch, &revert).await? else {
                         return Ok(Judged { checked: None, refused });
+                    };
+                    // Each alone is fine: they stand in each other's way.
+                    if bad.is_empty() {
+                        let half = batch.mints.len() / 2;
+                        batch.mints.truncate(half);
                     }
                     batch
                         .mints
@@ -189,12 +193,11 @@ impl Session {
         .await
     }
 
-    /// Which operations are at fault, by number. When it is the token itself, nobody is: everything waits and a person is
-    /// told.
-    async fn find_bad(&self, batch: &Batch, revert: &Revert) -> Result<Vec<(i64, (Operation, String))>, Error> {
+    /// Which operations are at fault, by number. None when it is the token itself: everything waits and a person is told.
+    async fn find_bad(&self, batch: &Batch, revert: &Revert) -> Result<Option<Vec<(i64, (Operation, String))>>, Error> {
         if let Some((mint, line)) = revert.line.and_then(|line| owner_of(&batch.mints, line)) {
             let reason = line_reason(mint, line, revert);
-            return Ok(vec![(mint.operation.sequence, (mint.operation.clone(), reason))]);
+            return Ok(Some(vec![(mint.operation.sequence, (mint.operation.clone(), reason))]));
         }
         let mut bad = Vec::new();
         for mint in &batch.mints {
@@ -204,11 +207,11 @@ impl Session {
                 Some(Fault::Token(reason)) => {
                     self.flag(&batch.mints, &format!("the token refuses to mint: {reason}"))
                         .await?;
-                    return Ok(Vec::new());
+                    return Ok(None);
                 }
             }
         }
-        Ok(bad)
+        Ok(Some(bad))
     }
 
     /// Why this operation alone would be refused; none when it would not.
