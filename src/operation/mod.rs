@@ -42,10 +42,33 @@ pub enum Of {
     Asset(AssetId),
 }
 
-/// Accepted and not sent: the oldest first, and of one asset in its order. Where there are more than the limit, those of
-/// callers who ask for less come too, so that nobody's backlog hides theirs: twice the limit at most.
-pub fn queued(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Operation>, Error> {
-    let mut oldest = store::queued(tx, &[], limit)?;
+/// A part of what is accepted and not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queue {
+    /// What is no mint.
+    Changes,
+    /// Mints that nothing was seen to hold.
+    Mints,
+    /// Mints that were seen to wait for something.
+    Held,
+}
+
+/// Accepted and not sent: the oldest first, and of one asset in its order. Where there are more than the limit, changes and
+/// mints that nothing holds come before those that wait for something, of which another part comes each time: `turn` says
+/// which, and what is returned beside them is the next one. Four times the limit at most.
+pub fn queued(tx: &mut Tx<'_>, limit: i64, turn: i64) -> Result<(Vec<Operation>, i64), Error> {
+    let mut found = store::queued(tx, Queue::Changes, &[], (limit, 0))?;
+    found.extend(free_mints(tx, limit)?);
+    let held = store::queued(tx, Queue::Held, &[], (limit, turn.saturating_mul(limit)))?;
+    let is_last = i64::try_from(held.len()).unwrap_or(i64::MAX) < limit;
+    found.extend(held);
+    found.sort_by_key(|operation| (operation.created_at, operation.asset, operation.sequence));
+    Ok((found, if is_last { 0 } else { turn.saturating_add(1) }))
+}
+
+/// Where there are more than the limit, those of callers who ask for less come too, so that nobody's backlog hides theirs.
+fn free_mints(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Operation>, Error> {
+    let mut oldest = store::queued(tx, Queue::Mints, &[], (limit, 0))?;
     let count = |operations: usize| i64::try_from(operations).unwrap_or(i64::MAX);
     if count(oldest.len()) < limit {
         return Ok(oldest);
@@ -59,7 +82,7 @@ pub fn queued(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Operation>, Error> {
     let much = asked.iter().filter(|(_, asks)| is_much(asks));
     let much: Vec<(AssetId, UserId)> = much.map(|(who, _)| *who).collect();
     let known: HashSet<OperationId> = oldest.iter().map(|operation| operation.id).collect();
-    let others = store::queued(tx, &much, limit)?.into_iter();
+    let others = store::queued(tx, Queue::Mints, &much, (limit, 0))?.into_iter();
     oldest.extend(others.filter(|operation| !known.contains(&operation.id)));
     Ok(oldest)
 }
@@ -69,7 +92,7 @@ pub fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, OperationKi
     store::changes_on_their_way(tx)
 }
 
-/// Whether a change of this asset is not final: what its contract refuses now it may take then.
+/// Whether a change of this asset is not final after which its contract may take what it refuses now.
 pub fn has_open_change(tx: &mut Tx<'_>, asset: AssetId) -> Result<bool, Error> {
     store::has_open_change(tx, asset)
 }

@@ -6,7 +6,7 @@ use moneyer::access::{Role, Scope};
 use moneyer::collection::{self, Conflict, ContractType, NewMintRequest, RequestStatus, Requested};
 use moneyer::compliance::SANCTIONS_SAMPLE;
 use moneyer::error::Error;
-use moneyer::operation::Status;
+use moneyer::operation::{self, OperationKind, Status};
 use moneyer::types::{Address, OperationId};
 
 use crate::game::{Game, amount_of, by_id, by_quantity, named, player, reference, token};
@@ -172,6 +172,40 @@ async fn two_callers_with_one_reference_get_one_mint() {
     game.finish().await;
 }
 
+/// Whatever waits for something is looked at in turns, and hides nothing that may go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mints_that_are_held_do_not_hide_those_that_may_go_and_come_in_turns() {
+    for database in BOTH {
+        let game = Game::start_waiting(database, ContractType::Erc721).await;
+        let asset = game.collection.id;
+        let wishes = (0..25).map(|n| by_quantity(&format!("r{n}"), player()));
+        game.accept(wishes.collect()).await;
+        let mints = |turn| {
+            game.server().read(move |tx| {
+                let (found, next) = operation::queued(tx, 10, turn)?;
+                let mints = found.into_iter().filter(|one| one.kind == OperationKind::Mint);
+                Ok((mints.map(|mint| mint.sequence).collect::<Vec<i64>>(), next))
+            })
+        };
+        let all = mints(0).await.0;
+        assert_eq!(all.len(), 10);
+        let (first, held): (i64, Vec<i64>) = (all[0], (all[0]..all[0] + 24).collect());
+        game.server()
+            .write(&game.server().world.admin, move |tx, _| {
+                operation::hold(tx, asset, &held, "waits for something")
+            })
+            .await;
+
+        // The last one may go; the others come ten at a time.
+        let expected = [(0, first, 10, 1), (1, first + 10, 10, 2), (2, first + 20, 4, 0)];
+        for (turn, begin, count, next) in expected {
+            let numbers: Vec<i64> = (begin..begin + count).chain([first + 24]).collect();
+            assert_eq!(mints(turn).await, (numbers, next));
+        }
+        game.finish().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_asks_for_much_does_not_hide_what_another_asks_for() {
     for database in BOTH {
@@ -191,10 +225,11 @@ async fn whoever_asks_for_much_does_not_hide_what_another_asks_for() {
         .await
         .unwrap();
 
-        let queued = game.server().read(|tx| moneyer::operation::queued(tx, 10)).await;
+        let queued = game.server().read(|tx| operation::queued(tx, 10, 0)).await.0;
 
-        let of_other = queued.iter().filter(|one| one.requested_by == other.user);
-        assert_eq!((queued.len(), of_other.count()), (11, 1));
+        let mints = queued.iter().filter(|one| one.kind == OperationKind::Mint);
+        let of_other = mints.clone().filter(|one| one.requested_by == other.user);
+        assert_eq!((mints.count(), of_other.count()), (11, 1));
         game.finish().await;
     }
 }

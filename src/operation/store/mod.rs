@@ -1,10 +1,13 @@
 mod answers;
 
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 pub(super) use answers::{claim, close, forget_expired, prune, release, remember, remembered, settle_claim};
 
-use super::{Of, Operation, OperationKind, Status};
+use super::{Of, Operation, OperationKind, Queue, Status};
 use crate::db::schema::{assets, operations};
 use crate::db::{Bulk, Page, Tx};
 use crate::error::Error;
@@ -113,12 +116,30 @@ pub(super) fn list(tx: &mut Tx<'_>, of: Of, page: &Page) -> Result<Vec<Operation
     rows.into_iter().map(Operation::try_from).collect()
 }
 
+/// In the words of the index of what has not ended: without them SQLite, which does not know what a parameter will be, reads
+/// all that ever was.
+fn is_open() -> SqlLiteral<Bool> {
+    sql("operations.status NOT IN ('succeeded', 'failed', 'cancelled')")
+}
+
 /// The oldest first, and of one asset in its order. `without` names whose operations on which asset are left out.
-pub(super) fn queued(tx: &mut Tx<'_>, without: &[(AssetId, UserId)], limit: i64) -> Result<Vec<Operation>, Error> {
+pub(super) fn queued(
+    tx: &mut Tx<'_>,
+    queue: Queue,
+    without: &[(AssetId, UserId)],
+    (limit, offset): (i64, i64),
+) -> Result<Vec<Operation>, Error> {
+    let mint = OperationKind::Mint.text();
     let rows: Vec<Row> = on!(tx, c => {
-        let mut query = operations::table
+        let query = operations::table
             .filter(operations::status.eq(Status::Queued.text()))
+            .filter(is_open())
             .into_boxed();
+        let mut query = match queue {
+            Queue::Changes => query.filter(operations::kind.ne(mint)),
+            Queue::Mints => query.filter(operations::kind.eq(mint)).filter(operations::hold_reason.is_null()),
+            Queue::Held => query.filter(operations::kind.eq(mint)).filter(operations::hold_reason.is_not_null()),
+        };
         for (asset, requester) in without {
             let of_requester = operations::asset_id.eq(*asset).and(operations::requested_by.eq(*requester));
             query = query.filter(diesel::dsl::not(of_requester));
@@ -126,6 +147,7 @@ pub(super) fn queued(tx: &mut Tx<'_>, without: &[(AssetId, UserId)], limit: i64)
         query
             .order((operations::created_at, operations::asset_id, operations::sequence))
             .limit(limit)
+            .offset(offset)
             .load(c)
     })?;
     rows.into_iter().map(Operation::try_from).collect()
@@ -135,6 +157,7 @@ pub(super) fn queued(tx: &mut Tx<'_>, without: &[(AssetId, UserId)], limit: i64)
 pub(super) fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, OperationKind)>, Error> {
     let query = operations::table
         .filter(operations::status.eq_any([Status::Signed.text(), Status::Sent.text()]))
+        .filter(is_open())
         .filter(operations::kind.ne(OperationKind::Mint.text()))
         .select((operations::asset_id, operations::kind));
     let rows: Vec<(AssetId, String)> = on!(tx, c => query.load(c))?;
@@ -143,12 +166,20 @@ pub(super) fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, Oper
         .collect()
 }
 
+/// Changes after which a contract may mint what it refused before: somebody is free, there is room under the cap.
+const LETTING_MINTS_PASS: [OperationKind; 5] = [
+    OperationKind::Create,
+    OperationKind::Unpause,
+    OperationKind::FreezeAddress,
+    OperationKind::SetCap,
+    OperationKind::Burn,
+];
+
 pub(super) fn has_open_change(tx: &mut Tx<'_>, asset: AssetId) -> Result<bool, Error> {
-    let open = [Status::Queued, Status::Signed, Status::Sent, Status::Mined].map(Status::text);
     let changes = operations::table
         .filter(operations::asset_id.eq(asset))
-        .filter(operations::status.eq_any(open))
-        .filter(operations::kind.ne(OperationKind::Mint.text()));
+        .filter(is_open())
+        .filter(operations::kind.eq_any(LETTING_MINTS_PASS.map(OperationKind::text)));
     Ok(on!(tx, c => diesel::select(diesel::dsl::exists(changes)).get_result(c))?)
 }
 

@@ -13,18 +13,24 @@ use crate::settlement::plan::Waiting;
 use crate::settlement::store;
 use crate::types::AssetId;
 
-/// Queued operations that are looked at together.
+/// Queued operations of each sort that are looked at together.
 const BACKLOG_MAX: i64 = 2_000;
 
 impl Session {
-    pub(super) async fn backlog(&self) -> Result<Vec<Waiting>, Error> {
+    pub(super) async fn backlog(&mut self) -> Result<Vec<Waiting>, Error> {
         let unmined = self.sender.intents().filter(|intent| intent.state.mined().is_none());
         let partly_filled: HashSet<Group> = unmined
             .filter_map(|intent| self.about.get(&intent.nonce))
             .filter(|about| about.has_room)
             .filter_map(|about| about.mints)
             .collect();
-        let mut backlog = self.driver.db.read(move |tx| load(tx, &partly_filled)).await?;
+        let turn = self.turn_of_held;
+        let loaded = self.driver.db.read(move |tx| {
+            let (queued, next) = operation::queued(tx, BACKLOG_MAX, turn)?;
+            Ok((load(tx, queued, &partly_filled)?, next))
+        });
+        let (mut backlog, next) = loaded.await?;
+        self.turn_of_held = next;
         for waiting in &mut backlog {
             let asset = waiting.asset.id;
             let goes = |operation: &Operation| !self.passed_over.contains(&(asset, operation.sequence));
@@ -35,8 +41,7 @@ impl Session {
     }
 }
 
-fn load(tx: &mut Tx<'_>, partly_filled: &HashSet<Group>) -> Result<Vec<Waiting>, Error> {
-    let queued = operation::queued(tx, BACKLOG_MAX)?;
+fn load(tx: &mut Tx<'_>, queued: Vec<Operation>, partly_filled: &HashSet<Group>) -> Result<Vec<Waiting>, Error> {
     let mut order: Vec<AssetId> = Vec::new();
     let mut by_asset: HashMap<AssetId, Vec<Operation>> = HashMap::new();
     for operation in queued {
