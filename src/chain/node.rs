@@ -12,8 +12,9 @@ use crate::config::Endpoint;
 
 /// Questions of one HTTP request. Public nodes allow about a hundred.
 const BATCH_MAX: usize = 100;
-/// The largest answer that is read: sixteen receipts of full mint transactions are about 7 MB.
-pub(super) const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The largest answer that is read: the receipt of a full mint transaction is up to 0.8 MB, and the first view after a
+/// start asks for sixty-four.
+pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// An endpoint that failed is asked after the others for this long.
 const REST: Duration = Duration::from_secs(10);
 

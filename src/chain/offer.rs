@@ -89,7 +89,7 @@ const KNOWN: &[&str] = &[
 ];
 
 /// These win over everything below: each can be about a transaction of ours that was accepted before, or will pass when
-/// the chain or our balance moves.
+/// the chain, our balance or a setting of the node changes.
 const UNCLEAR: &[&str] = &[
     "nonce",
     "underpriced",
@@ -98,6 +98,7 @@ const UNCLEAR: &[&str] = &[
     "insufficientfunds",
     "base fee",
     "pool is full",
+    "exceeds the configured cap",
     "timeout",
     "timed out",
 ];
@@ -135,10 +136,9 @@ const IMPOSSIBLE: &[&str] = &[
     "could not decode",
     "oversized data",
     "initcode size",
-    // caps that contradict each other, or the node's own rule on what a transaction may cost
+    // caps that contradict each other
     "max priority fee per gas higher than max fee per gas",
     "tip higher than fee cap",
-    "exceeds the configured cap",
 ];
 
 pub(super) fn judge(message: &str) -> Verdict {
@@ -237,7 +237,7 @@ mod tests {
             (
                 "geth",
                 "tx fee (1.68 ether) exceeds the configured cap (1.00 ether)",
-                Impossible,
+                Unclear,
             ),
             ("erigon", "rlp: expected List", Impossible),
             ("anvil", "Failed to decode transaction", Impossible),

@@ -149,9 +149,10 @@ impl Chain {
         }
     }
 
-    /// Every endpoint is on this machine. A node there may still serve a chain with value: the id says which.
+    /// A development chain with every endpoint on this machine. A node there that follows a public chain is not local: it
+    /// mines when the others do.
     pub fn is_local(&self) -> bool {
-        self.rpc.iter().all(Endpoint::is_loopback)
+        DEVELOPMENT_CHAINS.contains(&self.id) && self.rpc.iter().all(Endpoint::is_loopback)
     }
 
     /// One setting per line, secrets masked.
@@ -190,6 +191,9 @@ impl Chain {
 
 /// EIP-7825: no transaction may have more gas.
 const GAS_PER_TRANSACTION_MAX: u64 = 1 << 24;
+
+/// The ids by which anvil and Hardhat, geth and Ganache call a chain of their own.
+const DEVELOPMENT_CHAINS: [u64; 2] = [31_337, 1_337];
 
 fn usual_name(id: u64) -> String {
     match id {
@@ -466,16 +470,17 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_is_local_when_every_node_is_on_this_machine() {
-        for (urls, is_local) in [
-            ("http://127.0.0.1:8545", true),
-            ("http://localhost:8545,http://[::1]:8545", true),
-            ("http://127.0.0.1:8545,https://node.example", false),
-            ("http://127.0.0.1.example", false),
-            ("http://10.0.0.1", false),
+    fn a_development_chain_is_local_when_every_node_is_on_this_machine() {
+        for (id, urls, is_local) in [
+            ("31337", "http://127.0.0.1:8545", true),
+            ("1337", "http://localhost:8545,http://[::1]:8545", true),
+            ("1", "http://127.0.0.1:8545", false),
+            ("31337", "http://127.0.0.1:8545,https://node.example", false),
+            ("31337", "http://127.0.0.1.example", false),
+            ("31337", "http://10.0.0.1", false),
         ] {
-            let config = load(&local(&[("chain.rpc", urls)])).unwrap();
-            assert_eq!(config.chain.unwrap().is_local(), is_local, "{urls}");
+            let config = load(&local(&[("chain.id", id), ("chain.rpc", urls)])).unwrap();
+            assert_eq!(config.chain.unwrap().is_local(), is_local, "{id} {urls}");
         }
     }
 
