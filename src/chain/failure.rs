@@ -43,15 +43,23 @@ pub(super) fn bounded(text: &str) -> String {
     text.chars().take(TEXT_LENGTH_MAX).map(printable).collect()
 }
 
+/// What an [`Error`] says of a question that the node refused.
+const REFUSED: &str = "the node refuses what it is asked";
+
+/// Whether the node was there, and would not answer this one question: others may be answered.
+pub fn is_refused(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(REFUSED))
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         tracing::warn!(%failure, "the chain cannot be used");
         match failure {
             Failure::Signer(_) => Self::Unavailable("the signer cannot be used"),
+            Failure::Refused { .. } => Self::Unavailable(REFUSED),
             Failure::Unreachable(_)
             | Failure::Behind { .. }
             | Failure::WrongChain { .. }
-            | Failure::Refused { .. }
             | Failure::Malformed { .. }
             | Failure::Moved { .. }
             | Failure::Settings(_) => Self::Unavailable("the chain cannot be read"),

@@ -35,7 +35,7 @@ mod wire;
 
 pub use account::account_of;
 pub use claim::{ClaimSignature, SignatureError, claim_signer, key_hash};
-pub use failure::Failure;
+pub use failure::{Failure, is_refused};
 pub use fees::FeePolicy;
 pub use model::{Block, Call, Fees, Log, Receipt, Revert, Sent, Signed, Transaction, View};
 pub use personal::{PersonalSignature, PersonalSignatureError};

@@ -86,7 +86,11 @@ pub(super) fn choose(waiting: &[Waiting], gas: &GasBook, gas_usable: u64) -> Cho
             true => in_turns(mints),
             false => mints,
         };
-        match why_not(asset, changes.first().copied()) {
+        // A burn or a forced transfer that waits for something keeps no mint from going.
+        let first_to_go = changes
+            .iter()
+            .find(|change| !moves::takes(change.kind) || change.hold.is_none());
+        match why_not(asset, first_to_go.copied()) {
             Some(reason) => choice.held.push(Held {
                 asset: asset.asset.id,
                 numbers: mints.iter().map(|mint| mint.sequence).collect(),
@@ -241,6 +245,18 @@ mod tests {
             wallet: Address::ZERO,
             frozen,
         }
+    }
+
+    #[test]
+    fn a_burn_that_waits_for_something_keeps_no_mint_from_going() {
+        let gas = GasBook::default();
+        let mut asset = waiting(&[(Plan::Burn, 1), (Plan::Mint, 1)]);
+        let with = |asset: &Waiting| numbers(&choose(std::slice::from_ref(asset), &gas, u64::MAX));
+        assert_eq!(with(&asset), Vec::<i64>::new());
+
+        asset.operations[0].hold = Some("the receiver is frozen".to_owned());
+
+        assert_eq!(with(&asset), [2]);
     }
 
     #[test]

@@ -166,6 +166,31 @@ async fn t_rex_is_adopted_with_its_holders_and_minted_to() {
     }
 }
 
+/// T-REX names no line: whoever its compliance refuses fails alone, also when it is the only line of its mint.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whom_the_compliance_of_the_token_refuses_fails_and_the_others_are_minted() {
+    let stage = Stage::start_reading(Database::Sqlite, GAS).await;
+    let mut suite = deploy(&stage);
+    suite.limit_balances(10);
+    let wallets = recipients(&stage, &mut suite, 2).await;
+    let asset = adopted(&stage, &suite).await;
+
+    let alone = stage.accept(&asset, &wallets[..1], 11).await;
+    let failed = stage.ended(alone).await;
+
+    assert_eq!(failed.status, Status::Failed);
+    let reason = failed.error.unwrap();
+    assert!(reason.starts_with(&format!("line 0 ({})", wallets[0])), "{reason}");
+    assert!(reason.contains("Compliance not followed"), "{reason}");
+    let just = stage.accept(&asset, &wallets, 10).await;
+    assert_eq!(stage.ended(just).await.status, Status::Succeeded);
+    let above = stage.accept(&asset, &wallets[1..], 1).await;
+    assert_eq!(stage.ended(above).await.status, Status::Failed);
+    assert_eq!(stage.supply(asset).await, Amount::from(20_u64));
+    books_and_chain_agree(&stage, 1).await;
+    stage.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_that_does_not_know_our_signer_is_refused_with_the_transaction_that_helps() {
     let stage = Stage::start_reading(Database::Sqlite, GAS).await;

@@ -124,9 +124,8 @@ async fn a_signer_without_funds_takes_no_nonce_and_goes_on_when_it_has_some() {
     let recipients = stage.server.world.recipients[..3].to_vec();
     let purse = stage.node.balance(ACCOUNTS[0]);
     stage.node.set_balance(ACCOUNTS[0], 1_000);
-    // The next look sees it.
     stage.node.mine(2);
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    stage.until_told("low on funds").await;
 
     let id = stage.accept(&token, &recipients, 1).await;
     for _look in 0..10 {

@@ -91,6 +91,25 @@ async fn mints_that_only_fit_alone_go_alone_and_what_is_too_much_waits_for_a_per
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contract_that_the_node_does_not_try_holds_up_no_other() {
+    let stage = Stage::start_bad(Database::Sqlite, |_| {}).await;
+    let tokens = [stage.asset("UNTRIED").await, stage.asset("OTHER").await];
+    stage.until_mintable(&tokens).await;
+    let recipients = stage.server.world.recipients[..2].to_vec();
+    stage.proxy().try_nothing_of(&tokens[0].to_string());
+
+    let waiting = stage.accept(&tokens[0], &recipients, 1).await;
+    let other = stage.accept(&tokens[1], &recipients, 1).await;
+
+    assert_eq!(stage.ended(other).await.status, Status::Succeeded);
+    assert_eq!(stage.operation(waiting).await.status, Status::Queued);
+    stage.until_told(&format!("asset {} waits", tokens[0])).await;
+    stage.proxy().heal();
+    assert_eq!(stage.ended(waiting).await.status, Status::Succeeded);
+    stage.finish_in_agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn operations_beyond_the_gas_of_one_transaction_go_in_several_and_are_never_split() {
     let mut stage = Stage::start_bad(Database::Sqlite, |chain| chain.gas_per_transaction_max = 1_200_000).await;
     let token = stage.asset("GAS").await;
@@ -244,14 +263,19 @@ async fn a_registry_that_reverts_is_told_again_and_the_mints_that_waited_go() {
     stage.until_mintable(&[token]).await;
     let at = registry_of(&stage, token).await;
     let (code, before) = (break_registry(&stage, at), stage.count());
+    // One block, so that it reverts once, however long this test takes to look.
+    stage.node.stop_mining();
     let wallet = newcomer(&stage).await;
     let id = stage.accept(&token, &[wallet], 1).await;
+    stage.pool(1).await;
+    stage.node.mine(1);
     stage
         .wait("a revert", async || (stage.count() > before).then_some(()))
         .await;
 
     mend_registry(&stage, at, &code);
 
+    stage.ended_by_mining(id).await;
     stage.every_mint_is_there_once(token, &[id], &[wallet]).await;
     assert!(stage.server.read(settlement::cases).await.is_empty());
     stage.finish_in_agreement().await;

@@ -268,7 +268,7 @@ async fn a_nonce_that_others_used_and_that_a_reorganisation_frees_is_filled() {
     // Somebody else sends with our key, and ours comes after it.
     stage.node.send_raw(&foreign(&stage, before).await).unwrap();
     stage.node.mine(1);
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    stage.until_told("key_used_elsewhere").await;
     let id = stage.accept(&token, &recipients, 1).await;
     stage.pool(1).await;
     stage.node.mine(1);

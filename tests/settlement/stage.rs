@@ -10,7 +10,7 @@ use moneyer::chain::{Call, Rpc, Signer};
 use moneyer::config::{Chain, Endpoint, Finality, KeySource};
 use moneyer::operation::{self, Operation, Status};
 use moneyer::settlement::sender::Policy;
-use moneyer::settlement::{self, Driver, Reconciled, Settings};
+use moneyer::settlement::{self, Driver, Health, Reconciled, Settings};
 use moneyer::types::{Address, Amount, Hash32, OperationId, RequestId};
 use reqwest::Method;
 use secrecy::SecretBox;
@@ -351,6 +351,16 @@ impl Stage {
         );
         assert_eq!(receipt["status"], "0x1", "{receipt}");
         Hash32::parse(receipt["transactionHash"].as_str().unwrap()).unwrap()
+    }
+
+    /// Waits until readiness would tell of trouble with the chain in these words.
+    pub async fn until_told(&self, words: &str) {
+        self.wait(words, async || {
+            let now = Clock::System.now();
+            let health = self.server.read(move |tx| settlement::health(tx, now)).await;
+            matches!(health, Some(Health::Degraded(told)) if told.contains(words)).then_some(())
+        })
+        .await;
     }
 
     /// Asks until there is an answer.

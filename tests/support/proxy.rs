@@ -59,6 +59,8 @@ struct State {
     head: Option<u64>,
     /// So much of every hundred units of gas is what estimates say.
     estimate_percent: Option<u64>,
+    /// Whoever asks what this contract would do is told that the node cannot say.
+    untried: Option<String>,
     counts: HashMap<String, u64>,
     injected: u64,
 }
@@ -139,6 +141,11 @@ impl Proxy {
         self.state().estimate_percent = Some(percent);
     }
 
+    /// From now on the node cannot say what a call of this contract would do, in words that nobody knows.
+    pub fn try_nothing_of(&self, contract: &str) {
+        self.state().untried = Some(contract.to_lowercase());
+    }
+
     pub fn catch_up(&self) {
         self.state().head = None;
     }
@@ -150,6 +157,7 @@ impl Proxy {
         state.chance = None;
         state.head = None;
         state.estimate_percent = None;
+        state.untried = None;
     }
 
     // --- what happened ----------------------------------------------------------------------------------------------
@@ -220,6 +228,10 @@ fn serve(client: &TcpStream, upstream: SocketAddr, state: &Mutex<State>) {
     let (fault, glass) = {
         let mut state = state.lock().unwrap();
         let fault = state.choose(&methods_of(&request));
+        if state.untried.as_ref().is_some_and(|contract| tries(&request, contract)) {
+            reply(client, 200, &failing_trials(&request));
+            return;
+        }
         let glass = Glass {
             head: state.head,
             estimate_percent: state.estimate_percent,
@@ -259,6 +271,25 @@ fn serve(client: &TcpStream, upstream: SocketAddr, state: &Mutex<State>) {
 fn refusal(request: &Value) -> String {
     let error = json!({ "code": -32000, "message": "exceeds block gas limit" });
     json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string()
+}
+
+/// Whether something is asked about what a call of the contract would do.
+fn tries(request: &Value, contract: &str) -> bool {
+    calls_of(request).any(|call| {
+        let to = call["params"][0]["to"].as_str().unwrap_or_default();
+        let method = call["method"].as_str().unwrap_or_default();
+        matches!(method, "eth_call" | "eth_estimateGas") && to.eq_ignore_ascii_case(contract)
+    })
+}
+
+/// What a node says that ran out of time or meets code that it does not know.
+fn failing_trials(request: &Value) -> String {
+    let error = json!({ "code": -32000, "message": "execution aborted (timeout = 5s)" });
+    let answer = |call: &Value| json!({ "jsonrpc": "2.0", "id": call["id"], "error": error });
+    match request.as_array() {
+        Some(calls) => Value::Array(calls.iter().map(answer).collect()).to_string(),
+        None => answer(request).to_string(),
+    }
 }
 
 /// The body of an HTTP request, or nothing when the client went away.

@@ -1,8 +1,8 @@
 //! T-REX 4.1.6 with ONCHAINID 2.2.1, deployed from the packages in `contracts/interop`: an ERC-3643 token that nobody
 //! here wrote, whose holders have real identities with real claims.
 //!
-//! One claim topic is required, one claim issuer is trusted for it, no compliance module is bound. The token is
-//! unpaused. See the order of deployment in T-REX's own documentation.
+//! One claim topic is required, one claim issuer is trusted for it, no compliance module is bound until somebody does
+//! ([`Trex::limit_balances`]). The token is unpaused. See the order of deployment in T-REX's own documentation.
 
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
@@ -38,6 +38,8 @@ pub struct Trex<'n> {
     /// Called by the agent.
     pub registry: Contract<'n>,
     pub claim_issuer: Contract<'n>,
+    /// Called by the owner.
+    compliance: Contract<'n>,
     /// The claim topic the token requires.
     pub topic: String,
     identity_authority: String,
@@ -122,6 +124,7 @@ impl<'n> Trex<'n> {
             token: token.by(agent),
             registry: registry.by(agent),
             claim_issuer,
+            compliance,
             topic,
             identity_authority,
             identity_proxy,
@@ -129,6 +132,16 @@ impl<'n> Trex<'n> {
             claims: HashMap::new(),
             owner,
         }
+    }
+
+    /// No holder may have more than this from now on; nobody has anything yet.
+    pub fn limit_balances(&self, max: u64) {
+        let module = trex("compliance/modular/modules/MaxBalanceModule");
+        let deployed = Contract::deploy(self.node, &module, &self.owner, json!([]));
+        self.compliance.send("addModule", json!([deployed.address]));
+        let call = module.calldata("setMaxBalance", &json!([max]));
+        self.compliance
+            .send("callModuleFunction", json!([call, deployed.address]));
     }
 
     /// Wallets of investors with an identity, a claim of the required topic, and a registration.

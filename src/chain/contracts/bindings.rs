@@ -27,6 +27,7 @@ contracts! {
     factory, MoneyerFactory, "contracts/artifacts/MoneyerFactory.json";
     erc721, MoneyerERC721, "contracts/artifacts/MoneyerERC721.json";
     erc1155, MoneyerERC1155, "contracts/artifacts/MoneyerERC1155.json";
+    compliance, Compliance, "[function canTransfer(address from, address to, uint256 amount) external view returns (bool)]";
 }
 
 pub(super) fn abis() -> [&'static Abi; 5] {

@@ -2,6 +2,7 @@
 
 use ethers_core::abi::AbiEncode;
 
+use super::bindings::compliance::CanTransferCall;
 use super::bindings::token::*;
 use super::bindings::{address, uint};
 use crate::types::{Address, Amount};
@@ -194,6 +195,12 @@ pub fn owner() -> Vec<u8> {
 /// An address.
 pub fn identity_registry() -> Vec<u8> {
     IdentityRegistryCall {}.encode()
+}
+
+/// Asks a compliance contract (ERC-3643, ICompliance): whether the receiver may have so much. A flag.
+pub fn can_transfer(from: Address, to: Address, amount: Amount) -> Vec<u8> {
+    let (from, to, amount) = (address(&from), address(&to), uint(amount));
+    CanTransferCall { from, to, amount }.encode()
 }
 
 /// An address; zero where the token has no compliance contract, as ours.

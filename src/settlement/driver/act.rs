@@ -145,6 +145,8 @@ impl Session {
 
     /// Sends the stored bytes, as they are.
     async fn broadcast(&mut self, nonce: u64, attempt: u16) -> Result<Option<Event>, Error> {
+        // Whoever was away for long may have been replaced.
+        self.keep_lease().await?;
         let key = self.key;
         let raw = self
             .driver

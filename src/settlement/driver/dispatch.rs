@@ -15,7 +15,7 @@ use crate::operation::{self, Operation, OperationKind, Plan};
 use crate::settlement::lot::Group;
 use crate::settlement::model::{ChainRecord, Entry, Order};
 use crate::settlement::plan::{self, Held, Waiting};
-use crate::settlement::sender::{Event, Intent, NoRoom, Work};
+use crate::settlement::sender::{Event, Intent, NoRoom, State, Work};
 use crate::settlement::{moves, store};
 use crate::types::{Address, AssetId};
 
@@ -67,7 +67,8 @@ impl Session {
         let choice = plan::choose(&waiting, &self.gas, self.gas_usable());
         self.hold(&waiting, choice.held).await?;
         for change in choice.changes {
-            if !self.send_change(&waiting, &change).await? {
+            let sent = self.send_change(&waiting, &change).await;
+            if !self.or_later(sent, true, || format!("operation {}", change.id))? {
                 return Ok(false);
             }
         }
@@ -79,11 +80,11 @@ impl Session {
             let Some(waiting) = known.get(&together.group.asset) else {
                 continue;
             };
-            let has_room = match waiting.asset.kind.is_collection() {
-                true => self.send_nfts(waiting, together).await?,
-                false => self.send_mints(waiting, together).await?,
+            let sent = match waiting.asset.kind.is_collection() {
+                true => self.send_nfts(waiting, together).await,
+                false => self.send_mints(waiting, together).await,
             };
-            if !has_room {
+            if !self.or_later(sent, true, || format!("asset {}", waiting.asset.address))? {
                 return Ok(false);
             }
         }
@@ -127,8 +128,13 @@ impl Session {
         .await
     }
 
-    /// Whether there is a place for one more transaction with this gas limit.
+    /// Whether there is a place for one more transaction with this gas limit. None while the signer owes a signature: what
+    /// waits can still be held, what has a nonce is on its way.
     pub(super) fn place(&self, gas_limit: u64) -> Option<u64> {
+        if self.signer_fails && self.sender.intents().any(|intent| intent.state == State::Assigned) {
+            metrics::counter!("settlement_no_room_total", "reason" => "signer").increment(1);
+            return None;
+        }
         match self.sender.room(gas_limit) {
             Ok(slot) => Some(slot.nonce),
             Err(reason) => {

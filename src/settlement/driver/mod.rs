@@ -24,6 +24,7 @@ pub(super) use setup::salt_of;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -34,7 +35,7 @@ use super::model::{ChainRecord, Look, Part, SenderKey};
 use super::ruling::Judging;
 use super::sender::{Action, Event, Intent, Policy, Sender};
 use super::{join, store};
-use crate::chain::{Block, Failure, Rpc, Signer};
+use crate::chain::{Block, Failure, Rpc, Signer, is_refused};
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::job::{self, Lease};
@@ -157,7 +158,8 @@ struct Session {
     driver: Driver,
     key: SenderKey,
     lease: Lease,
-    lease_since: Timestamp,
+    /// When it was extended last, in seconds.
+    lease_since: AtomicI64,
     chain: ChainRecord,
     sender: Sender,
     /// What each open intent is about.
@@ -168,6 +170,10 @@ struct Session {
     finals: VecDeque<u64>,
     /// Mints that were found to wait in this look: those behind them go.
     passed_over: HashSet<(AssetId, i64)>,
+    /// Which part of the mints that wait for something is looked at next.
+    turn_of_held: i64,
+    /// What kept single assets or transactions from going on in this look.
+    obstacles: Vec<String>,
     gas: GasBook,
     watch: watch::Watch,
     /// The node was seen to serve the chain that the database knows.
@@ -223,7 +229,7 @@ impl Session {
             driver,
             key,
             lease,
-            lease_since: now,
+            lease_since: AtomicI64::new(now.seconds()),
             told: chain.look.clone(),
             chain,
             sender,
@@ -232,6 +238,8 @@ impl Session {
             receipts: receipts::Receipts::default(),
             finals: VecDeque::new(),
             passed_over: HashSet::new(),
+            turn_of_held: 0,
+            obstacles: Vec::new(),
             gas: GasBook::default(),
             watch: watch::Watch::from(now),
             is_met: false,
@@ -261,6 +269,7 @@ impl Session {
     }
 
     async fn look(&mut self) -> Result<Next, Error> {
+        self.obstacles.clear();
         self.keep_lease().await?;
         self.meet().await?;
         let wanted = self.sender.wanted();
@@ -291,8 +300,23 @@ impl Session {
     /// Settles one of the transactions that the last look found final, if there is one left.
     async fn post_next(&mut self) -> Result<(), Error> {
         match self.finals.pop_front() {
-            Some(nonce) if self.sender.stands(&Action::Finalise { nonce }) => self.finalise(nonce).await,
+            Some(nonce) if self.sender.stands(&Action::Finalise { nonce }) => {
+                let posted = self.finalise(nonce).await;
+                self.or_later(posted, (), || format!("nonce {nonce}"))
+            }
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What the node would not answer about one transaction or one asset keeps no other from going on; it is asked again at
+    /// the next look, and people are told.
+    fn or_later<T>(&mut self, done: Result<T, Error>, otherwise: T, what: impl Fn() -> String) -> Result<T, Error> {
+        match done {
+            Err(error) if is_refused(&error) => {
+                self.obstacles.push(format!("{} waits: {error}", what()));
+                Ok(otherwise)
+            }
+            done => done,
         }
     }
 
@@ -306,36 +330,45 @@ impl Session {
         Ok(())
     }
 
-    /// Extends the lease; an error when it went to somebody else.
-    async fn keep_lease(&mut self) -> Result<(), Error> {
-        let now = self.driver.now();
-        if now.seconds().saturating_sub(self.lease_since.seconds()) < LEASE_RENEWED_AFTER {
-            return Ok(());
+    /// Extends the lease when it is time to, also in the middle of a long look; an error when it went to somebody else.
+    async fn keep_lease(&self) -> Result<(), Error> {
+        match self.is_lease_due(self.driver.now()) {
+            true => self.write(|_| Ok(())).await,
+            false => Ok(()),
         }
-        let (name, owner, fence) = (self.lease.name.clone(), self.lease.owner.clone(), self.lease.fence);
-        let kept = self
-            .driver
-            .db
-            .write(move |tx| job::acquire_for(tx, &name, &owner, now, LEASE_SECONDS))
-            .await?;
-        if kept.is_some_and(|kept| kept.fence == fence) {
-            self.lease_since = now;
-            return Ok(());
-        }
-        Err(Error::Conflict("the sender's lease went to another process".to_owned()))
     }
 
-    /// One transaction under the lease.
+    fn is_lease_due(&self, now: Timestamp) -> bool {
+        now.seconds().saturating_sub(self.lease_since.load(Ordering::Relaxed)) >= LEASE_RENEWED_AFTER
+    }
+
+    /// One transaction under the lease, which it extends when it is time to.
     async fn write<T: Send + 'static>(
         &self,
         work: impl Fn(&mut Tx<'_>) -> Result<T, Error> + Send + Sync + 'static,
     ) -> Result<T, Error> {
-        let lease = self.lease.clone();
+        let (lease, now) = (self.lease.clone(), self.driver.now());
+        let is_due = self.is_lease_due(now);
         let guarded = move |tx: &mut Tx<'_>| {
-            job::require(tx, &lease)?;
+            match is_due {
+                true => extend(tx, &lease, now)?,
+                false => job::require(tx, &lease)?,
+            }
             work(tx)
         };
-        self.driver.db.write(guarded).await
+        let done = self.driver.db.write(guarded).await?;
+        if is_due {
+            self.lease_since.store(now.seconds(), Ordering::Relaxed);
+        }
+        Ok(done)
+    }
+}
+
+fn extend(tx: &mut Tx<'_>, lease: &Lease, now: Timestamp) -> Result<(), Error> {
+    let kept = job::acquire_for(tx, &lease.name, &lease.owner, now, LEASE_SECONDS)?;
+    match kept {
+        Some(kept) if kept.fence == lease.fence => Ok(()),
+        Some(_) | None => Err(Error::Conflict("the sender's lease went to another process".to_owned())),
     }
 }
 

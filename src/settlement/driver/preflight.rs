@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Session;
 use super::mints::{Batch, Mint};
 use crate::asset;
-use crate::chain::contracts::{registry, token};
-use crate::chain::{Call, Revert};
+use crate::chain::contracts::{registry, returned, token};
+use crate::chain::{At, Call, Revert};
 use crate::error::Error;
 use crate::operation::{self, Operation};
 use crate::settlement::lot::Group;
@@ -194,24 +194,38 @@ impl Session {
     }
 
     /// Which operations are at fault, by number. None when it is the token itself: everything waits and a person is told.
-    async fn find_bad(&self, batch: &Batch, revert: &Revert) -> Result<Option<Vec<(i64, (Operation, String))>>, Error> {
+    async fn find_bad(
+        &mut self,
+        batch: &Batch,
+        revert: &Revert,
+    ) -> Result<Option<Vec<(i64, (Operation, String))>>, Error> {
         if let Some((mint, line)) = revert.line.and_then(|line| owner_of(&batch.mints, line)) {
             let reason = line_reason(mint, line, revert);
             return Ok(Some(vec![(mint.operation.sequence, (mint.operation.clone(), reason))]));
         }
-        let mut bad = Vec::new();
+        let (mut bad, mut unclear) = (Vec::new(), Vec::new());
         for mint in &batch.mints {
+            self.keep_lease().await?;
+            let refusal = |reason| (mint.operation.sequence, (mint.operation.clone(), reason));
             match self.fault_of(batch.token, batch.placement.registry, mint).await? {
                 None => {}
-                Some(Fault::Line(reason)) => bad.push((mint.operation.sequence, (mint.operation.clone(), reason))),
-                Some(Fault::Token(reason)) => {
-                    self.flag(&batch.mints, &format!("the token refuses to mint: {reason}"))
-                        .await?;
-                    return Ok(None);
-                }
+                Some(Fault::Line(reason)) => bad.push(refusal(reason)),
+                Some(Fault::Token(reason)) => unclear.push(refusal(reason)),
             }
         }
-        Ok(Some(bad))
+        // It takes others.
+        if bad.len().saturating_add(unclear.len()) < batch.mints.len() {
+            bad.extend(unclear);
+            return Ok(Some(bad));
+        }
+        match unclear.as_slice() {
+            [] => Ok(Some(bad)),
+            [(_, (_, reason)), ..] => {
+                self.flag(batch, &format!("the token refuses to mint: {reason}"))
+                    .await?;
+                Ok(None)
+            }
+        }
     }
 
     /// Why this operation alone would be refused; none when it would not.
@@ -228,16 +242,19 @@ impl Session {
             return Ok(Some(Fault::Line(line_reason(mint, line, &whole))));
         }
         // The token does not say which line it is: each is tried alone.
-        let mut bad = Vec::new();
-        for (index, line) in mint.lines.iter().enumerate() {
-            if let Err(revert) = self.try_lines(token, std::slice::from_ref(line)).await? {
-                bad.push((index, revert));
-            }
-        }
+        let alone = mint.lines.iter().map(std::slice::from_ref);
+        let calls: Vec<Call> = alone.map(|line| self.call(token, token::batch_mint(line))).collect();
+        let answers = self.driver.rpc.call_many(&calls, At::Latest).await?;
+        let answers = answers.into_iter().enumerate();
+        let bad: Vec<(usize, Revert)> = answers
+            .filter_map(|(index, answer)| Some((index, answer.err()?)))
+            .collect();
         let Some((index, revert)) = bad.first() else {
             return Ok(Some(Fault::Token(whole.reason)));
         };
-        let is_about_lines = bad.len() < mint.lines.len() || self.is_unverified(registry, mint, *index).await?;
+        let is_about_lines = bad.len() < mint.lines.len()
+            || self.is_unverified(registry, mint, *index).await?
+            || self.is_not_compliant(token, mint, *index).await?;
         Ok(Some(match is_about_lines {
             true => Fault::Line(line_reason(mint, *index, revert)),
             false => Fault::Token(revert.reason.clone()),
@@ -259,15 +276,43 @@ impl Session {
         Ok(answer.is_ok_and(|data| data.iter().all(|byte| *byte == 0)))
     }
 
-    /// Nothing fails: the operations wait and say why.
-    async fn flag(&self, mints: &[Mint], reason: &str) -> Result<(), Error> {
-        tracing::error!(%reason, "mints wait for a person");
+    /// Whether the token's compliance contract says that the recipient may not have so much (ERC-3643, ICompliance
+    /// `canTransfer`; a mint comes from nobody).
+    async fn is_not_compliant(&self, token: Address, mint: &Mint, index: usize) -> Result<bool, Error> {
+        let Some((recipient, amount)) = mint.lines.get(index) else {
+            return Ok(false);
+        };
+        let answer = self.driver.rpc.call(&self.call(token, token::compliance())).await?;
+        let Some(compliance) = answer.ok().and_then(|data| returned::address(&data)) else {
+            return Ok(false);
+        };
+        if compliance.is_zero() {
+            return Ok(false);
+        }
+        let question = self.call(compliance, token::can_transfer(Address::ZERO, *recipient, *amount));
+        let answer = self.driver.rpc.call(&question).await?;
+        Ok(answer.ok().and_then(|data| returned::flag(&data)) == Some(false))
+    }
+
+    /// Nothing fails: the operations wait and say why, and others go.
+    async fn flag(&mut self, batch: &Batch, reason: &str) -> Result<(), Error> {
+        let asset = batch.placement.asset;
+        self.passed_over
+            .extend(batch.mints.iter().map(|mint| (asset, mint.operation.sequence)));
+        self.obstacles.push(format!(
+            "{} mints of asset {} wait for a person: {reason}",
+            batch.mints.len(),
+            batch.token
+        ));
+        let is_told = |mint: &Mint| matches!(&mint.operation.attention, Some((told, _)) if told == reason);
+        let news = batch.mints.iter().filter(|mint| !is_told(mint));
+        let operations: Vec<_> = news.map(|mint| (asset, mint.operation.sequence)).collect();
+        if operations.is_empty() {
+            return Ok(());
+        }
+        tracing::error!(%asset, %reason, "mints wait for a person");
         metrics::counter!("settlement_alarms_total", "reason" => "token_refuses").increment(1);
         let (now, reason) = (self.driver.now(), reason.to_owned());
-        let operations: Vec<_> = mints
-            .iter()
-            .map(|mint| (mint.operation.asset, mint.operation.sequence))
-            .collect();
         self.write(move |tx| {
             for (asset, numbers) in super::act::by_asset(&operations) {
                 operation::hold(tx, asset, &numbers, &reason)?;

@@ -71,6 +71,7 @@ impl Session {
         if self.watch.drift > 0 {
             troubles.push(format!("books and chain differ in {} places", self.watch.drift));
         }
+        troubles.extend(self.obstacles.iter().cloned());
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
