@@ -2,15 +2,15 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
-use rand::Rng as _;
 
 use crate::Outcome;
+use crate::node::free_address;
 use crate::place::Place;
 use crate::world;
 
@@ -57,8 +57,8 @@ impl Launch {
         Ok(Self {
             url: place.url().to_owned(),
             log: place.folder().join("server.log"),
-            address: free_address()?,
-            metrics: free_address()?,
+            address: free_address(),
+            metrics: free_address(),
             settings: Vec::new(),
         })
     }
@@ -226,18 +226,6 @@ pub fn usage(process: &str) -> Outcome<Usage> {
         cpu_micros: ticks * TICK_MICROS,
         resident_bytes: kilobytes.ok_or("/proc: no VmRSS")? * 1_024,
     })
-}
-
-/// A port below the range from which the kernel takes those of outgoing connections: while the server is down, a client
-/// that tries again must not be given the server's port and meet itself.
-fn free_address() -> Outcome<SocketAddr> {
-    for _ in 0..100 {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, rand::rng().random_range(20_000..32_000)));
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
-    Err("no free port between 20000 and 32000".into())
 }
 
 fn get(address: SocketAddr, path: &str) -> Outcome<String> {

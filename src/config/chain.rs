@@ -189,6 +189,10 @@ impl Chain {
     }
 }
 
+/// At the least, what the largest operation of a token of ours needs: a hundred lines of a forced transfer, with the
+/// margin. An operation is never split, so what is accepted must fit.
+const GAS_PER_TRANSACTION_BOUNDS: std::ops::RangeInclusive<u32> = 8_000_000..=100_000_000;
+
 /// EIP-7825: no transaction may have more gas.
 const GAS_PER_TRANSACTION_MAX: u64 = 1 << 24;
 
@@ -222,7 +226,7 @@ impl Reader {
             priority_min: u128::from(self.number("chain.priority_min_gwei", 1, 0..=1_000)) * WEI_PER_GWEI,
             in_flight_max: self.size("chain.in_flight_max", 16, 1..=64),
             gas_per_transaction_max: self
-                .number("chain.gas_per_transaction_max", 1 << 24, 100_000..=100_000_000)
+                .number("chain.gas_per_transaction_max", 1 << 24, GAS_PER_TRANSACTION_BOUNDS)
                 .into(),
             poll: self.milliseconds("chain.poll_ms", 1_000, 50..=60_000),
             timeout: self.milliseconds("chain.timeout_ms", 10_000, 100..=120_000),
@@ -481,6 +485,21 @@ mod tests {
         ] {
             let config = load(&local(&[("chain.id", id), ("chain.rpc", urls)])).unwrap();
             assert_eq!(config.chain.unwrap().is_local(), is_local, "{id} {urls}");
+        }
+    }
+
+    #[test]
+    fn one_transaction_may_have_the_gas_that_the_largest_operation_needs_and_no_more_than_a_block_ever_had() {
+        for (gas, is_taken) in [
+            ("7999999", false),
+            ("8000000", true),
+            ("8000001", true),
+            ("99999999", true),
+            ("100000000", true),
+            ("100000001", false),
+        ] {
+            let loaded = load(&local(&[("chain.gas_per_transaction_max", gas)]));
+            assert_eq!(loaded.is_ok(), is_taken, "{gas}");
         }
     }
 

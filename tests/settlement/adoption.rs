@@ -436,7 +436,7 @@ async fn what_moves_between_the_reading_and_the_adoption_is_observed_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_recipients_than_fit_one_transaction_of_the_token_are_refused_at_acceptance() {
-    let stage = Stage::start_reading(Database::Sqlite, 1_500_000).await;
+    let stage = Stage::start_reading(Database::Sqlite, 8_000_000).await;
     let mut suite = deploy(&stage);
     let holders = suite.holders(3);
     suite.token.send("batchMint", json!([holders, [1, 1, 1]]));
@@ -444,7 +444,7 @@ async fn more_recipients_than_fit_one_transaction_of_the_token_are_refused_at_ac
     let creator = stage.server.world.creator.clone();
     let object = stage.server.get(&creator, &format!("/api/token/{asset}")).await.ok();
     let max = usize::try_from(object["recipientsMax"].as_u64().unwrap()).unwrap();
-    assert!((5..=12).contains(&max), "{max}");
+    assert!((35..=80).contains(&max), "{max}");
     let wallets = recipients(&stage, &mut suite, max + 1).await;
 
     let outside = stage.server.mint_each(&asset, &wallets, 1).await;

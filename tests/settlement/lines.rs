@@ -82,7 +82,9 @@ async fn mints_that_only_fit_alone_go_alone_and_what_is_too_much_waits_for_a_per
     assert_eq!(waiting.status, Status::Queued);
     let (reason, _) = waiting.attention.unwrap();
     assert!(reason.contains("CapExceeded"), "{reason}");
+    stage.stop_settling().await;
     stage.send(ACCOUNTS[0], token, &token::set_cap(Amount::ZERO));
+    stage.settle().await;
     assert_eq!(stage.ended(second).await.status, Status::Succeeded);
     for recipient in recipients {
         assert_eq!(stage.balance(token, recipient).await, Amount::from(10_u64));
@@ -315,7 +317,7 @@ async fn a_registry_that_goes_on_reverting_needs_a_person_after_three_times() {
     stage.finish_in_agreement().await;
 }
 
-async fn freeze(stage: &Stage, token: Address, wallet: Address, freeze: bool) -> Answer {
+pub async fn freeze(stage: &Stage, token: Address, wallet: Address, freeze: bool) -> Answer {
     let (custodian, path) = (
         &stage.server.world.custodian,
         format!("/api/token/{token}/freeze-address"),

@@ -8,6 +8,7 @@ use moneyer::config::{Endpoint, KeySource};
 use moneyer::operation::Status;
 use moneyer::types::{Address, OperationId};
 
+use crate::lines::freeze;
 use crate::node::ACCOUNTS;
 use crate::proxy::Fault;
 use crate::stage::Stage;
@@ -39,19 +40,64 @@ async fn accept(stage: &Stage, token: &Address) -> OperationId {
     stage.accept(token, &recipients, 1).await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_killed_after_the_row_and_before_the_signature_signs_at_the_same_nonce() {
-    let (mut stage, token) = start(Database::Sqlite, "ROW").await;
-    let before = stage.count();
-    // The node signs for its own accounts as Web3Signer does; the signer is behind the bad network.
+/// Settles with a signer that is behind the bad network; the key it replaces. The node signs for its own accounts as
+/// Web3Signer does.
+async fn settle_by_remote_signer(stage: &mut Stage) -> KeySource {
     stage.stop_settling().await;
     let remote = KeySource::Remote {
         url: Endpoint::parse(&stage.proxy().url()).unwrap(),
         address: Address::parse(ACCOUNTS[0]).unwrap(),
     };
     let local = std::mem::replace(&mut stage.chain.signer, remote);
-    stage.proxy().break_method("eth_signTransaction", Fault::TimeOut(NEVER));
+    stage.proxy().break_method("eth_signTransaction", Fault::Refuse);
     stage.settle().await;
+    local
+}
+
+/// Rule 14: what was not signed when its recipient was frozen is not signed when the signer is there again, and nothing
+/// further gets a nonce meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_signer_was_not_there_for_is_judged_again_before_it_is_signed() {
+    let (mut stage, token) = start(Database::Sqlite, "LATE").await;
+    let (before, recipients) = (stage.count(), stage.server.world.recipients[..4].to_vec());
+    settle_by_remote_signer(&mut stage).await;
+    let first = stage.accept(&token, &recipients[..3], 1).await;
+    stage.until(first, Status::Signed).await;
+    stage.until_told("the signer does not sign").await;
+    let second = stage.accept(&token, &recipients[3..], 1).await;
+    freeze(&stage, token, recipients[0], true).await;
+
+    stage.proxy().heal();
+
+    stage
+        .wait("the mint to be held", async || {
+            stage.node.mine(1);
+            let operation = stage.operation(first).await;
+            operation
+                .hold
+                .is_some_and(|hold| hold.contains("is frozen"))
+                .then_some(())
+        })
+        .await;
+    assert!(stage.signed(first).await.is_empty());
+    stage.ended_by_mining(second).await;
+    assert_eq!(
+        stage.count(),
+        before + 3,
+        "an empty transaction, the freeze, and the second mint"
+    );
+    freeze(&stage, token, recipients[0], false).await;
+    assert_eq!(stage.ended_by_mining(first).await.status, Status::Succeeded);
+    stage.finish_in_agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_killed_after_the_row_and_before_the_signature_signs_at_the_same_nonce() {
+    let (mut stage, token) = start(Database::Sqlite, "ROW").await;
+    let before = stage.count();
+    let local = settle_by_remote_signer(&mut stage).await;
+    stage.proxy().heal();
+    stage.proxy().break_method("eth_signTransaction", Fault::TimeOut(NEVER));
 
     let id = accept(&stage, &token).await;
     stage.until(id, Status::Signed).await;

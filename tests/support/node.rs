@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result as Io, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -502,8 +502,16 @@ pub fn binary() -> PathBuf {
     path
 }
 
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// A port below the range from which the kernel takes those of outgoing connections: until a server listens there, and
+/// while it is down, no client must be given it, and meet itself.
+pub fn free_address() -> SocketAddr {
+    let mut ports =
+        std::iter::repeat_with(|| SocketAddr::from((Ipv4Addr::LOCALHOST, rand::random_range(20_000..32_000))));
+    let free = ports
+        .by_ref()
+        .take(100)
+        .find(|address| TcpListener::bind(address).is_ok());
+    free.unwrap_or_else(|| panic!("no free port between 20000 and 32000"))
 }
 
 fn log_of(folder: &Path) -> String {

@@ -104,6 +104,14 @@ impl Session {
     async fn sign(&mut self, nonce: u64, attempt: u16, fees: Fees, content: Content) -> Result<Option<Event>, Error> {
         let key = self.key;
         let part = self.driver.db.read(move |tx| store::part(tx, &key, nonce)).await?;
+        let is_first_work = attempt == 0 && content == Content::Work;
+        if is_first_work && self.late.contains(&nonce) && !self.still_goes(&part).await? {
+            tracing::info!(
+                nonce,
+                "what it carries may not go any more: its nonce is given up unsigned"
+            );
+            return Ok(Some(Event::Cancel { nonce }));
+        }
         let gas_limit = self.sender.intent(nonce).map_or(FILLER_GAS, |intent| intent.gas_limit);
         let (to, data, gas_limit) = match content {
             Content::Work => (part.to, part.data, gas_limit),
@@ -124,10 +132,12 @@ impl Session {
                 metrics::counter!("settlement_signer_failures_total").increment(1);
                 tracing::error!(nonce, %error, "the signer did not sign; it is asked again");
                 self.signer_fails = true;
+                self.late.insert(nonce);
                 return Ok(None);
             }
         };
         self.signer_fails = false;
+        self.late.remove(&nonce);
         let hash = signed.hash;
         if attempt > 0 {
             metrics::counter!("settlement_bumps_total").increment(1);

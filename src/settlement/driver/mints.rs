@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::collections::NFT;
 use super::preflight::{Checked, Judged};
 use super::{Session, act};
 use crate::asset;
@@ -12,7 +13,7 @@ use crate::ledger;
 use crate::operation::{self, Operation, OperationKind, Status};
 use crate::settlement::finish;
 use crate::settlement::lot::Group;
-use crate::settlement::model::{ChainRecord, Mirrored, Order, Placement};
+use crate::settlement::model::{ChainRecord, Mirrored, Order, Part, Placement};
 use crate::settlement::plan::{Held, Together, Waiting};
 use crate::settlement::ruling::{Ruling, Sendable};
 use crate::settlement::sender::{Event, Intent, Work};
@@ -158,6 +159,32 @@ impl Session {
             .flat_map(|held| held.numbers.iter().map(|number| (held.asset, *number)));
         self.passed_over.extend(numbers);
         self.hold(std::slice::from_ref(waiting), held).await
+    }
+
+    /// Rule 14 for what has had its nonce for a while and was not signed.
+    pub(super) async fn still_goes(&self, part: &Part) -> Result<bool, Error> {
+        let (Some(asset), is_mint) = (part.asset, part.kind == "mint") else {
+            return Ok(true);
+        };
+        if !is_mint && part.kind != NFT {
+            return Ok(true);
+        }
+        let numbers: Vec<i64> = part.operations.iter().map(|(_, number)| *number).collect();
+        let (chain, judging) = (self.chain.clone(), Arc::clone(&self.driver.judging));
+        self.driver
+            .db
+            .read(move |tx| {
+                if asset::find(tx, asset)?.is_paused() {
+                    return Ok(false);
+                }
+                let placement = store::placements(tx, &[asset])?.into_iter().find(|_| is_mint);
+                let Some(placement) = placement else { return Ok(true) };
+                let mints = load(tx, asset, &numbers)?;
+                let sendable: Vec<Sendable> = mints.iter().map(sendable).collect();
+                Ok(unready(tx, &chain, &placement, &mints)?.is_empty()
+                    && judging(tx, asset, OperationKind::Mint, &sendable)?.is_empty())
+            })
+            .await
     }
 
     /// Gives a checked batch its nonce, unless something that holds it was committed since it was read.

@@ -33,7 +33,7 @@ use super::gas::GasBook;
 use super::lot::{self, Group};
 use super::model::{ChainRecord, Look, Part, SenderKey};
 use super::ruling::Judging;
-use super::sender::{Action, Event, Intent, Policy, Sender};
+use super::sender::{Action, Event, Intent, Policy, Sender, State};
 use super::{join, store};
 use crate::chain::{Block, Failure, Rpc, Signer, is_refused};
 use crate::db::{Db, Tx};
@@ -181,6 +181,8 @@ struct Session {
     /// What a node said last when it failed.
     ailing: Option<String>,
     signer_fails: bool,
+    /// Intents whose row is older than this look and that were not signed: what they carry is judged again before.
+    late: HashSet<u64>,
     /// What the database says about all this.
     told: Look,
     /// Intents that ended and still need a person.
@@ -224,6 +226,8 @@ impl Session {
         let Some((lease, chain, sender, about, flagged)) = loaded else {
             return Ok(None);
         };
+        let unsigned = sender.intents().filter(|intent| intent.state == State::Assigned);
+        let late = unsigned.map(|intent| intent.nonce).collect();
         tracing::info!(chain = key.chain_id, sender = %key.sender, fence = lease.fence, "this process sends for the key");
         Ok(Some(Self {
             driver,
@@ -245,6 +249,7 @@ impl Session {
             is_met: false,
             ailing: None,
             signer_fails: false,
+            late,
             flagged,
         }))
     }
