@@ -8,6 +8,8 @@ use super::quota::{ClientRates, Rate};
 use crate::config::Minting;
 
 const HOUR_SECONDS: i64 = 3_600;
+/// Four of the largest files at once.
+const BODIES_MEBIBYTES_MAX: usize = 128;
 /// Two of the largest files at once. What is read out of one takes up to ten times its room, until it is stored: its bytes,
 /// and as much as 100,000 short lines need whatever its bytes are.
 const FILES_MEBIBYTES_MAX: usize = 64;
@@ -20,7 +22,9 @@ pub struct Gate {
     pub chain_id: Option<u64>,
     pub clients: ClientRates,
     pub usage: UsageBuffer,
-    /// Room for files of mint requests that are being read, in MiB of their bytes.
+    /// Room for the bytes of files of mint requests that arrive, in MiB.
+    pub bodies: Arc<Semaphore>,
+    /// Room for files that are being read, in MiB of their bytes.
     pub files: Arc<Semaphore>,
     /// Whose files these are.
     pub arrivals: Arc<Arrivals>,
@@ -32,6 +36,7 @@ impl Gate {
         Self {
             clients: ClientRates::new(requests, settings.anonymous_window),
             usage: UsageBuffer::default(),
+            bodies: Arc::new(Semaphore::new(BODIES_MEBIBYTES_MAX)),
             files: Arc::new(Semaphore::new(FILES_MEBIBYTES_MAX)),
             arrivals: Arc::default(),
             settings: settings.clone(),

@@ -1,5 +1,7 @@
 //! Files of mint requests: what becomes of their lines, and what they wait for.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -897,7 +899,49 @@ async fn a_file_waits_for_the_one_before_it() {
     server.finish().await;
 }
 
-/// While there is no room for it a file waits, unread.
+/// Announces a file of 32 MiB and sends its beginning.
+async fn begin(server: &Server, minting: &Minting, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: here\r\nx-immutable-api-key: {}\r\nContent-Type: text/csv\r\n\
+         Content-Length: {}\r\n\r\nreference_id,",
+        minting.secret,
+        32 * 1_024 * 1_024,
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let environment = EnvironmentId::parse(&minting.environment).unwrap();
+    let arrivals = &server.app.gate().arrivals;
+    while tokio::time::timeout(Duration::from_millis(20), arrivals.enter(environment))
+        .await
+        .is_ok()
+    {}
+    stream
+}
+
+/// What was announced and does not come takes no room from others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_arrive_slowly_keep_no_other_out() {
+    let server = Server::start(Database::Sqlite).await;
+    let mut slow = Vec::new();
+    for (number, project) in [(801, "One"), (802, "Two"), (803, "Three"), (804, "Four")] {
+        let minting = minting(&server, project, Tier::Standard).await;
+        let swords = found(&server, &minting, Way::Hybrid, number).await;
+        let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+        slow.push(begin(&server, &minting, &path).await);
+    }
+    let minting = minting(&server, "Game", Tier::Standard).await;
+    let swords = found(&server, &minting, Way::Hybrid, 805).await;
+
+    let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+    let file = submit(&server, &minting, &path, "text/csv", csv(0..1));
+    let answer = tokio::time::timeout(Duration::from_secs(5), file).await;
+
+    assert_eq!(answer.expect("it waited for the slow ones").status.as_u16(), 202);
+    drop(slow);
+    server.finish().await;
+}
+
+/// While there is no room for it a file waits, unread, and is read once there is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_waits_for_room() {
     let server = Server::start(Database::Sqlite).await;
@@ -907,6 +951,7 @@ async fn a_file_waits_for_room() {
     let files = Arc::clone(&server.app.gate().files);
     let all = u32::try_from(files.available_permits()).unwrap();
     let room = files.acquire_many(all).await.unwrap();
+    let bodies = server.app.gate().bodies.available_permits();
 
     let mut waiting = Box::pin(submit(&server, &minting, &path, "text/csv", csv(0..1)));
     let early = tokio::time::timeout(Duration::from_millis(300), waiting.as_mut()).await;
@@ -915,5 +960,6 @@ async fn a_file_waits_for_room() {
 
     assert_eq!(waiting.await.status.as_u16(), 202);
     assert_eq!(files.available_permits(), usize::try_from(all).unwrap());
+    assert_eq!(server.app.gate().bodies.available_permits(), bodies);
     server.finish().await;
 }

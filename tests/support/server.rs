@@ -1,6 +1,6 @@
 //! A server in this process, and what a test asks of it.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub struct Server {
     pub app: App,
     pub world: Arc<World>,
     pub database: Arc<TestDatabase>,
+    /// Where it listens.
+    pub address: SocketAddr,
     base: String,
     client: reqwest::Client,
     running: Running,
@@ -67,7 +69,7 @@ impl Server {
     fn on(database: Arc<TestDatabase>, world: Arc<World>, options: &Options, now: Timestamp) -> Self {
         let app = open(&database.url, options, now);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         let shape = Shape {
             workers: 1,
             stop: Duration::ZERO,
@@ -77,7 +79,8 @@ impl Server {
             app,
             world,
             database,
-            base,
+            address,
+            base: format!("http://{address}"),
             client: http(),
             running,
             serving: tokio::spawn(serving),

@@ -31,15 +31,20 @@ impl FromRequest for Body {
         let app = request.app_data::<web::Data<App>>();
         let max = app.map_or(0, |app| app.body_bytes_max());
         let payload = payload.take();
-        Box::pin(async move { Ok(Self::read(payload, max).await) })
+        Box::pin(async move { Ok(Self(json::read(payload, max).await)) })
+    }
+}
+
+impl From<Unread> for ImmutableError {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge { max } => Self::BodyTooLarge { max },
+            Unread::EndedEarly => Error::invalid("", "the body ended early").into(),
+        }
     }
 }
 
 impl Body {
-    pub async fn read(payload: Payload, max: usize) -> Self {
-        Self(json::read(payload, max).await)
-    }
-
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ImmutableError> {
         Ok(json::parse(self.bytes()?)?)
     }
@@ -54,8 +59,7 @@ impl Body {
     pub fn bytes(&self) -> Result<&[u8], ImmutableError> {
         match &self.0 {
             Ok(bytes) => Ok(bytes),
-            Err(Unread::TooLarge { max }) => Err(ImmutableError::BodyTooLarge { max: *max }),
-            Err(Unread::EndedEarly) => Err(Error::invalid("", "the body ended early").into()),
+            Err(unread) => Err((*unread).into()),
         }
     }
 }

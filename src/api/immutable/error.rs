@@ -41,6 +41,9 @@ pub enum ImmutableError {
     /// An environment's file before this one is still being read.
     #[error("another file is being read")]
     FileArriving { retry_after_seconds: u64 },
+    /// A file whose bytes come too slowly for the room that they hold.
+    #[error("the file arrives too slowly")]
+    FileSlow { mebibyte_seconds: u64 },
     #[error("the request panicked")]
     Panicked { request_id: String },
 }
@@ -128,6 +131,10 @@ impl ImmutableError {
             Self::FileArriving { .. } => {
                 too_many("Another file of this environment is still being read: send them one after the other")
             }
+            Self::FileSlow { mebibyte_seconds } => validation(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("The file arrives too slowly: each MiB of it has {mebibyte_seconds} seconds"),
+            ),
             Self::Panicked { .. } => internal(),
         }
     }
@@ -180,6 +187,7 @@ impl ImmutableError {
             | Self::BodyTooLarge { .. }
             | Self::ReaderUnknown
             | Self::NotLinked
+            | Self::FileSlow { .. }
             | Self::Used { .. } => {}
         }
         response.json(body)
@@ -245,6 +253,7 @@ impl ResponseError for ImmutableError {
             | Self::Used { .. }
             | Self::FilesOpen { .. }
             | Self::FileArriving { .. }
+            | Self::FileSlow { .. }
             | Self::Exhausted(_) => self.respond(""),
         }
     }

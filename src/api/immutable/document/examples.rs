@@ -301,6 +301,7 @@ pub(super) fn errors() -> Vec<(&'static str, ImmutableError)> {
                 retry_after_seconds: 60,
             },
         ),
+        ("file slow", ImmutableError::FileSlow { mebibyte_seconds: 10 }),
         ("defect", Error::internal("").into()),
         ("away", Error::Unavailable("the database is away").into()),
     ]

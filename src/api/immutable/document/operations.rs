@@ -130,7 +130,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     read(K!("/nfts/mint-requests/{reference_id}"), "GetMintRequest", "A list of one mint request", "ListMintRequestsResult"),
     write(K!("/nfts/mint-requests/{reference_id}/cancel"), "CancelMintRequest", "Take back a request that was not sent", Take::Nothing, (200, "ListMintRequestsResult")).once().refused(&[409]),
     write(K!("/nfts/mint-requests/{reference_id}/retry"), "RetryMintRequest", "Make a request again that failed", Take::Nothing, (202, "ListMintRequestsResult")).once().refused(&[409]),
-    write(K!("/nfts/mint-requests/bulk"), "CreateMintFile", "Ask for up to 100,000 mints in a file", Take::Lines(CSV, LINES), (202, "MintFileResult")).once().refused(&[409]),
+    write(K!("/nfts/mint-requests/bulk"), "CreateMintFile", "Ask for up to 100,000 mints in a file", Take::Lines(CSV, LINES), (202, "MintFileResult")).once().refused(&[408, 409]),
     read(K!("/nfts/mint-requests/bulk/{file_id}"), "GetMintFile", "How far a file is, and the first 1,000 lines that were not taken", "MintFileProgress").with(&[SIZE, CURSOR]),
     write(K!("/nfts/mint-requests/bulk/{file_id}/cancel"), "CancelMintFile", "Drop the lines of a file whose turn has not come; what was accepted goes on", Take::Nothing, (200, "MintFileResult")).once().refused(&[409]),
     write(K!("/nfts/refresh-metadata"), "RefreshNFTMetadataByTokenID", "Replace what tokens show", Take::Json("RefreshNFTMetadataByTokenIDRequest"), (202, "MetadataRefreshRateLimitResult")),

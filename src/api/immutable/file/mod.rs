@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::operation::Fingerprint;
 use crate::types::{MintFileId, sha256};
 use lines::Form;
-use room::{ARRIVES_WITHIN, Room};
+use room::{Arrived, Room};
 
 type Answer = Result<HttpResponse, ImmutableError>;
 
@@ -25,20 +25,20 @@ type Answer = Result<HttpResponse, ImmutableError>;
 pub(super) async fn submit_file(caller: Caller, request: HttpRequest, payload: web::Payload) -> Answer {
     let linked = caller.linked(&Asked::of(&request).await?).await?;
     let form = Form::of(&request)?;
-    let room = Room::find(caller.app.gate(), caller.known.environment.id, &request).await?;
-    let body = room::read(payload.into_inner(), ARRIVES_WITHIN).await?;
+    let environment = caller.known.environment.id;
+    let arrived = Arrived::receive(caller.app.gate(), environment, payload.into_inner()).await?;
     let Read {
         fingerprint,
         lines,
         room,
-    } = Read::of(form, body, room).await?;
+    } = Read::of(form, arrived).await?;
     let once = Once::with(&caller, fingerprint)?;
     if let Some(first) = once.replay(&caller).await? {
         return Ok(first);
     }
     let new = NewMintFile {
         collection: linked.id,
-        environment: caller.known.environment.id,
+        environment,
         lines: lines?,
     };
     let first = once.clone();
@@ -69,16 +69,16 @@ struct Read {
 }
 
 impl Read {
-    async fn of(form: Form, body: Body, room: Room) -> Result<Self, ImmutableError> {
+    async fn of(form: Form, arrived: Arrived) -> Result<Self, Error> {
         let read = move || {
-            let bytes = body.bytes()?;
-            Ok(Self {
-                fingerprint: sha256(bytes),
-                lines: form.lines(bytes),
+            let Arrived { bytes, room } = arrived;
+            Self {
+                fingerprint: sha256(&bytes),
+                lines: form.lines(&bytes),
                 room,
-            })
+            }
         };
-        tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
+        tokio::task::spawn_blocking(read).await.map_err(Error::internal)
     }
 }
 
