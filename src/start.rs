@@ -139,18 +139,12 @@ pub fn deliverer(app: &App, settings: &Webhooks) -> Deliverer {
 /// Works off files of mint requests, part by part; processes share them.
 async fn work_off_files(app: App, cancel: CancellationToken) {
     while !cancel.is_cancelled() {
-        let (policies, now) = (Arc::clone(app.policy()), app.now());
-        let worked = app.db().write(move |tx| collection::work_off(tx, &policies, now)).await;
-        match worked {
-            Ok(collection::Worked::Part) => continue,
-            Ok(collection::Worked::Nothing) => {}
+        match collection::work_off_files(app.db(), app.policy(), || app.now(), &cancel).await {
+            Ok(0) => {}
+            Ok(_) => continue,
             Err(error) => {
                 metrics::counter!("job_failures_total", "job" => "mint-files").increment(1);
-                tracing::warn!(%error, "files of mint requests are worked off again in a moment");
-                // While the database is away nothing rests, and nothing waits behind it either.
-                if let Err(error) = app.db().write(move |tx| collection::rest_first(tx, now)).await {
-                    tracing::debug!(%error, "the file that failed does not rest");
-                }
+                tracing::warn!(%error, "files of mint requests are looked for again in a moment");
             }
         }
         tokio::select! {

@@ -44,7 +44,7 @@ pub use change::{cancel, claim, host, link, refresh_collection, refresh_stacks, 
 pub use check::verify;
 pub use file::{
     FileLine, FileState, LineRefusal, MintFile, NewMintFile, Worked, cancel_file, mint_file, prune_files,
-    refused_lines, rest_first, submit_file, work_off,
+    refused_lines, submit_file, work_off, work_off_files,
 };
 pub use finish::{fail, kinds_of, requests_of, succeed, unrecorded};
 pub use metadata::{Attribute, AttributeValue, DisplayType, Metadata};

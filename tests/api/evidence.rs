@@ -1,10 +1,9 @@
 //! The audit log from the outside (architecture, section 9): everything is in it, in order, and anybody can check it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use diesel::RunQueryDsl as _;
-use moneyer::db::{Db, Settings, Tx};
+use moneyer::db::Tx;
 use moneyer::error::Error;
 use moneyer::on;
 use moneyer::reports;
@@ -431,12 +430,7 @@ async fn whatever_is_changed_behind_the_servers_back_is_found_and_named() {
         make_history(&server).await;
         move_units(&server).await;
         server.verify().await;
-        let owner = Db::connect(&Settings {
-            url: server.database.owner_url.clone().into(),
-            connections_max: 1,
-            wait: Duration::from_secs(5),
-        });
-        let owner = owner.unwrap();
+        let owner = server.database.owner();
         for (statement, named) in TAMPERING {
             let found = owner.write(move |tx| {
                 let mut faults = Vec::new();

@@ -5,11 +5,12 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use moneyer::access::environment::Tier;
 use moneyer::access::quota::{self, Account, Taken};
 use moneyer::audit::EventFilter;
-use moneyer::collection::{self, Collection, MintFile, Minting as Way, NewMintFile, Worked};
+use moneyer::collection::{self, Collection, MintFile, Minting as Way, NewMintFile};
 use moneyer::compliance;
 use moneyer::db::Tx;
 use moneyer::db::schema::{mint_file_parts, mint_file_refusals, mint_files};
@@ -17,6 +18,7 @@ use moneyer::on;
 use moneyer::types::{Amount, EnvironmentId, MintFileId};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::compliance::other_policy;
 use super::minting::{base, found, get, get_with, list, mint, send, wish};
@@ -69,6 +71,10 @@ impl<'s> File<'s> {
         (Self { server, minting, path }, result)
     }
 
+    fn id(&self) -> MintFileId {
+        MintFileId::parse(self.path.rsplit('/').next().unwrap()).unwrap()
+    }
+
     async fn look(&self) -> Value {
         get_with(self.server, self.minting, &self.path).await.ok()["result"].clone()
     }
@@ -92,19 +98,26 @@ async fn submit(server: &Server, minting: &Minting, path: &str, kind: &str, text
     call.text(kind, text).send().await
 }
 
-/// One part, as a process does that has time.
-async fn work_off(server: &Server) -> Worked {
-    let (policies, now) = (Arc::clone(server.app.policy()), server.now());
-    let worked = server
-        .app
-        .db()
-        .write(move |tx| collection::work_off(tx, &policies, now));
-    worked.await.unwrap()
+/// One part of each file that has something to do, as a process does that has time; returns how many.
+async fn work_off(server: &Server) -> usize {
+    let (db, policies) = (server.app.db(), server.app.policy());
+    collection::work_off_files(db, policies, || server.now(), &CancellationToken::new())
+        .await
+        .unwrap()
 }
 
-fn csv(lines: impl Iterator<Item = usize>) -> String {
-    let lines = lines.map(|number| format!("r{number},{},{number}\n", recipient(0)));
-    format!("reference_id,owner_address,token_id\n{}", lines.collect::<String>())
+/// Until all of them wait or have ended.
+async fn work_off_all(server: &Server) {
+    while work_off(server).await > 0 {}
+}
+
+fn csv(numbers: impl Iterator<Item = usize>) -> String {
+    format!("reference_id,owner_address,token_id\n{}", lines(numbers))
+}
+
+fn lines(numbers: impl Iterator<Item = usize>) -> String {
+    let lines = numbers.map(|number| format!("r{number},{},{number}\n", recipient(0)));
+    lines.collect()
 }
 
 fn counts(file: &Value) -> [i64; 4] {
@@ -124,9 +137,9 @@ async fn a_file_is_worked_off_in_parts_and_says_what_was_refused(server: &Server
         ([253, 0, 1, 252], &json!("working"))
     );
 
-    assert_eq!(work_off(server).await, Worked::Part);
+    assert_eq!(work_off(server).await, 1);
     assert_eq!(counts(&file.look().await), [253, 99, 2, 152]);
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
 
     let done = file.look().await;
     assert_eq!((counts(&done), &done["status"]), ([253, 249, 4, 0], &json!("done")));
@@ -171,20 +184,20 @@ async fn a_file_waits_for_the_quota_and_takes_no_more(server: &Server) {
     let text = lines.map(|line| line.to_string() + "\n").collect::<String>();
     let (file, _) = File::submit(server, &minting, &swords, "application/x-ndjson", text).await;
 
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
     let waits = file.look().await;
     assert_eq!(counts(&waits), [220, 100, 0, 120]);
     assert!(waits["waiting_for"].as_str().unwrap().contains("quota"), "{waits}");
     assert_eq!(waits["waiting_until"], "2026-06-01T12:00:05.000000Z");
     // 50 are left; ten come in a second.
     server.advance(4);
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
     assert_eq!(counts(&file.look().await)[1], 100);
     server.advance(1);
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
     assert_eq!(counts(&file.look().await)[1], 200);
     server.advance(2);
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
 
     let done = file.look().await;
     assert_eq!((counts(&done), &done["status"]), ([220, 220, 0, 0], &json!("done")));
@@ -213,14 +226,15 @@ async fn a_part_that_was_not_committed_is_worked_off_again(server: &Server) {
     work_off(server).await;
 
     let (policies, now) = (Arc::clone(server.app.policy()), server.now());
+    let key = (swords.id, file.id());
     let killed = server.app.db().write(move |tx| {
-        collection::work_off(tx, &policies, now)?;
+        assert_eq!(collection::work_off(tx, &policies, key, now)?, collection::Worked::Part);
         Err::<(), _>(moneyer::error::Error::internal("the process dies before its commit"))
     });
     assert!(killed.await.is_err());
 
     assert_eq!(counts(&file.look().await), [150, 100, 0, 50]);
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
     assert_eq!(counts(&file.look().await), [150, 150, 0, 0]);
     let asset = server.read(move |tx| moneyer::asset::find(tx, swords.id)).await;
     assert_eq!(asset.pending, Amount::from(150));
@@ -250,7 +264,7 @@ async fn a_file_that_cannot_be_read_is_refused_whole(server: &Server) {
     refused(&foreign, 403, "AUTHENTICATION_ERROR");
     let unknown = format!("{path}/0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57");
     refused(&get_with(server, &minting, &unknown).await, 404, "RESOURCE_NOT_FOUND");
-    assert_eq!(work_off(server).await, Worked::Nothing);
+    assert_eq!(work_off(server).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -263,7 +277,7 @@ async fn two_processes_work_off_different_files_at_once() {
     let (second, _) = File::submit(&server, &minting, &axes, "text/csv", csv(0..1_000)).await;
     let replica = server.replica();
 
-    let all = async |server: &Server| while work_off(server).await == Worked::Part {};
+    let all = async |server: &Server| work_off_all(server).await;
     tokio::join!(all(&server), all(&replica), all(&server));
     all(&server).await;
 
@@ -282,7 +296,7 @@ async fn a_file_that_another_process_is_at_is_passed_over() {
     let (first, _) = File::submit(&server, &minting, &swords, "text/csv", csv(0..100)).await;
     server.advance(1);
     let (second, _) = File::submit(&server, &minting, &swords, "text/csv", csv(100..200)).await;
-    let id = MintFileId::parse(first.path.rsplit('/').next().unwrap()).unwrap();
+    let id = first.id();
     let replica = server.replica();
     let (held, mut is_held) = tokio::sync::mpsc::unbounded_channel();
     let (release, released) = mpsc::channel::<()>();
@@ -304,12 +318,12 @@ async fn a_file_that_another_process_is_at_is_passed_over() {
 
     let worked = tokio::time::timeout(Duration::from_secs(3), work_off(&server)).await;
 
-    assert_eq!(worked, Ok(Worked::Part), "it waited for the other process");
+    assert_eq!(worked, Ok(1), "it waited for the other process");
     assert_eq!(counts(&first.look().await), [100, 0, 0, 100]);
     assert_eq!(counts(&second.look().await), [100, 100, 0, 0]);
     release.send(()).unwrap();
     holding.await.unwrap().unwrap();
-    assert_eq!(work_off(&server).await, Worked::Part);
+    assert_eq!(work_off(&server).await, 1);
     assert_eq!(counts(&first.look().await), [100, 100, 0, 0]);
     replica.stop().await;
     server.finish().await;
@@ -352,7 +366,7 @@ async fn what_a_token_shows_may_be_said_again_in_a_file_and_not_otherwise(server
     text += &(amounts(253, "8", Some("Bow")) + &amounts(254, "8", Some("Axe")) + &amounts(255, "8", Some("Bow")));
     let (file, _) = File::submit(server, &minting, &swords, "application/x-ndjson", text).await;
 
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
 
     let done = file.look().await;
     assert_eq!(counts(&done), [256, 253, 3, 0], "{}", done["refusals"]);
@@ -401,7 +415,7 @@ async fn a_line_that_is_too_much_for_the_others_is_refused_alone(server: &Server
     let text = line("a", "1") + &line("b", &Amount::MAX.to_string()) + &line("c", "1");
     let (file, _) = File::submit(server, &minting, &swords, "application/x-ndjson", text).await;
 
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
 
     let done = file.look().await;
     assert_eq!(counts(&done), [3, 2, 1, 0]);
@@ -434,8 +448,8 @@ async fn a_file_waits_while_the_sanctions_list_is_too_old(server: &Server) {
     server.advance(7 * DAY + 1);
     let (file, _) = File::submit(server, &minting, &swords, "text/csv", csv(0..150)).await;
 
-    assert_eq!(work_off(server).await, Worked::Part);
-    assert_eq!(work_off(server).await, Worked::Nothing, "it rests");
+    assert_eq!(work_off(server).await, 1);
+    assert_eq!(work_off(server).await, 0, "it rests");
 
     let waits = file.look().await;
     assert_eq!(
@@ -457,9 +471,9 @@ async fn a_file_waits_while_the_sanctions_list_is_too_old(server: &Server) {
 
     import_sanctions_now(server).await;
     server.advance(59);
-    assert_eq!(work_off(server).await, Worked::Nothing);
+    assert_eq!(work_off(server).await, 0);
     server.advance(1);
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
     let done = file.look().await;
     assert_eq!((counts(&done), &done["status"]), ([150, 150, 0, 0], &json!("done")));
     assert_eq!(done["waiting_for"], Value::Null);
@@ -478,14 +492,14 @@ async fn a_file_waits_while_another_policy_is_in_force(server: &Server) {
     activate(Arc::new(other_policy())).await;
     let (file, _) = File::submit(server, &minting, &swords, "text/csv", csv(0..10)).await;
 
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
 
     let waits = file.look().await;
     assert_eq!(counts(&waits), [10, 0, 0, 10]);
     assert!(waits["waiting_for"].as_str().unwrap().contains("policy"), "{waits}");
     activate(Arc::clone(server.app.policy())).await;
     server.advance(60);
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
     assert_eq!(counts(&file.look().await), [10, 10, 0, 0]);
 }
 
@@ -494,7 +508,7 @@ async fn a_file_at_which_the_server_fails_waits_and_hinders_no_other(server: &Se
     let swords = found(server, &minting, Way::Hybrid, 801).await;
     let (broken, _) = File::submit(server, &minting, &swords, "text/csv", csv(0..150)).await;
     let (whole, _) = File::submit(server, &minting, &swords, "text/csv", csv(200..350)).await;
-    let id = MintFileId::parse(broken.path.rsplit('/').next().unwrap()).unwrap();
+    let id = broken.id();
     server
         .write(&server.world.admin, move |tx, _| {
             let part = mint_file_parts::table
@@ -504,7 +518,7 @@ async fn a_file_at_which_the_server_fails_waits_and_hinders_no_other(server: &Se
         })
         .await;
 
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
 
     assert_eq!(counts(&whole.look().await), [150, 150, 0, 0]);
     let waits = broken.look().await;
@@ -532,7 +546,7 @@ async fn a_file_that_was_refused_at_once_is_done(server: &Server) {
     let (file, taken) = File::submit(server, &minting, &swords, "text/csv", text).await;
 
     assert_eq!((counts(&taken), &taken["status"]), ([1, 0, 1, 0], &json!("done")));
-    assert_eq!(work_off(server).await, Worked::Nothing);
+    assert_eq!(work_off(server).await, 0);
     refused(&file.cancel().await, 409, "CONFLICT_ERROR");
 }
 
@@ -573,7 +587,7 @@ async fn an_environment_has_ten_files_that_are_not_worked_off(server: &Server) {
         "another's do not count"
     );
 
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
     assert_eq!(ask(&game, &swords, 20).await.status.as_u16(), 202);
 }
 
@@ -606,7 +620,7 @@ async fn a_file_is_taken_back_and_what_was_accepted_goes_on(server: &Server) {
         (Some("true"), &cancelled.text)
     );
     refused(&file.cancel().await, 409, "CONFLICT_ERROR");
-    assert_eq!(work_off(server).await, Worked::Nothing);
+    assert_eq!(work_off(server).await, 0);
     let found = file.look().await;
     assert_eq!((counts(&found), &found["cancelled"]), ([251, 100, 1, 0], &json!(150)));
     assert_eq!(refusals(&found).len(), 1);
@@ -624,7 +638,7 @@ async fn a_file_is_taken_back_and_what_was_accepted_goes_on(server: &Server) {
     assert_eq!(data["cancelled"], 150);
     // Its lines were dropped: they may be told anew.
     let (again, _) = File::submit(server, &minting, &swords, "text/csv", csv(100..250)).await;
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
     assert_eq!(counts(&again.look().await), [150, 150, 0, 0]);
     let unknown = file
         .path
@@ -642,7 +656,7 @@ async fn a_file_is_forgotten_a_month_after_its_end(server: &Server) {
     let swords = found(server, &minting, Way::Hybrid, 801).await;
     let with_refusals = |from: usize| csv(from..from + 3) + "bad,0x12,1\nworse,0x12,1\n";
     let (done, _) = File::submit(server, &minting, &swords, "text/csv", with_refusals(0)).await;
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
     server.advance(1);
     let (cancelled, _) = File::submit(server, &minting, &swords, "text/csv", with_refusals(10)).await;
     cancelled.cancel().await.ok();
@@ -701,18 +715,13 @@ async fn the_first_thousand_refusals_of_a_file_are_kept(server: &Server) {
         let after = get_with(server, &minting, &format!("{}?page_size=200", file.path)).await;
         assert_eq!(after.ok()["result"]["refusals"][199]["line"], 201);
     }
-    // 998 at once, and what is refused when its turn has come: two of three.
-    mint(
-        server,
-        &minting,
-        &swords,
-        json!([wish("r0", None), wish("r1", None), wish("r2", None)]),
-    )
-    .await;
-    let text = csv(0..103) + &wrong(998);
+    // 998 at once, and what is refused when its turn has come: the first two of three, whatever is found first.
+    mint(server, &minting, &swords, json!([wish("r0", None), wish("r1", None)])).await;
+    let high = format!("high,{},340282366920938463463374607431768211456\n", recipient(0));
+    let text = csv(0..2) + &high + &lines(2..102) + &wrong(998);
     let (file, _) = File::submit(server, &minting, &swords, "text/csv", text).await;
 
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
 
     let done = file.look().await;
     assert_eq!(
@@ -721,7 +730,7 @@ async fn the_first_thousand_refusals_of_a_file_are_kept(server: &Server) {
     );
     assert_eq!(kept(server).await - before, 1_000);
     let lines: Vec<i64> = refusals(&done).iter().map(|(line, _)| *line).take(3).collect();
-    assert_eq!(lines, [2, 3, 105], "r2 is counted only");
+    assert_eq!(lines, [2, 3, 105], "the third is counted only");
 }
 
 async fn the_file_that_ended_first_is_forgotten_for_the_hundred_and_first(server: &Server) {
@@ -756,31 +765,74 @@ async fn the_file_that_ended_first_is_forgotten_for_the_hundred_and_first(server
     assert!(is_there(&of_other).await && is_there(&open).await);
 }
 
+/// Lets no mint request of a collection be written any more.
+async fn fill_disk_for(server: &Server, of: &Collection) {
+    let id = of.id.as_uuid().simple().to_string();
+    let fill = move |tx: &mut Tx<'_>| {
+        match tx {
+            Tx::Pg(connection) => connection.batch_execute(&format!(
+                "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$ BEGIN RAISE EXCEPTION 'No space left on device'; END $$; \
+                 CREATE TRIGGER full_disk BEFORE INSERT ON mint_requests FOR EACH ROW \
+                 WHEN (NEW.asset_id = '{id}') EXECUTE FUNCTION full_disk()"
+            ))?,
+            Tx::Sqlite(connection) => connection.batch_execute(&format!(
+                "CREATE TRIGGER full_disk BEFORE INSERT ON mint_requests WHEN NEW.asset_id = x'{id}' \
+                 BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+            ))?,
+        }
+        Ok(())
+    };
+    server.database.owner().write(fill).await.unwrap();
+}
+
+async fn empty_disk(server: &Server) {
+    let empty = |tx: &mut Tx<'_>| {
+        match tx {
+            Tx::Pg(connection) => {
+                connection.batch_execute("DROP TRIGGER full_disk ON mint_requests; DROP FUNCTION full_disk")?
+            }
+            Tx::Sqlite(connection) => connection.batch_execute("DROP TRIGGER full_disk")?,
+        }
+        Ok(())
+    };
+    server.database.owner().write(empty).await.unwrap();
+}
+
 async fn a_file_of_which_a_part_could_not_be_written_rests_and_hinders_no_other(server: &Server) {
-    let minting = minting(server, "Game", Tier::Standard).await;
-    let swords = found(server, &minting, Way::Hybrid, 801).await;
-    let (first, _) = File::submit(server, &minting, &swords, "text/csv", csv(0..10)).await;
+    let game = minting(server, "Game", Tier::Standard).await;
+    let other = self::minting(server, "Other", Tier::Standard).await;
+    let swords = found(server, &game, Way::Hybrid, 801).await;
+    let axes = found(server, &game, Way::Hybrid, 802).await;
+    let foreign = found(server, &other, Way::Hybrid, 803).await;
+    let (first, _) = File::submit(server, &other, &foreign, "text/csv", csv(0..250)).await;
     server.advance(1);
-    let (second, _) = File::submit(server, &minting, &swords, "text/csv", csv(10..20)).await;
-    let now = server.now();
+    let (broken, _) = File::submit(server, &game, &swords, "text/csv", csv(0..10)).await;
+    server.advance(1);
+    let (last, _) = File::submit(server, &game, &axes, "text/csv", csv(0..250)).await;
+    fill_disk_for(server, &swords).await;
 
-    let rest = server.app.db().write(move |tx| collection::rest_first(tx, now));
-    rest.await.unwrap();
+    assert_eq!(work_off(server).await, 2, "the others go on in the same turn");
 
-    assert_eq!(work_off(server).await, Worked::Part);
-    assert_eq!(counts(&second.look().await), [10, 10, 0, 0]);
-    let waits = first.look().await;
+    let waits = broken.look().await;
     assert_eq!(counts(&waits), [10, 0, 0, 10]);
     assert!(waits["waiting_for"].as_str().unwrap().contains("busy"), "{waits}");
+    assert_eq!(waits["waiting_until"], server.now().plus_seconds(5).to_micros_text());
+    for file in [&first, &last] {
+        let goes_on = file.look().await;
+        assert_eq!(counts(&goes_on), [250, 100, 0, 150]);
+        assert_eq!(goes_on["waiting_for"], Value::Null);
+    }
+    empty_disk(server).await;
     server.advance(4);
-    assert_eq!(work_off(server).await, Worked::Nothing);
+    work_off_all(server).await;
+    assert_eq!(counts(&first.look().await), [250, 250, 0, 0]);
+    assert_eq!(counts(&last.look().await), [250, 250, 0, 0]);
+    assert_eq!(counts(&broken.look().await), [10, 0, 0, 10], "it rests");
     server.advance(1);
-    assert_eq!(work_off(server).await, Worked::Part);
-    let done = first.look().await;
+    assert_eq!(work_off(server).await, 1);
+    let done = broken.look().await;
     assert_eq!((counts(&done), &done["waiting_for"]), ([10, 10, 0, 0], &Value::Null));
-    // Where nothing waits nothing rests.
-    let rest = server.app.db().write(move |tx| collection::rest_first(tx, now));
-    rest.await.unwrap();
 }
 
 async fn files_with_many_refusals_are_forgotten_bit_by_bit(server: &Server) {
@@ -815,7 +867,7 @@ async fn a_reference_that_is_too_long_is_told_by_its_beginning(server: &Server) 
     let text = "reference_id,owner_address\n".to_owned() + &line(254) + &line(255) + &line(256) + &line(30_000);
     let (file, taken) = File::submit(server, &minting, &swords, "text/csv", text).await;
 
-    while work_off(server).await == Worked::Part {}
+    work_off_all(server).await;
 
     assert_eq!(counts(&taken)[2], 2);
     let done = file.look().await;

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, SqliteConnection};
+use moneyer::db::{Db, Settings};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -128,6 +130,16 @@ impl TestDatabase {
     /// The database for a role that is no superuser and owns nothing. PostgreSQL only.
     pub fn url_as(&self, role: &str) -> String {
         self.owner_url.replacen("//postgres@", &format!("//{role}@"), 1)
+    }
+
+    /// A connection of who owns the tables, for what a server may not do to them.
+    pub fn owner(&self) -> Db {
+        let settings = Settings {
+            url: self.owner_url.clone().into(),
+            connections_max: 1,
+            wait: Duration::from_secs(5),
+        };
+        Db::connect(&settings).unwrap()
     }
 
     pub async fn come_back(&self) {

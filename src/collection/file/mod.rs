@@ -11,34 +11,24 @@
 
 mod part;
 mod wish;
+mod work;
 
 use serde_json::json;
 
 use super::{Caller, NewMintRequest, events, find, may, store};
 use crate::access::Permission;
 use crate::access::environment;
-use crate::access::quota::{self, Account, Rate, Taken};
 use crate::audit;
 use crate::db::Tx;
 use crate::error::{Error, Finding, Issue};
-use crate::policy::PolicySet;
 use crate::types::{AssetId, EnvironmentId, MintFileId, ReferenceId, RequestId, Timestamp, UserId};
-use part::{Part, Wanted};
 use wish::StoredWish;
+pub use work::{Worked, work_off, work_off_files};
 
-/// How long a part rests that waits for a person.
-const REST_SECONDS: i64 = 60;
-/// How long a file rests of which a part could not be written.
-const BUSY_REST_SECONDS: i64 = 5;
+/// How long a caller is asked to wait who has too many files.
+const OPEN_RETRY_SECONDS: u64 = 60;
 /// Parts that are stored by one statement.
 const PARTS_AT_ONCE: usize = 20;
-/// Why a file waits: its part was not written, and the database may be why.
-const BUSY: &str = "the server is busy; it goes on in a moment";
-/// Why a file waits: its environment has minted as much as it may for now.
-const QUOTA: &str = "the environment's quota of mints is used up for now";
-/// Why a file waits: what our log tells is nobody else's business.
-const FAULT: &str = "the server failed at this part; its operator finds the cause in the log";
-
 /// A line of a file: a wish, or why it is none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FileLine {
@@ -145,16 +135,7 @@ impl MintFile {
     }
 }
 
-/// What a look for work came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worked {
-    /// There was nothing to do now.
-    Nothing,
-    /// A part was worked off, or put off until its quota or a person allows it.
-    Part,
-}
-
-/// Takes a file; [`work_off`] does what it says.
+/// Takes a file; [`work_off_files`] does what it says.
 ///
 /// `Invalid` for no line and for more than [`NewMintFile::LINES_MAX`]; `Limited` while the environment has
 /// [`NewMintFile::OPEN_MAX`] files that are not worked off; `Forbidden`, `NotAllowed` and `NotFound` as for a mint.
@@ -168,7 +149,7 @@ pub fn submit_file(tx: &mut Tx<'_>, caller: &Caller<'_>, new: &NewMintFile) -> R
     environment::lock(tx, new.environment)?;
     if store::open_files(tx, new.environment)? >= NewMintFile::OPEN_MAX {
         return Err(Error::Limited {
-            retry_after_seconds: REST_SECONDS.unsigned_abs(),
+            retry_after_seconds: OPEN_RETRY_SECONDS,
             method: None,
         });
     }
@@ -268,97 +249,6 @@ pub fn prune_files(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
     store::prune_files(tx, now.plus_seconds(MintFile::KEPT_SECONDS.saturating_neg()))
 }
 
-/// Works off one part of the file that waits longest; files that another process is at are left to it.
-pub fn work_off(tx: &mut Tx<'_>, policies: &PolicySet, now: Timestamp) -> Result<Worked, Error> {
-    let Some(file) = store::lock_open_file(tx, now)? else {
-        return Ok(Worked::Nothing);
-    };
-    // What was done until it had to wait is undone with it: a part that waits has taken nothing of the quota.
-    let changed = match tx.nested(|tx| work_part(tx, policies, &file, now)) {
-        Ok(changed) => changed,
-        Err(error) => put_off(file, error, now)?,
-    };
-    store::save_file(tx, &changed)?;
-    Ok(Worked::Part)
-}
-
-/// Lets the file that is looked at first rest for some seconds: a look for work came to nothing, and others wait behind it.
-/// Where another process is at that file, the next one rests, which loses it as many seconds.
-pub fn rest_first(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
-    let Some(file) = store::lock_open_file(tx, now)? else {
-        return Ok(());
-    };
-    let resting = MintFile {
-        not_before: now.plus_seconds(BUSY_REST_SECONDS),
-        waiting_for: Some(BUSY.to_owned()),
-        ..file
-    };
-    store::save_file(tx, &resting)
-}
-
-/// The file as it is afterwards. `Refused` when the rules themselves are at fault.
-fn work_part(tx: &mut Tx<'_>, policies: &PolicySet, file: &MintFile, now: Timestamp) -> Result<MintFile, Error> {
-    let wishes = stored_part(tx, file)?;
-    let rate = environment::find(tx, file.environment)?.tier.rate();
-    let account = Account::new(file.environment, "mint", rate);
-    let asked = cost(&wishes);
-    let taken = match asked {
-        0 => None,
-        asked => Some(quota::take(tx, &account, rate, asked, now)?),
-    };
-    if let Some(Taken::Refused { wait_micros, .. }) = taken {
-        return Ok(MintFile {
-            not_before: Timestamp::from_micros(now.micros().saturating_add(wait_micros)),
-            waiting_for: Some(QUOTA.to_owned()),
-            ..file.clone()
-        });
-    }
-    let Part { accepted, refused } = Part::take(tx, policies, file, wishes, now)?;
-    give_back(tx, &account, rate, asked.saturating_sub(cost(&accepted)))?;
-    let room = MintFile::REFUSALS_MAX.saturating_sub(usize::try_from(file.refused).map_err(Error::internal)?);
-    store::insert_refusals(tx, file, refused.get(..room).unwrap_or(&refused))?;
-    store::drop_part(tx, file)?;
-    Ok(MintFile {
-        accepted: file.accepted.saturating_add(count(accepted.len())?),
-        refused: file.refused.saturating_add(count(refused.len())?),
-        part: file.part.saturating_add(1),
-        not_before: now,
-        waiting_for: None,
-        updated_at: now,
-        ..file.clone()
-    })
-}
-
-/// The file, resting because of an error, so that it keeps no other file waiting. What the whole transaction is made again
-/// for stays an error.
-fn put_off(file: MintFile, error: Error, now: Timestamp) -> Result<MintFile, Error> {
-    let waiting_for = match error {
-        Error::Unavailable(_) | Error::OutcomeUnknown(_) => return Err(error),
-        Error::Refused(findings) => told(&findings),
-        Error::Invalid(_)
-        | Error::Unauthenticated
-        | Error::ChallengeFailed { .. }
-        | Error::VerificationMissing { .. }
-        | Error::Forbidden { .. }
-        | Error::NotAllowed(_)
-        | Error::NotFound(_)
-        | Error::Conflict(_)
-        | Error::AlreadyExists(_)
-        | Error::FeatureMissing(_)
-        | Error::Reverted { .. }
-        | Error::Limited { .. }
-        | Error::Internal(_) => {
-            tracing::error!(%error, file = %file.id, "a part of a file of mint requests failed and is tried again");
-            FAULT.to_owned()
-        }
-    };
-    Ok(MintFile {
-        not_before: now.plus_seconds(REST_SECONDS),
-        waiting_for: Some(waiting_for),
-        ..file
-    })
-}
-
 /// The first of these, which are never none.
 fn told(findings: &[Finding]) -> String {
     findings
@@ -366,26 +256,8 @@ fn told(findings: &[Finding]) -> String {
         .map_or_else(String::new, |finding| finding.refusal.message())
 }
 
-fn cost(wishes: &[Wanted]) -> i64 {
-    NewMintRequest::cost(wishes.iter().map(|wanted| &wanted.wish))
-}
-
-fn give_back(tx: &mut Tx<'_>, account: &Account, rate: Rate, tokens: i64) -> Result<(), Error> {
-    match tokens {
-        0 => Ok(()),
-        tokens => quota::give_back(tx, account, rate, tokens),
-    }
-}
-
 fn count(number: usize) -> Result<i32, Error> {
     i32::try_from(number).map_err(Error::internal)
-}
-
-/// The wishes of the next part.
-fn stored_part(tx: &mut Tx<'_>, file: &MintFile) -> Result<Vec<Wanted>, Error> {
-    let text = store::part(tx, file)?;
-    let stored: Vec<StoredWish> = serde_json::from_str(&text).map_err(Error::internal)?;
-    stored.into_iter().map(Wanted::try_from).collect()
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ impl Wanted {
 /// What became of the lines of a part.
 pub(super) struct Part {
     pub accepted: Vec<Wanted>,
+    /// In their order in the file.
     pub refused: Vec<LineRefusal>,
 }
 
@@ -73,6 +74,7 @@ impl Part {
             refused: Vec::new(),
         };
         part.ask(tx, &asking)?;
+        part.refused.sort_unstable_by_key(|refusal| refusal.line);
         Ok(part)
     }
 

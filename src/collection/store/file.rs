@@ -148,13 +148,31 @@ pub(in crate::collection) fn open_files(tx: &mut Tx<'_>, environment: Environmen
     Ok(on!(tx, c => query.get_result(c))?)
 }
 
-/// The file that has something to do and waits longest. It stays locked until the commit; one that is locked is passed
-/// over.
-pub(in crate::collection) fn lock_open_file(tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<MintFile>, Error> {
+/// Files that have something to do now; those that wait longest first.
+pub(in crate::collection) fn due_files(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<(AssetId, MintFileId)>, Error> {
     let query = mint_files::table
         .filter(mint_files::part.lt(mint_files::parts))
         .filter(mint_files::not_before.le(now))
-        .order(mint_files::not_before);
+        .order(mint_files::not_before)
+        .limit(limit)
+        .select((mint_files::asset_id, mint_files::id));
+    Ok(on!(tx, c => query.load(c))?)
+}
+
+/// A file that still has something to do, locked until the commit; none while another process is at it.
+pub(in crate::collection) fn lock_due_file(
+    tx: &mut Tx<'_>,
+    file: (AssetId, MintFileId),
+    now: Timestamp,
+) -> Result<Option<MintFile>, Error> {
+    let query = mint_files::table
+        .find(file)
+        .filter(mint_files::part.lt(mint_files::parts))
+        .filter(mint_files::not_before.le(now));
     let row: Option<Row> = match tx {
         Tx::Pg(c) => query.for_update().skip_locked().first(*c).optional()?,
         Tx::Sqlite(c) => query.first(*c).optional()?,

@@ -12,8 +12,8 @@ pub(super) use collection::{
     by_address, by_id, by_ids, by_number, collections, insert, set_environment, set_owner, set_profile,
 };
 pub(super) use file::{
-    drop_part, drop_parts, file, forget_files, insert_file, insert_parts, insert_refusals, lock_file, lock_open_file,
-    open_files, part, prune_files, refusals, save_file,
+    drop_part, drop_parts, due_files, file, forget_files, insert_file, insert_parts, insert_refusals, lock_due_file,
+    lock_file, open_files, part, prune_files, refusals, save_file,
 };
 pub(super) use metadata::{by_digests, insert_metadata, save_metadata, stacks, stacks_by_ids};
 pub(super) use request::{
