@@ -8,8 +8,9 @@ use crate::error::Error;
 use crate::on;
 use crate::types::{AssetId, EnvironmentId, MintFileId, RequestId, Timestamp, UserId};
 
-/// Rows that one run takes away: it keeps nobody waiting for long.
-const PRUNED_MAX: i64 = 10_000;
+/// Rows that one run takes away, and files that it looks at: it keeps nobody waiting for long.
+const ROWS_PRUNED_MAX: usize = 10_000;
+const FILES_PRUNED_MAX: i64 = 1_000;
 
 /// The columns in the order of the table.
 #[derive(Queryable)]
@@ -246,61 +247,58 @@ pub(in crate::collection) fn refusals(
 }
 
 /// Takes away the files of an environment that ended first, so that with the next one there are at most so many: at most
-/// [`PRUNED_MAX`] rows, the rest with the file after it.
+/// [`ROWS_PRUNED_MAX`] rows, the rest with the file after it.
 pub(in crate::collection) fn forget_files(tx: &mut Tx<'_>, environment: EnvironmentId, max: i64) -> Result<(), Error> {
     let query = mint_files::table
         .filter(mint_files::part.ge(mint_files::parts))
         .filter(mint_files::environment_id.eq(environment))
         .order(mint_files::updated_at.desc())
-        .limit(PRUNED_MAX)
+        .limit(FILES_PRUNED_MAX)
         .offset(max.saturating_sub(1))
-        .select((mint_files::asset_id, mint_files::id));
-    let ended: Vec<(AssetId, MintFileId)> = on!(tx, c => query.load(c))?;
-    forget(tx, ended.into_iter().rev())?;
+        .select((mint_files::asset_id, mint_files::id, mint_files::refused));
+    let mut ended: Vec<Ended> = on!(tx, c => query.load(c))?;
+    ended.reverse();
+    forget(tx, ended)?;
     Ok(())
 }
 
-/// Takes away files that ended before then: at most [`PRUNED_MAX`] rows, the rest with the next run.
+/// Takes away files that ended before then: at most [`ROWS_PRUNED_MAX`] rows, the rest with the next run. Returns how many.
 pub(in crate::collection) fn prune_files(tx: &mut Tx<'_>, before: Timestamp) -> Result<usize, Error> {
     let query = mint_files::table
         .filter(mint_files::part.ge(mint_files::parts))
         .filter(mint_files::updated_at.lt(before))
         .order(mint_files::updated_at)
-        .limit(PRUNED_MAX)
-        .select((mint_files::asset_id, mint_files::id));
-    let ended: Vec<(AssetId, MintFileId)> = on!(tx, c => query.load(c))?;
-    forget(tx, ended.into_iter())
+        .limit(FILES_PRUNED_MAX)
+        .select((mint_files::asset_id, mint_files::id, mint_files::refused));
+    let ended: Vec<Ended> = on!(tx, c => query.load(c))?;
+    forget(tx, ended)
 }
 
-/// Returns how many rows it took, at most [`PRUNED_MAX`].
-fn forget(tx: &mut Tx<'_>, ended: impl Iterator<Item = (AssetId, MintFileId)>) -> Result<usize, Error> {
-    let mut left = PRUNED_MAX;
-    for (collection, id) in ended {
-        left = left.saturating_sub(prune_refusals(tx, collection, id, left)?);
-        if left <= 0 {
+/// A file that has ended, and how many of its lines were refused.
+type Ended = (AssetId, MintFileId, i32);
+
+/// The first of these that have together as many rows as one run may take. No part of them is left: the last one went with
+/// their end.
+fn forget(tx: &mut Tx<'_>, ended: Vec<Ended>) -> Result<usize, Error> {
+    let (mut assets, mut ids, mut rows) = (Vec::new(), Vec::new(), 0_usize);
+    for (asset, id, refused) in ended {
+        let refused = usize::try_from(refused).map_err(Error::internal)?;
+        rows = rows
+            .saturating_add(1)
+            .saturating_add(refused.min(MintFile::REFUSALS_MAX));
+        if rows > ROWS_PRUNED_MAX {
             break;
         }
-        drop_parts(tx, collection, id)?;
-        let file = mint_files::table.find((collection, id));
-        on!(tx, c => diesel::delete(file).execute(c))?;
-        left = left.saturating_sub(1);
+        assets.push(asset);
+        ids.push(id);
     }
-    usize::try_from(PRUNED_MAX.saturating_sub(left)).map_err(Error::internal)
-}
-
-/// The first of them, at most `limit`; returns how many there were.
-fn prune_refusals(tx: &mut Tx<'_>, collection: AssetId, id: MintFileId, limit: i64) -> Result<i64, Error> {
-    let of_file = mint_file_refusals::table
-        .filter(mint_file_refusals::asset_id.eq(collection))
-        .filter(mint_file_refusals::file_id.eq(id));
-    let query = of_file
-        .order(mint_file_refusals::line)
-        .limit(limit)
-        .select(mint_file_refusals::line);
-    let lines: Vec<i32> = on!(tx, c => query.load(c))?;
-    if let Some(last) = lines.last() {
-        let rows = of_file.filter(mint_file_refusals::line.le(*last));
-        on!(tx, c => diesel::delete(rows).execute(c))?;
-    }
-    i64::try_from(lines.len()).map_err(Error::internal)
+    let refusals = mint_file_refusals::table
+        .filter(mint_file_refusals::asset_id.eq_any(&assets))
+        .filter(mint_file_refusals::file_id.eq_any(&ids));
+    let refusals = on!(tx, c => diesel::delete(refusals).execute(c))?;
+    let files = mint_files::table
+        .filter(mint_files::asset_id.eq_any(&assets))
+        .filter(mint_files::id.eq_any(&ids));
+    let files = on!(tx, c => diesel::delete(files).execute(c))?;
+    Ok(refusals.saturating_add(files))
 }
