@@ -106,8 +106,9 @@ pub fn mint_requests_named(
 
 /// Ids among these that were minted, also if they were burned since, or are about to be.
 pub fn taken_ids(tx: &mut Tx<'_>, collection: AssetId, ids: &[TokenId]) -> Result<HashSet<TokenId>, Error> {
-    let mut taken = store::live_token_ids(tx, collection, ids)?;
-    taken.extend(store::minted_token_ids(tx, collection, ids)?);
+    let mut taken = store::minted_token_ids(tx, collection, ids)?;
+    let others: Vec<TokenId> = ids.iter().filter(|id| !taken.contains(id)).copied().collect();
+    taken.extend(store::live_token_ids(tx, collection, &others)?);
     Ok(taken)
 }
 
@@ -230,10 +231,9 @@ pub(super) fn stacks_shown(
         .values()
         .filter_map(|row| Some((row.token_id, row.metadata_id?)))
         .collect();
-    for (token_id, id) in store::requested_metadata(tx, collection, ids)? {
-        if !minted.contains_key(&token_id) {
-            shown.entry(token_id).or_insert(id);
-        }
+    let others: Vec<TokenId> = ids.iter().filter(|id| !minted.contains_key(id)).copied().collect();
+    for (token_id, id) in store::requested_metadata(tx, collection, &others)? {
+        shown.entry(token_id).or_insert(id);
     }
     let asked: Vec<(AssetId, MetadataId)> = shown.values().map(|id| (collection, *id)).collect();
     let stacks = store::stacks_by_ids(tx, &asked)?;

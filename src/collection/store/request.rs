@@ -164,12 +164,14 @@ pub(in crate::collection) fn live_token_ids(
         .filter(mint_requests::asset_id.eq(asset))
         .filter(token_id.eq_any(token_ids))
         .filter(mint_requests::status.ne(RequestStatus::Failed.text()))
-        .select(token_id);
+        // Of an ERC-1155 there are as many requests for one id as anybody likes.
+        .select(token_id)
+        .distinct();
     let found: Vec<TokenId> = on!(tx, c => query.load(c))?;
     Ok(found.into_iter().collect())
 }
 
-/// The metadata of ids among these that are requested and not minted: of the oldest request that did not fail.
+/// What ids among these are to show by requests that did not fail; what was asked for first comes first.
 pub(in crate::collection) fn requested_metadata(
     tx: &mut Tx<'_>,
     asset: AssetId,
@@ -182,7 +184,9 @@ pub(in crate::collection) fn requested_metadata(
         .filter(token_id.eq_any(token_ids))
         .filter(mint_requests::status.ne(RequestStatus::Failed.text()))
         .filter(mint_requests::metadata_id.is_not_null())
-        .order(mint_requests::id)
+        // Many requests for one id say the same of it.
+        .group_by((mint_requests::token_id, mint_requests::metadata_id))
+        .order(diesel::dsl::min(mint_requests::sequence))
         .select((token_id, metadata_id));
     Ok(on!(tx, c => query.load(c))?)
 }
@@ -198,7 +202,8 @@ pub(in crate::collection) fn awaited(
         .filter(mint_requests::asset_id.eq(asset))
         .filter(metadata_id.eq_any(stacks))
         .filter(mint_requests::status.eq(RequestStatus::Pending.text()))
-        .select(metadata_id);
+        .select(metadata_id)
+        .distinct();
     let found: Vec<MetadataId> = on!(tx, c => query.load(c))?;
     Ok(found.into_iter().collect())
 }
