@@ -273,7 +273,9 @@ fn asset_of(columns: &[String], record: &csv::StringRecord) -> Result<Value, Err
     match (&mut metadata, texts.is_empty()) {
         (_, true) => {}
         (Value::Object(fields), false) => fields.extend(texts),
-        (_, false) => metadata = Value::Object(texts),
+        (Value::Null, false) => metadata = Value::Object(texts),
+        // No object: refused for that, rather than lost.
+        (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_), false) => {}
     }
     asset.insert("metadata".to_owned(), metadata);
     Ok(Value::Object(asset))
@@ -368,6 +370,23 @@ mod tests {
         assert_eq!(reasons.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 4, 5]);
         assert!(reasons[0].1.starts_with("owner_address "), "{reasons:?}");
         assert!(reasons[1].1.starts_with("reference_id "), "{reasons:?}");
+    }
+
+    #[test]
+    fn metadata_that_is_no_object_is_refused_whatever_columns_stand_beside_it() {
+        for (metadata, is_taken) in [("", true), ("null", true), ("{}", true), ("[]", false), ("7", false)] {
+            for name in ["", "Sword"] {
+                let csv = format!("reference_id,owner_address,metadata,name\na,{OWNER},{metadata},{name}\n");
+
+                let lines = csv_lines(csv.as_bytes()).unwrap();
+
+                assert_eq!(lines[0].wish.is_ok(), is_taken, "{metadata:?} {name:?}");
+                let told = reasons(&lines)
+                    .into_iter()
+                    .all(|(_, reason)| reason.contains("expected an object"));
+                assert!(told, "{lines:?}");
+            }
+        }
     }
 
     #[test]
