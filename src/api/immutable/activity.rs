@@ -74,10 +74,7 @@ pub(super) async fn activity_history(reader: Reader, request: HttpRequest) -> An
 
 async fn activities_page(reader: &Reader, asked: &Asked, mut filter: ActivityFilter) -> Answer {
     let window = asked.window()?;
-    let contract = asked
-        .one("contract_address")
-        .map(|text| address("contract_address", text));
-    let contract = contract.transpose()?;
+    let contract = asked.contract()?;
     match asked.one("activity_type").map(kind).transpose()? {
         None => {}
         Some(Kind::Happens(kind)) => filter.kind = Some(kind),

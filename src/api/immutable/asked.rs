@@ -107,6 +107,12 @@ impl Asked {
         address(name, self.part(name))
     }
 
+    /// Of the query.
+    pub fn contract(&self) -> Result<Option<Address>, Error> {
+        let contract = self.one("contract_address");
+        contract.map(|text| address("contract_address", text)).transpose()
+    }
+
     pub fn one(&self, name: &str) -> Option<&str> {
         let found = self.query.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
@@ -168,6 +174,22 @@ pub(super) fn address(name: &str, text: &str) -> Result<Address, Error> {
 
 pub(super) fn token_id(name: &str, text: &str) -> Result<TokenId, Error> {
     TokenId::parse(text).map_err(|error| Error::invalid(name, error.to_string()))
+}
+
+/// The values, or everything that is wrong with them.
+pub(super) fn all<T>(parsed: impl Iterator<Item = Result<T, Error>>) -> Result<Vec<T>, Error> {
+    let (mut values, mut issues) = (Vec::new(), Vec::new());
+    for one in parsed {
+        match one {
+            Ok(value) => values.push(value),
+            Err(Error::Invalid(found)) => issues.extend(found),
+            Err(error) => return Err(error),
+        }
+    }
+    if issues.is_empty() {
+        return Ok(values);
+    }
+    Err(Error::Invalid(issues))
 }
 
 #[cfg(test)]

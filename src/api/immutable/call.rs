@@ -154,6 +154,18 @@ impl Caller {
         Err(ImmutableError::NotLinked)
     }
 
+    /// So many mints of its environment's quota.
+    pub fn mints(&self, tokens: i64) -> Spending {
+        let environment = &self.known.environment;
+        let rate = environment.tier.rate();
+        Spending {
+            account: Account::new(environment.id, "mint", rate),
+            rate,
+            tokens,
+            what: What::Mints,
+        }
+    }
+
     /// Takes tokens of the environment's quota, all or none, in a transaction of their own: nobody waits for a mint.
     pub async fn spend(&self, spending: &Spending) -> Result<Standing, ImmutableError> {
         let (account, rate, tokens, now) = (spending.account.clone(), spending.rate, spending.tokens, self.ctx.now);
@@ -179,7 +191,7 @@ impl Caller {
     }
 
     /// Of a request that came to nothing. Tokens that cannot be given back come back with time.
-    pub async fn give_back(&self, spending: &Spending) {
+    async fn give_back(&self, spending: &Spending) {
         let (account, rate, tokens) = (spending.account.clone(), spending.rate, spending.tokens);
         let given = self
             .app

@@ -103,13 +103,7 @@ pub(super) async fn create_collection(caller: Caller, body: Body) -> Result<Http
         None => deploy(&caller, wish, answer).await,
         Some(contract) => link(&caller, contract, wish, answer).await,
     };
-    match made {
-        Ok(kept) => Ok(kept.respond()),
-        Err(error) => {
-            caller.give_back_after(&error, &spending).await;
-            once.or_replay(&caller, error).await
-        }
-    }
+    once.answer_paid(&caller, &spending, made).await
 }
 
 fn spending(caller: &Caller) -> Spending {
@@ -122,7 +116,7 @@ fn spending(caller: &Caller) -> Spending {
     }
 }
 
-/// Renders the answer where the change is made, and keeps it there.
+/// Makes the collection, and renders the answer in the same transaction.
 #[derive(Clone)]
 struct Answering {
     once: Once,
@@ -131,11 +125,16 @@ struct Answering {
 }
 
 impl Answering {
-    fn settle(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>, made: &Collection) -> Result<Kept, Error> {
-        let body = result(self.shown.collection(made));
-        let kept = Kept::new(StatusCode::CREATED, self.standing.headers(), &body)?;
-        self.once.settle(tx, by, &kept)?;
-        Ok(kept)
+    async fn made<C>(self, caller: &Caller, change: C) -> Result<Kept, ImmutableError>
+    where
+        C: Fn(&mut Tx<'_>, &collection::Caller<'_>) -> Result<Collection, Error> + Send + 'static,
+    {
+        let Self { once, shown, standing } = self;
+        let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
+            let body = result(shown.collection(&change(tx, by)?));
+            Ok(Kept::new(StatusCode::CREATED, standing.headers(), &body)?)
+        };
+        once.made(caller, change).await
     }
 }
 
@@ -143,15 +142,13 @@ async fn deploy(caller: &Caller, wish: Wish, answer: Answering) -> Result<Kept, 
     let (policies, owner) = (Arc::clone(caller.app.policy()), caller.ctx.actor.wallet);
     let standard = wish.standard.unwrap_or(ContractType::Erc721);
     let (terms, hosting) = (wish.terms, caller.app.gate().settings.metadata_url());
-    caller
-        .change(move |tx, by| {
-            answer.once.claim(tx, by)?;
+    answer
+        .made(caller, move |tx, by| {
             let (made, _) = servicing::deploy_collection(tx, by, &policies, (standard, owner), terms.clone())?;
-            let made = match &hosting {
-                Some(url) if terms.profile.base_uri.is_none() => collection::host(tx, by, &made, url)?,
-                Some(_) | None => made,
-            };
-            answer.settle(tx, by, &made)
+            match &hosting {
+                Some(url) if terms.profile.base_uri.is_none() => collection::host(tx, by, &made, url),
+                Some(_) | None => Ok(made),
+            }
         })
         .await
 }
@@ -236,11 +233,9 @@ async fn adopt(
     answer: Answering,
 ) -> Result<Kept, ImmutableError> {
     let (policies, found, terms) = (Arc::clone(caller.app.policy()), found.clone(), terms.clone());
-    caller
-        .change(move |tx, by| {
-            answer.once.claim(tx, by)?;
-            let made = servicing::adopt_collection(tx, by, &policies, &found, terms.clone())?;
-            answer.settle(tx, by, &made)
+    answer
+        .made(caller, move |tx, by| {
+            servicing::adopt_collection(tx, by, &policies, &found, terms.clone())
         })
         .await
 }
@@ -248,15 +243,13 @@ async fn adopt(
 /// A collection that an operator brought here, linked by who may say whose it is: its owner's role on it decides.
 async fn link_known(caller: &Caller, known: Collection, answer: Answering) -> Result<Kept, ImmutableError> {
     let environment = caller.known.environment.id;
-    caller
-        .change(move |tx, by| {
-            answer.once.claim(tx, by)?;
+    answer
+        .made(caller, move |tx, by| {
             let owner = collection::Caller {
                 ctx: by.ctx,
                 right: Right::Role,
             };
-            let made = collection::claim(tx, &owner, known.id, environment)?;
-            answer.settle(tx, by, &made)
+            collection::claim(tx, &owner, known.id, environment)
         })
         .await
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::dress::trace_id_of;
 use super::quota::Shortage;
-use crate::collection::NewMintFile;
+use crate::collection::{Conflict, NewMintFile};
 use crate::error::{Error, Issue};
 
 /// Where the page is that explains the API: this server's own.
@@ -46,6 +46,21 @@ pub enum ImmutableError {
     FileSlow { mebibyte_seconds: u64 },
     #[error("the request panicked")]
     Panicked { request_id: String },
+}
+
+impl From<Conflict> for ImmutableError {
+    fn from(conflict: Conflict) -> Self {
+        match conflict {
+            Conflict::References(references) => Self::Used {
+                field: "reference_id",
+                values: references.iter().map(ToString::to_string).collect(),
+            },
+            Conflict::TokenIds(ids) => Self::Used {
+                field: "token_id",
+                values: ids.iter().map(ToString::to_string).collect(),
+            },
+        }
+    }
 }
 
 struct Rendered {

@@ -8,13 +8,11 @@ use actix_web::{HttpRequest, HttpResponse, post};
 use serde_json::Value;
 
 use super::asked::{Asked, Body};
-use super::call::Spending;
-use super::mint_request::{one_shown, reference_of, used};
-use super::once::{Kept, Once};
-use super::quota::{MintQuota, What};
+use super::mint_request::{one_shown, reference_of};
+use super::once::{Kept, NotMade, Once};
+use super::quota::MintQuota;
 use super::shown::Shown;
 use super::{Caller, ImmutableError};
-use crate::access::quota::Account;
 use crate::collection::{self, Requested};
 use crate::db::Tx;
 
@@ -30,19 +28,14 @@ pub(super) async fn cancel_request(caller: Caller, request: HttpRequest, body: B
     if let Some(first) = once.replay(&caller).await? {
         return Ok(first);
     }
-    let (first, shown) = (once.clone(), Shown::of(caller.app.gate()));
+    let shown = Shown::of(caller.app.gate());
     let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
-        first.claim(tx, by)?;
         let cancelled = collection::cancel(tx, by, linked.id, &reference)?;
         let body: Value = one_shown(tx, &shown, &linked, cancelled)?;
-        let kept = Kept::new(StatusCode::OK, Vec::new(), &body)?;
-        first.settle(tx, by, &kept)?;
-        Ok(kept)
+        Ok(Kept::new(StatusCode::OK, Vec::new(), &body)?)
     };
-    match caller.change(change).await {
-        Ok(kept) => Ok(kept.respond()),
-        Err(error) => once.or_replay(&caller, error).await,
-    }
+    let made = once.made(&caller, change).await;
+    once.answer(&caller, made).await
 }
 
 /// Costs what a mint costs; 409 when the newest request under the reference has not failed.
@@ -55,41 +48,17 @@ pub(super) async fn retry_request(caller: Caller, request: HttpRequest, body: Bo
     if let Some(first) = once.replay(&caller).await? {
         return Ok(first);
     }
-    let rate = caller.known.environment.tier.rate();
-    let spending = Spending {
-        account: Account::new(caller.known.environment.id, "mint", rate),
-        rate,
-        tokens: 1,
-        what: What::Mints,
-    };
+    let spending = caller.mints(1);
     let quota = MintQuota::from(&caller.spend(&spending).await?);
-    let policies = Arc::clone(caller.app.policy());
-    let (first, shown) = (once.clone(), Shown::of(caller.app.gate()));
+    let (policies, shown) = (Arc::clone(caller.app.policy()), Shown::of(caller.app.gate()));
     let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
-        first.claim(tx, by)?;
-        match collection::retry(tx, by, &policies, linked.id, &reference)? {
-            Requested::Conflict(conflict) => {
-                first.release(tx)?;
-                Ok(Err(conflict))
-            }
-            Requested::Accepted(_) => {
-                let again = collection::mint_request(tx, linked.id, &reference)?;
-                let body: Value = one_shown(tx, &shown, &linked, again)?;
-                let kept = Kept::new(StatusCode::ACCEPTED, quota.headers(), &body)?;
-                first.settle(tx, by, &kept)?;
-                Ok(Ok(kept))
-            }
+        if let Requested::Conflict(conflict) = collection::retry(tx, by, &policies, linked.id, &reference)? {
+            return Err(NotMade::Used(conflict));
         }
+        let again = collection::mint_request(tx, linked.id, &reference)?;
+        let body: Value = one_shown(tx, &shown, &linked, again)?;
+        Ok(Kept::new(StatusCode::ACCEPTED, quota.headers(), &body)?)
     };
-    match caller.change(change).await {
-        Ok(Ok(kept)) => Ok(kept.respond()),
-        Ok(Err(conflict)) => {
-            caller.give_back(&spending).await;
-            Err(used(conflict))
-        }
-        Err(error) => {
-            caller.give_back_after(&error, &spending).await;
-            once.or_replay(&caller, error).await
-        }
-    }
+    let made = once.made(&caller, change).await;
+    once.answer_paid(&caller, &spending, made).await
 }

@@ -7,16 +7,12 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::asked::{Asked, Body, address, token_id};
-use super::call::Spending;
-use super::once::{Kept, Once};
-use super::quota::{MintQuota, What};
+use super::asked::{Asked, Body, address, all, token_id};
+use super::once::{Kept, NotMade, Once};
+use super::quota::MintQuota;
 use super::shown::{Depth, Shown, page};
 use super::{Caller, ImmutableError};
-use crate::access::quota::Account;
-use crate::collection::{
-    self, Collection, Conflict, Metadata, NewMintRequest, RequestFilter, RequestStatus, Requested, Slice,
-};
+use crate::collection::{self, Collection, Metadata, NewMintRequest, RequestFilter, RequestStatus, Requested, Slice};
 use crate::db::Tx;
 use crate::error::{Error, Issue};
 use crate::settlement;
@@ -54,18 +50,8 @@ fn requests_of(assets: Vec<MintAsset>) -> Result<Vec<NewMintRequest>, Error> {
         let message = format!("must have 1 to {} items", NewMintRequest::COUNT_MAX);
         return Err(Error::Invalid(vec![Issue::new("assets", "range", message)]));
     }
-    let (mut requests, mut issues) = (Vec::new(), Vec::new());
-    for (index, asset) in assets.into_iter().enumerate() {
-        match request_of(index, asset) {
-            Ok(request) => requests.push(request),
-            Err(Error::Invalid(found)) => issues.extend(found),
-            Err(error) => return Err(error),
-        }
-    }
-    if issues.is_empty() {
-        return Ok(requests);
-    }
-    Err(Error::Invalid(issues))
+    let parsed = assets.into_iter().enumerate();
+    all(parsed.map(|(index, asset)| request_of(index, asset)))
 }
 
 /// The wish at a place of the list.
@@ -90,13 +76,7 @@ pub(super) async fn create_requests(caller: Caller, request: HttpRequest, body: 
     let asked = Asked::of(&request).await?;
     let linked = caller.linked(&asked).await?;
     let requests = requests_of(body.parse::<MintBody>()?.assets)?;
-    let rate = caller.known.environment.tier.rate();
-    let spending = Spending {
-        account: Account::new(caller.known.environment.id, "mint", rate),
-        rate,
-        tokens: NewMintRequest::cost(&requests),
-        what: What::Mints,
-    };
+    let spending = caller.mints(NewMintRequest::cost(&requests));
     let once = Once::of(&caller, &body)?;
     if let Some(first) = once.replay(&caller).await? {
         return Ok(first);
@@ -104,40 +84,14 @@ pub(super) async fn create_requests(caller: Caller, request: HttpRequest, body: 
     let quota = MintQuota::from(&caller.spend(&spending).await?);
     let accepted = Kept::new(StatusCode::ACCEPTED, quota.headers(), &quota)?;
     let policies = Arc::clone(caller.app.policy());
-    let (first, answer) = (once.clone(), accepted.clone());
-    let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
-        first.claim(tx, by)?;
-        let requested = collection::request_mints(tx, by, &policies, linked.id, &requests)?;
-        match &requested {
-            Requested::Accepted(_) => first.settle(tx, by, &answer)?,
-            Requested::Conflict(_) => first.release(tx)?,
-        }
-        Ok(requested)
+    let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| match collection::request_mints(
+        tx, by, &policies, linked.id, &requests,
+    )? {
+        Requested::Accepted(_) => Ok(accepted.clone()),
+        Requested::Conflict(conflict) => Err(NotMade::Used(conflict)),
     };
-    match caller.change(change).await {
-        Ok(Requested::Accepted(_)) => Ok(accepted.respond()),
-        Ok(Requested::Conflict(conflict)) => {
-            caller.give_back(&spending).await;
-            Err(used(conflict))
-        }
-        Err(error) => {
-            caller.give_back_after(&error, &spending).await;
-            once.or_replay(&caller, error).await
-        }
-    }
-}
-
-pub(super) fn used(conflict: Conflict) -> ImmutableError {
-    match conflict {
-        Conflict::References(references) => ImmutableError::Used {
-            field: "reference_id",
-            values: references.iter().map(ToString::to_string).collect(),
-        },
-        Conflict::TokenIds(ids) => ImmutableError::Used {
-            field: "token_id",
-            values: ids.iter().map(ToString::to_string).collect(),
-        },
-    }
+    let made = once.made(&caller, change).await;
+    once.answer_paid(&caller, &spending, made).await
 }
 
 // --- read -----------------------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 
 use super::asked::Body;
+use super::call::Spending;
 use super::{Caller, ImmutableError};
-use crate::collection;
+use crate::collection::{self, Conflict};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::operation::{self, Fingerprint, IdempotencyKey, Remembered, Replay};
@@ -56,6 +57,19 @@ impl Kept {
     }
 }
 
+/// Why a change was not made.
+pub(super) enum NotMade {
+    Failed(Error),
+    /// Names that are used already: nothing was changed.
+    Used(Conflict),
+}
+
+impl From<Error> for NotMade {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Once {
     pub fn of(caller: &Caller, body: &Body) -> Result<Self, ImmutableError> {
         Self::with(caller, body.fingerprint()?)
@@ -87,17 +101,57 @@ impl Once {
         replay.as_ref().map(replayed).transpose()
     }
 
-    /// What to answer when the change was not made: whoever came first under the key may have been answered while this
-    /// one waited.
-    pub async fn or_replay(&self, caller: &Caller, error: ImmutableError) -> Result<HttpResponse, ImmutableError> {
-        match self.replay(caller).await? {
-            Some(first) => Ok(first),
-            None => Err(error),
+    /// Makes the change, and keeps its answer in the same transaction.
+    pub async fn made<C>(&self, caller: &Caller, change: C) -> Result<Kept, ImmutableError>
+    where
+        C: Fn(&mut Tx<'_>, &collection::Caller<'_>) -> Result<Kept, NotMade> + Send + 'static,
+    {
+        let once = self.clone();
+        let made = caller.change(move |tx, by| {
+            once.claim(tx, by)?;
+            match change(tx, by) {
+                Ok(kept) => {
+                    once.settle(tx, by, &kept)?;
+                    Ok(Ok(kept))
+                }
+                Err(NotMade::Used(conflict)) => {
+                    once.release(tx)?;
+                    Ok(Err(conflict))
+                }
+                Err(NotMade::Failed(error)) => Err(error),
+            }
+        });
+        Ok(made.await??)
+    }
+
+    /// What to answer. Where the change was not made, whoever came first under the key may have been answered while this one
+    /// waited.
+    pub async fn answer(
+        &self,
+        caller: &Caller,
+        made: Result<Kept, ImmutableError>,
+    ) -> Result<HttpResponse, ImmutableError> {
+        match made {
+            Ok(kept) => Ok(kept.respond()),
+            Err(error) => self.replay(caller).await?.ok_or(error),
         }
     }
 
+    /// As [`Self::answer`], of a change that was paid for: what was spent is given back where nothing was changed.
+    pub async fn answer_paid(
+        &self,
+        caller: &Caller,
+        spending: &Spending,
+        made: Result<Kept, ImmutableError>,
+    ) -> Result<HttpResponse, ImmutableError> {
+        if let Err(error) = &made {
+            caller.give_back_after(error, spending).await;
+        }
+        self.answer(caller, made).await
+    }
+
     /// Nobody else acts under the key until the commit.
-    pub fn claim(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>) -> Result<(), Error> {
+    fn claim(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>) -> Result<(), Error> {
         match &self.key {
             Some(key) if !operation::claim(tx, key, &self.fingerprint, by.ctx.now)? => Err(Error::Conflict(
                 "The first request with this Idempotency-Key was answered just now".to_owned(),
@@ -107,7 +161,7 @@ impl Once {
     }
 
     /// Keeps the answer, in the transaction of the change.
-    pub fn settle(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>, answer: &Kept) -> Result<(), Error> {
+    fn settle(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>, answer: &Kept) -> Result<(), Error> {
         let Some(key) = &self.key else { return Ok(()) };
         let answer = Remembered {
             fingerprint: self.fingerprint,
@@ -122,7 +176,7 @@ impl Once {
     }
 
     /// Nothing was changed: the key is free again.
-    pub fn release(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    fn release(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         match &self.key {
             Some(key) => operation::release_claim(tx, key),
             None => Ok(()),

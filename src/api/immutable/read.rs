@@ -176,10 +176,7 @@ pub(super) async fn all_nfts(reader: Reader, request: HttpRequest) -> Answer {
 pub(super) async fn nfts_of_account(reader: Reader, request: HttpRequest) -> Answer {
     let asked = Asked::of(&request).await?;
     let window = asked.window()?;
-    let contract = asked
-        .one("contract_address")
-        .map(|text| address("contract_address", text));
-    let contract = contract.transpose()?;
+    let contract = asked.contract()?;
     let mut filter = OwnerFilter {
         accounts: vec![asked.address("account_address")?],
         token_ids: asked.token_ids()?,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use actix_web::{HttpRequest, HttpResponse, post};
 use serde::Deserialize;
 
-use super::asked::{Asked, Body, token_id};
+use super::asked::{Asked, Body, all, token_id};
 use super::call::Spending;
 use super::quota::{RefreshQuota, What};
 use super::read::metadata_id;
@@ -130,22 +130,6 @@ fn check_count(field: &str, count: usize, max: usize) -> Result<(), Error> {
         "range",
         format!("must have 1 to {max} items"),
     )]))
-}
-
-/// The values, or everything that is wrong with them.
-fn all<T>(parsed: impl Iterator<Item = Result<T, Error>>) -> Result<Vec<T>, Error> {
-    let (mut values, mut issues) = (Vec::new(), Vec::new());
-    for one in parsed {
-        match one {
-            Ok(value) => values.push(value),
-            Err(Error::Invalid(found)) => issues.extend(found),
-            Err(error) => return Err(error),
-        }
-    }
-    if issues.is_empty() {
-        return Ok(values);
-    }
-    Err(Error::Invalid(issues))
 }
 
 /// How many there are. Errors: `Invalid` when one is there twice: which of the two would count?

@@ -41,23 +41,27 @@ pub(super) async fn submit_file(caller: Caller, request: HttpRequest, payload: w
         environment,
         lines: lines?,
     };
-    let first = once.clone();
     let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
         let _kept_until_it_is_done = &room;
-        first.claim(tx, by)?;
         let file = collection::submit_file(tx, by, &new)?;
-        let body = json!({ "result": shown(&file) });
-        let kept = Kept::new(StatusCode::ACCEPTED, Vec::new(), &body)?;
-        first.settle(tx, by, &kept)?;
-        Ok(kept)
+        Ok(Kept::new(
+            StatusCode::ACCEPTED,
+            Vec::new(),
+            &json!({ "result": shown(&file) }),
+        )?)
     };
-    match caller.change(change).await {
-        Ok(kept) => Ok(kept.respond()),
-        Err(ImmutableError::Domain(Error::Limited {
-            retry_after_seconds, ..
-        })) => Err(ImmutableError::FilesOpen { retry_after_seconds }),
-        Err(error) => once.or_replay(&caller, error).await,
+    let made = once.made(&caller, change).await.map_err(open_files_told);
+    once.answer(&caller, made).await
+}
+
+fn open_files_told(error: ImmutableError) -> ImmutableError {
+    if let ImmutableError::Domain(Error::Limited {
+        retry_after_seconds, ..
+    }) = error
+    {
+        return ImmutableError::FilesOpen { retry_after_seconds };
     }
+    error
 }
 
 /// What a file is, read where nobody else waits for it: 32 MiB keep a thread for seconds.
@@ -92,18 +96,16 @@ pub(super) async fn cancel_file(caller: Caller, request: HttpRequest, body: Body
     if let Some(first) = once.replay(&caller).await? {
         return Ok(first);
     }
-    let first = once.clone();
     let change = move |tx: &mut Tx<'_>, by: &collection::Caller<'_>| {
-        first.claim(tx, by)?;
         let file = collection::cancel_file(tx, by, linked.id, id)?;
-        let kept = Kept::new(StatusCode::OK, Vec::new(), &json!({ "result": shown(&file) }))?;
-        first.settle(tx, by, &kept)?;
-        Ok(kept)
+        Ok(Kept::new(
+            StatusCode::OK,
+            Vec::new(),
+            &json!({ "result": shown(&file) }),
+        )?)
     };
-    match caller.change(change).await {
-        Ok(kept) => Ok(kept.respond()),
-        Err(error) => once.or_replay(&caller, error).await,
-    }
+    let made = once.made(&caller, change).await;
+    once.answer(&caller, made).await
 }
 
 /// How far a file is, and which of its lines were not taken.
