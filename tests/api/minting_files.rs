@@ -63,7 +63,7 @@ impl<'s> File<'s> {
         kind: &str,
         text: String,
     ) -> (Self, Value) {
-        let path = format!("{}/nfts/mint-requests/bulk", base(swords));
+        let path = bulk(swords);
         let answer = submit(server, minting, &path, kind, text).await;
         assert_eq!(answer.status.as_u16(), 202, "{}", answer.text);
         let result = answer.body["result"].clone();
@@ -109,6 +109,11 @@ async fn work_off(server: &Server) -> usize {
 /// Until all of them wait or have ended.
 async fn work_off_all(server: &Server) {
     while work_off(server).await > 0 {}
+}
+
+/// Where files for a collection are sent.
+fn bulk(of: &Collection) -> String {
+    format!("{}/nfts/mint-requests/bulk", base(of))
 }
 
 fn csv(numbers: impl Iterator<Item = usize>) -> String {
@@ -161,6 +166,11 @@ async fn a_file_is_worked_off_in_parts_and_says_what_was_refused(server: &Server
         "{refusals:?}"
     );
     assert_eq!(refusals[3], (254, "r3", "reference_id is used already"));
+    assert_eq!(
+        left(server, &minting, Tier::Standard).await,
+        2_000 - 1 - 249,
+        "what was refused cost nothing"
+    );
     let first = get_with(server, &minting, &format!("{}?page_size=3", file.path))
         .await
         .ok();
@@ -244,7 +254,7 @@ async fn a_file_that_cannot_be_read_is_refused_whole(server: &Server) {
     let minting = minting(server, "Game", Tier::Standard).await;
     let other = self::minting(server, "Other", Tier::Standard).await;
     let swords = found(server, &minting, collection::Minting::Hybrid, 801).await;
-    let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+    let path = bulk(&swords);
 
     for (kind, text) in [
         ("text/csv", String::new()),
@@ -557,7 +567,7 @@ async fn an_environment_has_ten_files_that_are_not_worked_off(server: &Server) {
     let axes = found(server, &game, Way::Hybrid, 802).await;
     let foreign = found(server, &other, Way::Hybrid, 803).await;
     let ask = async |minting: &Minting, of: &Collection, number: usize| {
-        let path = format!("{}/nfts/mint-requests/bulk", base(of));
+        let path = bulk(of);
         submit(server, minting, &path, "text/csv", csv(number..number + 1)).await
     };
 
@@ -886,7 +896,7 @@ async fn others_are_answered_while_a_large_file_is_read() {
     let server = Server::start(Database::Sqlite).await;
     let minting = minting(&server, "Game", Tier::Standard).await;
     let swords = found(&server, &minting, Way::Hybrid, 801).await;
-    let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+    let path = bulk(&swords);
     let wish = |number: usize| {
         let traits = vec![json!({ "trait_type": "power", "value": 1 }); 6];
         json!({ "reference_id": number.to_string(), "owner_address": recipient(0), "metadata": { "attributes": traits } })
@@ -927,22 +937,21 @@ async fn a_file_waits_for_the_one_before_it() {
     let other = self::minting(&server, "Other", Tier::Standard).await;
     let swords = found(&server, &game, Way::Hybrid, 801).await;
     let axes = found(&server, &other, Way::Hybrid, 802).await;
-    let path = |of: &Collection| format!("{}/nfts/mint-requests/bulk", base(of));
     let environment = EnvironmentId::parse(&game.environment).unwrap();
     let before = server.app.gate().arrivals.enter(environment).await;
 
-    let path_of_swords = path(&swords);
-    let mut waiting = Box::pin(submit(&server, &game, &path_of_swords, "text/csv", csv(0..1)));
+    let path = bulk(&swords);
+    let mut waiting = Box::pin(submit(&server, &game, &path, "text/csv", csv(0..1)));
     let early = tokio::time::timeout(Duration::from_millis(300), waiting.as_mut()).await;
     assert!(early.is_err(), "it was read beside another one");
-    let foreign = submit(&server, &other, &path(&axes), "text/csv", csv(0..1)).await;
+    let foreign = submit(&server, &other, &bulk(&axes), "text/csv", csv(0..1)).await;
     assert_eq!(foreign.status.as_u16(), 202);
     drop(before);
 
     assert_eq!(waiting.await.status.as_u16(), 202);
     // Nothing is kept of it: the next one is read at once.
     assert_eq!(
-        submit(&server, &game, &path(&swords), "text/csv", csv(1..2))
+        submit(&server, &game, &path, "text/csv", csv(1..2))
             .await
             .status
             .as_u16(),
@@ -978,13 +987,13 @@ async fn files_that_arrive_slowly_keep_no_other_out() {
     for (number, project) in [(801, "One"), (802, "Two"), (803, "Three"), (804, "Four")] {
         let minting = minting(&server, project, Tier::Standard).await;
         let swords = found(&server, &minting, Way::Hybrid, number).await;
-        let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+        let path = bulk(&swords);
         slow.push(begin(&server, &minting, &path).await);
     }
     let minting = minting(&server, "Game", Tier::Standard).await;
     let swords = found(&server, &minting, Way::Hybrid, 805).await;
 
-    let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+    let path = bulk(&swords);
     let file = submit(&server, &minting, &path, "text/csv", csv(0..1));
     let answer = tokio::time::timeout(Duration::from_secs(5), file).await;
 
@@ -999,7 +1008,7 @@ async fn a_file_waits_for_room() {
     let server = Server::start(Database::Sqlite).await;
     let minting = minting(&server, "Game", Tier::Standard).await;
     let swords = found(&server, &minting, Way::Hybrid, 801).await;
-    let path = format!("{}/nfts/mint-requests/bulk", base(&swords));
+    let path = bulk(&swords);
     let files = Arc::clone(&server.app.gate().files);
     let all = u32::try_from(files.available_permits()).unwrap();
     let room = files.acquire_many(all).await.unwrap();
