@@ -98,8 +98,8 @@ pub fn confirm(tx: &mut Tx<'_>, holder: &KeyHolder, seen_at: Timestamp) -> Resul
     store::note_owner_seen(tx, holder.collection, holder.number, seen_at)
 }
 
-/// The contract says that the pair's wallet does not own the collection any more: the pair opens nothing from now on, and
-/// the webhook that was registered with it is told nothing more.
+/// The contract says of a final block that the pair's wallet does not own the collection any more: the pair opens nothing
+/// from now on, and the webhook that was registered with it is told nothing more.
 pub fn end(tx: &mut Tx<'_>, holder: &KeyHolder, now: Timestamp) -> Result<(), Error> {
     asset::lock(tx, holder.collection)?;
     let present = store::active_key(tx, holder.collection)?;

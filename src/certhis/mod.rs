@@ -13,8 +13,11 @@
 //! ([`crate::chain::collection::is_owned_by`]). It is asked when a pair is asked for, and again by whoever uses a pair whose
 //! last reading is [`KeyHolder::OWNER_SECONDS`] old: that long the pair of somebody who gave the collection away may still
 //! open it, and no longer. What was accepted until then goes ahead. While the chain does not answer such a pair opens
-//! nothing. A transfer of the ownership that a reorganisation takes back counts until the next reading for whoever gained by
-//! it; whoever lost by it has lost the pair and the webhook for good when they were used meanwhile, and asks for a new pair.
+//! nothing.
+//!
+//! What a reorganisation may take back ends nothing: whoever gave the collection away is refused as soon as a reading says
+//! so, and their pair and webhook end when a final block says the same, or at the sign-in of another owner, who has to wait
+//! for nothing. Where several wallets own a collection (administrators), whoever signed in last has the one pair.
 //!
 //! Source: certhis.md and seed 004.
 

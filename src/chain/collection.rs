@@ -99,17 +99,17 @@ pub async fn inspect(
     })
 }
 
-/// Whether the contract calls `account` its administrator (AccessControl) or its owner (ERC-173), in the newest block. None
-/// where there is no contract.
+/// Whether the contract calls `account` its administrator (AccessControl) or its owner (ERC-173) in that state. None where
+/// there is no contract now.
 ///
-/// Errors: also `Malformed` for a contract that answers neither question, such as a proxy in the middle of an upgrade: what
-/// it says of nobody is no reason to take anything from somebody.
-pub async fn is_owned_by(rpc: &Rpc, contract: &Address, account: &Address) -> Result<Option<bool>, Failure> {
+/// Errors: also `Malformed` for a contract that answers neither question, such as a proxy in the middle of an upgrade, or
+/// one that was not there yet: what it says of nobody is no reason to take anything from somebody.
+pub async fn is_owned_by(rpc: &Rpc, contract: &Address, account: &Address, at: At) -> Result<Option<bool>, Failure> {
     let questions = [collection::is_admin(*account), token::owner()];
     let calls = questions.map(|data| call(account, contract, data));
     let answers = Answers {
         contract: *contract,
-        answers: rpc.call_many(&calls, At::Latest).await?,
+        answers: rpc.call_many(&calls, at).await?,
     };
     let (is_admin, owner) = (answers.read(0, returned::flag), answers.read(1, returned::address));
     if is_admin == Some(true) || owner == Some(*account) {

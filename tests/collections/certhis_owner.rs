@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use moneyer::chain::Rpc;
 use moneyer::chain::collection::is_owned_by;
+use moneyer::chain::{At, Rpc};
 use moneyer::collection::{self, Collection, ContractType};
 use moneyer::types::Address;
 use reqwest::Method;
@@ -24,16 +24,27 @@ const AWAY: (u16, &str) = (
     "temporarily unavailable: the chain does not say who owns the collection",
 );
 const ADMIN: &str = "0x0000000000000000000000000000000000000000000000000000000000000000";
+/// More than lie above the block that this node calls final.
+const FINAL: u64 = 70;
 
 /// The contract makes somebody else its administrator, who is alone after it.
 fn give_away(stage: &Stage, collection: &Collection, from: Address, to: Address) {
+    share(stage, collection, from, to);
+    as_owner(stage, collection, from, "renounceRole", from);
+}
+
+/// The contract makes somebody else its administrator too.
+fn share(stage: &Stage, collection: &Collection, from: Address, to: Address) {
+    as_owner(stage, collection, from, "grantRole", to);
+}
+
+fn as_owner(stage: &Stage, collection: &Collection, owner: Address, function: &str, whom: Address) {
     let abi = Arc::new(Abi::of("MoneyerERC721"));
-    let (from, to) = (from.to_string(), to.to_string());
-    stage.node.impersonate(&from);
-    stage.node.set_balance(&from, 10_u128.pow(20));
-    let contract = Contract::at(&stage.node, &abi, collection.address.to_string(), &from);
-    contract.send("grantRole", json!([ADMIN, to]));
-    contract.send("renounceRole", json!([ADMIN, from]));
+    let owner = owner.to_string();
+    stage.node.impersonate(&owner);
+    stage.node.set_balance(&owner, 10_u128.pow(20));
+    let contract = Contract::at(&stage.node, &abi, collection.address.to_string(), &owner);
+    contract.send(function, json!([ADMIN, whom.to_string()]));
 }
 
 async fn stands(stage: &Stage, collection: &Collection) {
@@ -84,6 +95,7 @@ async fn who_gave_the_collection_away_mints_for_a_minute_at_most_and_whoever_got
         let old = shop.pair().await;
         register(&shop, &old).await;
         give_away(&stage, &collection, from, to);
+        stage.node.mine(FINAL);
 
         // A reading counts for a minute, and not a second longer.
         stage.server.advance(59);
@@ -131,6 +143,62 @@ async fn the_sign_in_of_a_new_owner_ends_the_pair_and_the_webhook_of_the_old_one
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_a_reorganisation_takes_back_costs_the_owner_neither_pair_nor_webhook() {
+    for database in BOTH {
+        let mut stage = started(database).await;
+        let (one, two) = (Signer::from_seed(9), Signer::from_seed(10));
+        let (from, to) = (one.address(), two.address());
+        let collection = deployed(&stage, ContractType::Erc721, from).await;
+        stands(&stage, &collection).await;
+        stage.stop_settling().await;
+        let shop = Shop::of(&stage.server, one, collection.clone());
+        let pair = shop.pair().await;
+        register(&shop, &pair).await;
+        let before = stage.node.head();
+        give_away(&stage, &collection, from, to);
+
+        stage.server.advance(60);
+        for _ in 0..2 {
+            assert_eq!(refused(&mint(&shop, &pair).await), NO_KEYS);
+        }
+        stage.node.stop_mining();
+        stage.node.reorg(stage.node.head() - before);
+
+        assert!(mint(&shop, &pair).await.is_success());
+        assert_eq!(webhook(&shop, &pair).await, json!("https://shop.example/hook"));
+        let actions = stage.server.actions_of(collection.id).await;
+        assert!(!actions.iter().any(|one| one == "certhis_key.ended"), "{actions:?}");
+        stage.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_administrators_whoever_signed_in_last_has_the_pair() {
+    let stage = started(Database::Sqlite).await;
+    let (one, two) = (Signer::from_seed(9), Signer::from_seed(10));
+    let (from, to) = (one.address(), two.address());
+    let collection = deployed(&stage, ContractType::Erc721, from).await;
+    stands(&stage, &collection).await;
+    share(&stage, &collection, from, to);
+    let (first, second) = (
+        Shop::of(&stage.server, one, collection.clone()),
+        Shop::of(&stage.server, two, collection),
+    );
+
+    let old = first.pair().await;
+    let other = second.pair().await;
+
+    assert!(!other.secret.is_empty(), "a pair of its own, not the one of the other");
+    assert_eq!(refused(&mint(&first, &old).await), NO_KEYS);
+    assert!(mint(&second, &other).await.is_success());
+    let again = first.pair().await;
+    assert!(!again.secret.is_empty() && again.key != old.key);
+    assert_eq!(refused(&mint(&second, &other).await), NO_KEYS);
+    assert!(mint(&first, &again).await.is_success());
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_opens_while_the_chain_cannot_be_asked() {
     let stage = started(Database::Sqlite).await;
     let owner = Signer::from_seed(9);
@@ -172,7 +240,8 @@ async fn an_administrator_and_an_owner_own_a_contract_and_nobody_owns_what_is_no
     let (owner, other) = (player(), player());
     let collection = deployed(&stage, ContractType::Erc1155, owner).await;
     stands(&stage, &collection).await;
-    let asked = async |contract: Address, wallet: Address| is_owned_by(&rpc, &contract, &wallet).await.unwrap();
+    let asked =
+        async |contract: Address, wallet: Address| is_owned_by(&rpc, &contract, &wallet, At::Latest).await.unwrap();
 
     assert_eq!(asked(collection.address, owner).await, Some(true));
     assert_eq!(asked(collection.address, other).await, Some(false));
@@ -189,6 +258,16 @@ async fn an_administrator_and_an_owner_own_a_contract_and_nobody_owns_what_is_no
     // What answers nothing says nothing of anybody: a pair would end for good.
     let mute = player();
     stage.node.rpc("anvil_setCode", json!([mute.to_string(), REVERT]));
-    assert!(is_owned_by(&rpc, &mute, &owner).await.is_err());
+    assert!(is_owned_by(&rpc, &mute, &owner, At::Latest).await.is_err());
+    // Of an older state the same is asked: who owned it then, and nothing of one that was not there.
+    let before = stage.node.head();
+    let heir = player();
+    let erc1155 = collection.address;
+    give_away(&stage, &collection, owner, heir);
+    let then = async |wallet: Address, block: u64| is_owned_by(&rpc, &erc1155, &wallet, At::Block(block)).await;
+    assert_eq!(asked(erc1155, owner).await, Some(false));
+    assert_eq!(then(owner, before).await.unwrap(), Some(true));
+    assert_eq!(then(heir, before).await.unwrap(), Some(false));
+    assert!(then(owner, 0).await.is_err());
     stage.finish().await;
 }

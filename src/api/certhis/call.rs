@@ -204,7 +204,8 @@ impl Visit {
         }
     }
 
-    /// Asks the contract again whose the collection is. Whoever gave it away has no pair any more.
+    /// Asks the contract again whose the collection is. The pair of whoever gave it away opens nothing, and ends when no
+    /// reorganisation can give the collection back.
     async fn confirmed(&self, known: KeyHolder) -> Result<KeyHolder, CerthisError> {
         let (db, id, now) = (self.app.db(), known.collection, self.now);
         let collection = db.read(move |tx| collection::find(tx, id)).await?;
@@ -213,7 +214,9 @@ impl Visit {
             db.write(move |tx| certhis::confirm(tx, &holder, now)).await?;
             return Ok(known);
         }
-        db.write(move |tx| certhis::end(tx, &holder, now)).await?;
+        if owner::has_lost(&self.app, &collection, known.owner).await {
+            db.write(move |tx| certhis::end(tx, &holder, now)).await?;
+        }
         Err(CerthisError::KeysInvalid)
     }
 }

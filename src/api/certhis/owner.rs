@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::chain::collection::is_owned_by;
+use crate::chain::{At, Failure, Rpc};
 use crate::collection::Collection;
 use crate::db::Tx;
 use crate::error::Error;
@@ -20,7 +21,7 @@ pub(super) async fn owns(app: &App, collection: &Collection, wallet: Address) ->
         (None, None) => None,
         (None, Some(_)) => return Err(unknown("no node is configured, and the database settles on a chain")),
         (Some(rpc), _) => {
-            let answer = is_owned_by(rpc, &collection.address, &wallet).await;
+            let answer = is_owned_by(rpc, &collection.address, &wallet, At::Latest).await;
             answer.map_err(unknown)?
         }
     };
@@ -34,4 +35,23 @@ pub(super) async fn owns(app: &App, collection: &Collection, wallet: Address) ->
 fn unknown(reason: impl std::fmt::Display) -> Error {
     tracing::warn!(%reason, "a collection could not be asked for its owner");
     Error::Unavailable("the chain does not say who owns the collection")
+}
+
+/// Whether a wallet that does not own the collection now has lost it for good: the final block says so too, and no
+/// reorganisation gives it back. False where that is not known, as with a node that forgot the state of that block.
+pub(super) async fn has_lost(app: &App, collection: &Collection, wallet: Address) -> bool {
+    // What settles on no chain changes hands at `/mint_access` alone, for good.
+    let Some(rpc) = app.rpc() else { return true };
+    match owned_finally(rpc, collection, wallet).await {
+        Ok(says) => says == Some(false),
+        Err(reason) => {
+            tracing::info!(%reason, collection = %collection.address, "it is not known who owned a collection in the final block");
+            false
+        }
+    }
+}
+
+async fn owned_finally(rpc: &Rpc, collection: &Collection, wallet: Address) -> Result<Option<bool>, Failure> {
+    let finalized = rpc.view(&wallet, &[], &[]).await?.finalized;
+    is_owned_by(rpc, &collection.address, &wallet, At::Block(finalized)).await
 }
