@@ -139,7 +139,7 @@ pub(super) async fn run(command: Admin, sources: &Sources) -> Result<(), Failure
         Admin::Environment(command) => environment::run(&app, now, command).await,
         Admin::RatePlan(command) => environment::plan(&app, now, command).await,
         Admin::Settlement(command) => settlement::run(&app, now, command).await,
-        Admin::Custody(command) => custody::run(&app, now, command).await,
+        Admin::Custody(command) => custody::run(&app, command).await,
     }
 }
 

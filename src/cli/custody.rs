@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::Failure;
 use crate::app::App;
 use crate::custody::{self, Email, Holding, Outcome, Place, Step, Subject};
-use crate::types::{Address, Timestamp, TokenId};
+use crate::types::{Address, TokenId};
 
 #[derive(Subcommand)]
 pub(super) enum CustodyCommand {
@@ -45,7 +45,7 @@ impl Chosen {
     }
 }
 
-pub(super) async fn run(app: &App, now: Timestamp, command: CustodyCommand) -> Result<(), Failure> {
+pub(super) async fn run(app: &App, command: CustodyCommand) -> Result<(), Failure> {
     match command {
         CustodyCommand::Show { email } => show(app, &email).await,
         CustodyCommand::Send {
@@ -63,7 +63,7 @@ pub(super) async fn run(app: &App, now: Timestamp, command: CustodyCommand) -> R
                 collection: collection.map(|text| address("--collection", &text)).transpose()?,
                 token: token.transpose()?,
             };
-            send(app, now, &email, to, &chosen).await
+            send(app, &email, to, &chosen).await
         }
     }
 }
@@ -77,7 +77,7 @@ async fn show(app: &App, email: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn send(app: &App, now: Timestamp, email: &str, to: Address, chosen: &Chosen) -> Result<(), Failure> {
+async fn send(app: &App, email: &str, to: Address, chosen: &Chosen) -> Result<(), Failure> {
     let rpc = app
         .rpc()
         .ok_or_else(|| Failure::usage("chain.rpc is not set: there is nowhere to send to"))?;
@@ -86,7 +86,12 @@ async fn send(app: &App, now: Timestamp, email: &str, to: Address, chosen: &Chos
     if to.is_zero() || to == from {
         return Err(Failure::usage("--to must be another wallet"));
     }
-    let place = Place { db: app.db(), rpc, now };
+    let now = || app.now();
+    let place = Place {
+        db: app.db(),
+        rpc,
+        now: &now,
+    };
     let steps = custody::send(&place, &wallet, to, |holding| chosen.has(holding), tell).await?;
     if steps.is_empty() {
         return Err(Failure::usage(format!("{from} holds nothing of that")));
@@ -126,7 +131,7 @@ fn failure(step: &Step, from: Address) -> Option<String> {
 
 fn named(subject: &Subject) -> String {
     match subject {
-        Subject::Begun(handover) => format!("{} (begun earlier)", handover.token_id),
+        Subject::Begun(handover) => format!("token {} to {} (begun earlier)", handover.token_id, handover.recipient),
         Subject::Holding(holding) => line(holding),
     }
 }
@@ -140,7 +145,11 @@ fn line(holding: &Holding) -> String {
 
 fn wallet_of(app: &App, email: &str) -> Result<custody::CustodialWallet, Failure> {
     let custody = app.custody();
-    let custody = custody.ok_or_else(|| Failure::usage("certhis.email_wallets is off: there are no such wallets"))?;
+    let custody = custody.ok_or_else(|| {
+        Failure::usage(
+            "certhis.email_wallets is off: switch it on, with the seed of then, to reach wallets that were kept",
+        )
+    })?;
     let email = Email::parse(email).map_err(|error| Failure::usage(format!("--email {error}")))?;
     Ok(custody.wallet(&email)?)
 }

@@ -103,7 +103,8 @@ pub fn holdings(tx: &mut Tx<'_>, wallet: &Address) -> Result<Vec<Holding>, Error
 pub struct Place<'p> {
     pub db: &'p Db,
     pub rpc: &'p Rpc,
-    pub now: Timestamp,
+    /// Asked at each step: a block may take minutes.
+    pub now: &'p (dyn Fn() -> Timestamp + Send + Sync),
 }
 
 /// Goes on with what an earlier command began, if it left a transaction open: it is sent again, never signed again.
@@ -167,7 +168,7 @@ pub async fn hand_over(
         recipient,
         signed,
     };
-    let (row, now) = (handover.clone(), place.now);
+    let (row, now) = (handover.clone(), (place.now)());
     let keep = move |tx: &mut Tx<'_>| {
         store::insert_handover(tx, &row, now)?;
         record(tx, &row, "custody.handover_signed", now)
@@ -226,7 +227,7 @@ impl Place<'_> {
     }
 
     async fn end(&self, handover: Handover, success: bool) -> Result<Outcome, Error> {
-        let (hash, now) = (handover.signed.hash, self.now);
+        let (hash, now) = (handover.signed.hash, (self.now)());
         let (status, action, outcome) = match success {
             true => (HandoverStatus::Done, "custody.handed_over", Outcome::Done(hash)),
             false => (

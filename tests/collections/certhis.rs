@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use moneyer::audit::EventFilter;
 use moneyer::chain::Rpc;
 use moneyer::collection::{Caller, Collection, ContractType, Profile, Right};
 use moneyer::config::{self, SeedSource};
@@ -199,10 +200,11 @@ async fn what_we_keep_for_somebody_is_handed_over_on_the_chain() {
             shops.push(shop);
         }
         let rpc = Rpc::connect(&stage.chain).unwrap();
+        let now = || stage.server.now();
         let place = Place {
             db: stage.server.app.db(),
             rpc: &rpc,
-            now: stage.server.now(),
+            now: &now,
         };
         let mut holdings = held(&stage, &wallet, 2).await;
         holdings.sort_by_key(|one| one.collection.contract_type().text() == "ERC721");
@@ -234,6 +236,7 @@ async fn what_we_keep_for_somebody_is_handed_over_on_the_chain() {
         let other = custody::hand_over(&place, &wallet, &holdings[1], player()).await;
         assert!(matches!(other, Err(Error::Conflict(_))), "{other:?}");
         stage.node.mine(3);
+        stage.server.advance(600);
         let (resumed, outcome) = custody::resume(&place, &wallet).await.unwrap().unwrap();
         assert_eq!((resumed.recipient, resumed.nonce), (ada, 1));
         assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
@@ -241,9 +244,16 @@ async fn what_we_keep_for_somebody_is_handed_over_on_the_chain() {
         assert_eq!(owner_on_chain(&stage, &shops[0].collection, 3).await, ada);
         stage.node.mine(3);
         held(&stage, &wallet, 0).await;
-        let actions = stage.server.actions_of(shops[0].collection.id).await;
-        let of_custody: Vec<&String> = actions.iter().filter(|action| action.starts_with("custody.")).collect();
+        let filter = EventFilter {
+            asset: Some(shops[0].collection.id),
+            ..EventFilter::default()
+        };
+        let mut events = stage.server.events(filter).await;
+        events.retain(|event| event.action.starts_with("custody."));
+        let of_custody: Vec<&str> = events.iter().map(|event| event.action.as_str()).collect();
         assert_eq!(of_custody, ["custody.handover_signed", "custody.handed_over"]);
+        let took = events[1].at.seconds() - events[0].at.seconds();
+        assert_eq!(took, 600, "an event has the time of its step");
         stage.finish().await;
     }
 }
@@ -279,10 +289,11 @@ async fn a_token_that_cannot_be_handed_over_stands_in_nobodys_way() {
         let moves = moneyer::chain::contracts::collection::safe_transfer_721(from, player(), gone.amount());
         stage.send(&from.to_string(), collection.address, &moves);
         let rpc = Rpc::connect(&stage.chain).unwrap();
+        let now = || stage.server.now();
         let place = Place {
             db: stage.server.app.db(),
             rpc: &rpc,
-            now: stage.server.now(),
+            now: &now,
         };
 
         let mut told = 0;
@@ -309,10 +320,11 @@ async fn what_an_earlier_run_began_is_finished_also_where_the_wallet_holds_nothi
     let (wallet, ada) = (adas_wallet(), player());
     let collection = kept_for_ada(&stage, &wallet, &[1]).await;
     let rpc = Rpc::connect(&stage.chain).unwrap();
+    let now = || stage.server.now();
     let place = Place {
         db: stage.server.app.db(),
         rpc: &rpc,
-        now: stage.server.now(),
+        now: &now,
     };
     stage.node.stop_mining();
     let dies = custody::send(&place, &wallet, ada, |_| true, |_| {});
