@@ -4,7 +4,9 @@
 
 use super::secret::{Credentials, Login};
 use super::store::{self, SealedSecrets};
-use super::{NewSubscription, Scheme, Scope, Subscription, SubscriptionChange, Target, delete, found, update};
+use super::{
+    NewSubscription, Registration, Scheme, Scope, Subscription, SubscriptionChange, Target, delete, found, update,
+};
 use crate::access::{By, Vault};
 use crate::db::Tx;
 use crate::error::Error;
@@ -13,32 +15,31 @@ use crate::types::{AssetId, UserId, WebhookId};
 /// Tells somebody who wants to be shown a login what happens in a collection, in the place of the target and login that the
 /// collection had before.
 ///
-/// Errors: `Invalid` for a part of the login that is empty or too long (paths `login` and `password`).
+/// Errors: `Invalid` for an empty list of events.
 pub fn register_login(
     tx: &mut Tx<'_>,
     vault: &Vault,
     by: impl Into<By>,
     collection: AssetId,
-    target: Target,
-    login: &Login,
+    registration: Registration,
 ) -> Result<Subscription, Error> {
     let by = by.into();
-    login.check()?;
+    let Registration { target, login, events } = registration;
     let Some(known) = store::certhis_of(tx, collection)? else {
         let id = WebhookId::generate();
         let new = NewSubscription {
             scope: Scope::Collection(collection),
             target,
             scheme: Scheme::Certhis,
-            events: None,
+            events,
         };
         return found(tx, &by, id, new, &login.seal(vault, id)?);
     };
     let change = SubscriptionChange {
         target: Some(target),
+        events,
         is_active: Some(true),
-        login: Some(login.clone()),
-        ..SubscriptionChange::default()
+        login: Some(login),
     };
     update(tx, vault, by, known.id, &change)
 }
@@ -81,9 +82,8 @@ pub(super) fn check(known: &Subscription, change: &SubscriptionChange) -> Result
             let message = "is required with a url of another origin: the receiver of before is shown the old one alone";
             Err(Error::invalid("login", message))
         }
-        (Scheme::Certhis, Some(login)) => login.check(),
         (Scheme::Immutable | Scheme::Standard, Some(_)) => Err(Error::invalid("login", "is for certhis alone")),
-        (Scheme::Certhis | Scheme::Immutable | Scheme::Standard, None) => Ok(()),
+        (Scheme::Certhis, Some(_)) | (Scheme::Certhis | Scheme::Immutable | Scheme::Standard, None) => Ok(()),
     }
 }
 

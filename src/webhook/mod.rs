@@ -31,11 +31,11 @@ use serde_json::{Value, json};
 pub use deliver::Deliverer;
 pub use login::{end_login, register_login, registered_login};
 pub use model::{
-    Attempt, Backlog, Change, Delivery, DeliveryState, Event, EventKind, MintNews, NewSubscription, Scheme, Scope,
-    Source, State, Subscription, SubscriptionChange, SubscriptionFilter,
+    Attempt, Backlog, Change, Delivery, DeliveryState, Event, EventKind, MintNews, NewSubscription, Registration, Scheme,
+    Scope, Source, State, Subscription, SubscriptionChange, SubscriptionFilter,
 };
 pub use render::{Personal, Render, Renderers};
-pub use secret::{Login, Secret};
+pub use secret::{Login, LoginError, LoginName, LoginPassword, Secret};
 pub use target::{Target, TargetError, TargetRules};
 
 use crate::access::{By, Vault, environment};

@@ -119,6 +119,15 @@ pub struct NewSubscription {
     pub events: Option<Vec<EventKind>>,
 }
 
+/// A receiver that is shown a login of its own.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    pub target: Target,
+    pub login: Login,
+    /// None is all, or those that the collection's webhook is told already.
+    pub events: Option<Vec<EventKind>>,
+}
+
 /// What changes of a subscription; what is `None` stays.
 #[derive(Clone, Debug, Default)]
 pub struct SubscriptionChange {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Scheme;
 use crate::access::{Vault, random_bytes};
-use crate::error::{Error, Issue};
+use crate::error::Error;
 use crate::types::{Timestamp, WebhookEventId, WebhookId};
 
 /// Standard Webhooks 1.0, "Signature scheme": how the text of a symmetric secret begins.
@@ -60,39 +60,74 @@ impl fmt::Debug for Secret {
 /// What a receiver wants to be shown (HTTP Basic, RFC 7617).
 #[derive(Clone, Debug)]
 pub struct Login {
-    pub name: SecretString,
-    pub password: SecretString,
+    pub name: LoginName,
+    pub password: LoginPassword,
 }
 
 impl Login {
-    /// Of each (certhis.md, register_webhook).
+    /// Of each part (certhis.md, register_webhook).
     pub const LENGTH_MAX: usize = 250;
 
     pub(super) fn seal(&self, vault: &Vault, id: WebhookId) -> Result<String, Error> {
         let stored = StoredLogin {
-            name: self.name.expose_secret().to_owned(),
-            password: self.password.expose_secret().to_owned(),
+            name: self.name.reveal().to_owned(),
+            password: self.password.reveal().to_owned(),
         };
         let plain = Zeroizing::new(serde_json::to_string(&stored).map_err(Error::internal)?);
         vault.seal(DOMAIN, &[id.as_uuid().as_bytes()], plain.as_bytes())
     }
+}
 
-    /// Errors: `Invalid` for a part that is empty or too long, and for a colon in the name, which would end it.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        let mut issues = Vec::new();
-        for (path, part) in [("login", &self.name), ("password", &self.password)] {
-            if !(1..=Self::LENGTH_MAX).contains(&part.expose_secret().chars().count()) {
-                let message = format!("must have 1 to {} characters", Self::LENGTH_MAX);
-                issues.push(Issue::new(path, "range", message));
-            }
+/// 1 to 250 characters, no colon among them. Cannot be printed.
+#[derive(Clone, Debug)]
+pub struct LoginName(SecretString);
+
+/// 1 to 250 characters. Cannot be printed.
+#[derive(Clone, Debug)]
+pub struct LoginPassword(SecretString);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    #[error("must have 1 to {} characters", Login::LENGTH_MAX)]
+    Length,
+    #[error("must not hold control characters (RFC 7617 section 2)")]
+    Control,
+    #[error("must not hold a colon, which would end the name (RFC 7617 section 2)")]
+    Colon,
+}
+
+impl LoginName {
+    pub fn parse(text: &str) -> Result<Self, LoginError> {
+        match text.contains(':') {
+            true => Err(LoginError::Colon),
+            false => login_part(text).map(Self),
         }
-        if self.name.expose_secret().contains(':') {
-            issues.push(Issue::new("login", "format", "must not hold a colon"));
-        }
-        match issues.is_empty() {
-            true => Ok(()),
-            false => Err(Error::Invalid(issues)),
-        }
+    }
+
+    /// For the header, and for the answer that shows it to whoever gave it.
+    pub fn reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl LoginPassword {
+    pub fn parse(text: &str) -> Result<Self, LoginError> {
+        login_part(text).map(Self)
+    }
+
+    /// For the header, and for the answer that shows it to whoever gave it.
+    pub fn reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+fn login_part(text: &str) -> Result<SecretString, LoginError> {
+    if !(1..=Login::LENGTH_MAX).contains(&text.chars().count()) {
+        return Err(LoginError::Length);
+    }
+    match text.chars().any(char::is_control) {
+        true => Err(LoginError::Control),
+        false => Ok(SecretString::from(text)),
     }
 }
 
@@ -117,9 +152,10 @@ impl Credentials {
             Scheme::Immutable | Scheme::Standard => Ok(Self::Signing(Secret(SecretString::from(text)))),
             Scheme::Certhis => {
                 let stored: StoredLogin = serde_json::from_str(text).map_err(|_| broken())?;
+                // It was parsed when it came.
                 Ok(Self::Login(Login {
-                    name: SecretString::from(stored.name),
-                    password: SecretString::from(stored.password),
+                    name: LoginName(SecretString::from(stored.name)),
+                    password: LoginPassword(SecretString::from(stored.password)),
                 }))
             }
         }
@@ -193,11 +229,7 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> Result<[u8; 32], Error> {
 }
 
 fn basic(login: &Login) -> String {
-    let pair = Zeroizing::new(format!(
-        "{}:{}",
-        login.name.expose_secret(),
-        login.password.expose_secret()
-    ));
+    let pair = Zeroizing::new(format!("{}:{}", login.name.reveal(), login.password.reveal()));
     format!("Basic {}", BASE64.encode(pair.as_bytes()))
 }
 
@@ -214,6 +246,13 @@ mod tests {
 
     fn secret(byte: u8) -> Secret {
         Secret(SecretString::from(format!("{PREFIX}{}", BASE64.encode(&[byte; 32]))))
+    }
+
+    fn login(name: &str, password: &str) -> Login {
+        Login {
+            name: LoginName::parse(name).unwrap(),
+            password: LoginPassword::parse(password).unwrap(),
+        }
     }
 
     fn ring(current: u8, retiring: Option<u8>) -> Keyring {
@@ -278,10 +317,7 @@ mod tests {
 
     #[test]
     fn a_login_is_shown_as_rfc_7617_says() {
-        let login = Login {
-            name: SecretString::from("Aladdin"),
-            password: SecretString::from("open sesame"),
-        };
+        let login = login("Aladdin", "open sesame");
         let ring = Keyring {
             current: Credentials::Login(login),
             retiring: None,
@@ -324,34 +360,42 @@ mod tests {
     #[test]
     fn a_login_reads_back_whatever_it_holds() {
         let id = WebhookId::generate();
-        let login = Login {
-            name: SecretString::from("a\"b"),
-            password: SecretString::from("pä\\s:s"),
-        };
+        let login = login("a\"b", "pä\\s:s");
         let sealed = login.seal(&vault(), id).unwrap();
 
         match Credentials::open(&vault(), id, Scheme::Certhis, &sealed).unwrap() {
             Credentials::Login(login) => {
-                assert_eq!(login.name.expose_secret(), "a\"b");
-                assert_eq!(login.password.expose_secret(), "pä\\s:s");
+                assert_eq!(login.name.reveal(), "a\"b");
+                assert_eq!(login.password.reveal(), "pä\\s:s");
             }
             other @ Credentials::Signing(_) => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn a_login_has_1_to_250_characters_each_and_no_colon_in_its_name() {
-        let check = |name: String, password: String| {
-            let (name, password) = (SecretString::from(name), SecretString::from(password));
-            Login { name, password }.check().is_ok()
-        };
+    fn a_login_has_1_to_250_printable_characters_each_and_no_colon_in_its_name() {
+        let name = |text: &str| LoginName::parse(text).err();
+        let password = |text: &str| LoginPassword::parse(text).err();
+        let (most, more) = ("é".repeat(250), "é".repeat(251));
 
-        assert!(check("a".repeat(250), "é".repeat(250)));
-        assert!(check("a".to_owned(), ":".to_owned()));
-        for (name, password) in [("a".repeat(251), "b".to_owned()), ("a".to_owned(), "b".repeat(251))] {
-            assert!(!check(name, password));
+        for good in ["a", "a b", most.as_str()] {
+            assert_eq!((name(good), password(good)), (None, None), "{good}");
         }
-        assert!(!check(String::new(), "b".to_owned()) && !check("a".to_owned(), String::new()));
-        assert!(!check("a:b".to_owned(), "c".to_owned()));
+        for (bad, reason) in [
+            ("", LoginError::Length),
+            (more.as_str(), LoginError::Length),
+            ("a\nb", LoginError::Control),
+            ("a\u{7f}", LoginError::Control),
+        ] {
+            assert_eq!((name(bad), password(bad)), (Some(reason), Some(reason)), "{bad}");
+        }
+        assert_eq!((name("a:b"), password("a:b")), (Some(LoginError::Colon), None));
+    }
+
+    #[test]
+    fn neither_part_of_a_login_prints() {
+        let printed = format!("{:?}", login("Aladdin", "open sesame"));
+
+        assert!(!printed.contains("Aladdin") && !printed.contains("sesame"), "{printed}");
     }
 }

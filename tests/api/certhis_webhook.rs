@@ -1,18 +1,13 @@
 //! Where the owner of a collection wants to be told, and what is told there.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use data_encoding::BASE64;
 use moneyer::collection::Minting;
-use moneyer::config::Webhooks;
-use moneyer::start;
-use moneyer::types::Network;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::certhis_shop::{Pair, Shop, post, refused};
 use super::minting::settle;
+use super::webhooks::deliver;
 use crate::both_databases;
 use crate::support::{Answer, Options, Receiver, Role, Server, golden, recipient};
 
@@ -23,6 +18,7 @@ both_databases! {
     a_task_is_told_with_the_login,
     a_login_goes_to_no_receiver_that_it_was_not_given_for,
     what_somebody_else_registered_is_not_shown,
+    a_receiver_with_a_login_is_told_the_events_that_were_chosen_for_it,
     an_e_mail_recipient_is_told_to_the_receiver_and_kept_in_no_log,
     an_e_mail_recipient_is_told_to_nobody_but_the_owner_whose_pair_the_wish_came_with,
 }
@@ -35,9 +31,26 @@ pub fn options() -> Options {
         .with("certhis.email_retention_days", 1)
 }
 
+/// What an owner registers: a receiver there, and what it is shown.
+fn form(url: &str) -> [(&str, &str); 3] {
+    [
+        ("webhook", url),
+        ("webhook_pass", "c0rrect horse"),
+        ("webhook_login", "shop"),
+    ]
+}
+
 async fn register(shop: &Shop<'_>, pair: &Pair, form: &[(&str, &str)]) -> Answer {
     let headers = [("api_key", pair.key.as_str()), ("api_secret", &pair.secret)];
     post(shop.server, "/register_webhook", &headers, form).await
+}
+
+/// A shop whose owner is told at a receiver of theirs.
+async fn told(server: &Server) -> (Shop<'_>, Pair, Receiver) {
+    let shop = Shop::open(server, Minting::Hybrid, 1).await;
+    let (pair, receiver) = (shop.pair().await, Receiver::start());
+    assert!(register(&shop, &pair, &form(&receiver.url())).await.is_success());
+    (shop, pair, receiver)
 }
 
 async fn registered(shop: &Shop<'_>, pair: &Pair) -> Value {
@@ -93,6 +106,8 @@ async fn what_is_wrong_with_a_registration_is_told_in_published_words(server: &S
         ("webhook_login", ""),
         ("webhook_login", &text_251),
         ("webhook_login", "a:b"),
+        ("webhook_login", "a\nb"),
+        ("webhook_pass", "a\u{7f}"),
     ] {
         let form: Vec<_> = good
             .into_iter()
@@ -108,30 +123,16 @@ async fn what_is_wrong_with_a_registration_is_told_in_published_words(server: &S
 }
 
 async fn a_task_is_told_with_the_login(server: &Server) {
-    let shop = Shop::open(server, Minting::Hybrid, 1).await;
-    let (pair, receiver) = (shop.pair().await, Receiver::start());
-    let url = receiver.url();
-    let form = [
-        ("webhook", url.as_str()),
-        ("webhook_pass", "c0rrect horse"),
-        ("webhook_login", "shop"),
-    ];
-    assert!(register(&shop, &pair, &form).await.is_success());
-    let settings = Webhooks {
-        private_networks: vec![Network::parse("127.0.0.0/8").unwrap()],
-        timeout: Duration::from_secs(1),
-    };
-    let deliverer = Arc::new(start::deliverer(&server.app, &settings));
+    let (shop, pair, receiver) = told(server).await;
 
     let task = Shop::created(shop.mint(&pair, &[("wallet", &recipient(0).to_string())]).await);
-    assert_eq!(Arc::clone(&deliverer).deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver(server).await, 1);
     settle(server, &shop.collection, 0).await;
-    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver(server).await, 1);
 
     let received = receiver.received();
-    let basic = format!("Basic {}", BASE64.encode(b"shop:c0rrect horse"));
     for one in &received {
-        assert_eq!(one.header("authorization"), basic);
+        assert_eq!(one.header("authorization"), basic("shop:c0rrect horse"));
         assert_eq!(
             (&one.json()["to"], &one.json()["task_id"]),
             (&json!(recipient(0)), &json!(task))
@@ -158,15 +159,7 @@ async fn change(shop: &Shop<'_>, body: &Value) -> Answer {
 }
 
 async fn a_login_goes_to_no_receiver_that_it_was_not_given_for(server: &Server) {
-    let shop = Shop::open(server, Minting::Hybrid, 1).await;
-    let (pair, own, other) = (shop.pair().await, Receiver::start(), Receiver::start());
-    let url = own.url();
-    let form = [
-        ("webhook", url.as_str()),
-        ("webhook_pass", "c0rrect horse"),
-        ("webhook_login", "shop"),
-    ];
-    assert!(register(&shop, &pair, &form).await.is_success());
+    let ((shop, pair, own), other) = (told(server).await, Receiver::start());
     Shop::created(shop.mint(&pair, &[("wallet", &recipient(0).to_string())]).await);
 
     for elsewhere in [
@@ -177,13 +170,10 @@ async fn a_login_goes_to_no_receiver_that_it_was_not_given_for(server: &Server) 
         let refused = change(&shop, &json!({ "url": elsewhere })).await;
         assert_eq!(refused.issues(), ["login format"], "{elsewhere}");
     }
-    let settings = Webhooks {
-        private_networks: vec![Network::parse("127.0.0.0/8").unwrap()],
-        timeout: Duration::from_secs(1),
-    };
-    let deliverer = Arc::new(start::deliverer(&server.app, &settings));
-    change(&shop, &json!({ "url": format!("{url}&more=1") })).await.ok();
-    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    change(&shop, &json!({ "url": format!("{}&more=1", own.url()) }))
+        .await
+        .ok();
+    assert_eq!(deliver(server).await, 1);
     assert_eq!(own.received()[0].header("authorization"), basic("shop:c0rrect horse"));
 
     let anew = json!({ "url": other.url(), "login": { "name": "new", "password": "battery" } });
@@ -194,11 +184,12 @@ async fn a_login_goes_to_no_receiver_that_it_was_not_given_for(server: &Server) 
         changed.text
     );
     Shop::created(shop.mint(&pair, &[("wallet", &recipient(0).to_string())]).await);
-    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver(server).await, 1);
     assert_eq!(other.received()[0].header("authorization"), basic("new:battery"));
-    // An empty part, and a login for those who sign.
-    let empty = json!({ "login": { "name": "", "password": "x" } });
-    assert_eq!(change(&shop, &empty).await.issues(), ["login range"]);
+    // Parts that are none, and a login for those who sign.
+    let wrong = json!({ "login": { "name": "", "password": "a\nb" } });
+    let issues = ["login.name format", "login.password format"];
+    assert_eq!(change(&shop, &wrong).await.issues(), issues);
     let manager = &server.world.system[&Role::SystemManager];
     let signing = json!({ "url": "https://example.com/hook", "collection": shop.collection.address });
     let signing = server.verified().post(manager, "/api/webhooks", &signing).await.ok();
@@ -222,39 +213,42 @@ async fn what_somebody_else_registered_is_not_shown(server: &Server) {
     server.verified().post(manager, "/api/webhooks", &body).await.ok();
     assert_eq!(registered(&shop, &pair).await, nothing);
 
-    let form = [
-        ("webhook", "https://shop.example/hook"),
-        ("webhook_pass", "battery"),
-        ("webhook_login", "shop"),
-    ];
-    assert!(register(&shop, &pair, &form).await.is_success());
-    assert_eq!(
-        registered(&shop, &pair).await,
-        shown("https://shop.example/hook", "battery", "shop")
-    );
+    let url = "https://shop.example/hook";
+    assert!(register(&shop, &pair, &form(url)).await.is_success());
+    assert_eq!(registered(&shop, &pair).await, shown(url, "c0rrect horse", "shop"));
     let anew = json!({ "login": { "name": "books", "password": "c0rrect horse" } });
     change(&shop, &anew).await.ok();
     assert_eq!(registered(&shop, &pair).await, nothing);
 }
 
+async fn a_receiver_with_a_login_is_told_the_events_that_were_chosen_for_it(server: &Server) {
+    let (shop, pair, receiver) = told(server).await;
+    let manager = &server.world.system[&Role::SystemManager];
+    let body = json!({ "url": receiver.url(), "scheme": "certhis", "collection": shop.collection.address,
+        "events": ["mint_request.succeeded"], "login": { "name": "books", "password": "battery" } });
+    let chosen = server.verified().post(manager, "/api/webhooks", &body).await.ok();
+    assert_eq!(chosen["events"], json!(["mint_request.succeeded"]));
+
+    Shop::created(shop.mint(&pair, &[("wallet", &recipient(0).to_string())]).await);
+    settle(server, &shop.collection, 0).await;
+    assert_eq!(deliver(server).await, 1);
+    assert_eq!(receiver.received()[0].json()["status"], json!(2));
+
+    // Whoever registers without a choice leaves it.
+    assert!(register(&shop, &pair, &form(&receiver.url())).await.is_success());
+    let left = server.get(manager, &managed(&shop).await).await.ok();
+    assert_eq!(left["events"], chosen["events"]);
+    let none = json!({ "url": receiver.url(), "scheme": "certhis", "collection": shop.collection.address,
+        "events": [], "login": { "name": "books", "password": "battery" } });
+    let refused = server.verified().post(manager, "/api/webhooks", &none).await;
+    assert_eq!(refused.issues(), ["events format"]);
+}
+
 async fn an_e_mail_recipient_is_told_to_the_receiver_and_kept_in_no_log(server: &Server) {
-    let shop = Shop::open(server, Minting::Hybrid, 1).await;
-    let (pair, receiver) = (shop.pair().await, Receiver::start());
-    let url = receiver.url();
-    let form = [
-        ("webhook", url.as_str()),
-        ("webhook_pass", "c0rrect horse"),
-        ("webhook_login", "shop"),
-    ];
-    assert!(register(&shop, &pair, &form).await.is_success());
-    let settings = Webhooks {
-        private_networks: vec![Network::parse("127.0.0.0/8").unwrap()],
-        timeout: Duration::from_secs(1),
-    };
-    let deliverer = Arc::new(start::deliverer(&server.app, &settings));
+    let (shop, pair, receiver) = told(server).await;
 
     Shop::created(shop.mint(&pair, &[("wallet", "Ada.Lovelace@example.com")]).await);
-    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver(server).await, 1);
 
     assert_eq!(receiver.received()[0].json()["to"], json!("ada.lovelace@example.com"));
     let manager = &server.world.system[&Role::SystemManager];
@@ -279,29 +273,16 @@ async fn an_e_mail_recipient_is_told_to_the_receiver_and_kept_in_no_log(server: 
         .await;
     let replay = format!("{path}/replay");
     server.verified().post(manager, &replay, &json!({})).await.ok();
-    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver(server).await, 1);
     let again = receiver.received()[1].json();
     let wallet = shop.tasks(&pair, "0").await[0]["address"].clone();
     assert_eq!(again["to"], wallet);
 }
 
 async fn an_e_mail_recipient_is_told_to_nobody_but_the_owner_whose_pair_the_wish_came_with(server: &Server) {
-    let shop = Shop::open(server, Minting::Hybrid, 1).await;
-    let (pair, own, other) = (shop.pair().await, Receiver::start(), Receiver::start());
-    let url = own.url();
-    let form = [
-        ("webhook", url.as_str()),
-        ("webhook_pass", "c0rrect horse"),
-        ("webhook_login", "shop"),
-    ];
-    assert!(register(&shop, &pair, &form).await.is_success());
-    let settings = Webhooks {
-        private_networks: vec![Network::parse("127.0.0.0/8").unwrap()],
-        timeout: Duration::from_secs(1),
-    };
-    let deliverer = Arc::new(start::deliverer(&server.app, &settings));
+    let ((shop, pair, own), other) = (told(server).await, Receiver::start());
     Shop::created(shop.mint(&pair, &[("wallet", "ada.lovelace@example.com")]).await);
-    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver(server).await, 1);
     let manager = &server.world.system[&Role::SystemManager];
     let hook = managed(&shop).await;
     let list = server.get(manager, &format!("{hook}/deliveries")).await.ok();
@@ -312,16 +293,16 @@ async fn an_e_mail_recipient_is_told_to_nobody_but_the_owner_whose_pair_the_wish
     // What waits, and what was told before, goes where a manager says now.
     let anew = json!({ "url": other.url(), "login": { "name": "new", "password": "battery" } });
     change(&shop, &anew).await.ok();
-    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver(server).await, 1);
     server.verified().post(manager, &replay, &json!({})).await.ok();
-    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver(server).await, 1);
     let told: Vec<Value> = other.received().iter().map(|one| one.json()["to"].clone()).collect();
     assert_eq!(told, [wallet.clone(), wallet]);
 
     // The owner's own receiver is told it again.
-    assert!(register(&shop, &pair, &form).await.is_success());
+    assert!(register(&shop, &pair, &form(&own.url())).await.is_success());
     server.verified().post(manager, &replay, &json!({})).await.ok();
-    assert_eq!(deliverer.deliver_due().await.unwrap(), 1);
+    assert_eq!(deliver(server).await, 1);
     let told: Vec<Value> = own.received().iter().map(|one| one.json()["to"].clone()).collect();
     assert_eq!(told, ["ada.lovelace@example.com", "ada.lovelace@example.com"]);
 }

@@ -59,7 +59,8 @@ fn deliverer(server: &Server) -> Arc<Deliverer> {
     Arc::new(start::deliverer(&server.app, &settings(&["127.0.0.0/8"])))
 }
 
-async fn deliver(server: &Server) -> usize {
+/// What is due is sent once; how many attempts that were.
+pub async fn deliver(server: &Server) -> usize {
     deliverer(server).deliver_due().await.unwrap()
 }
 
@@ -639,7 +640,7 @@ async fn a_login_is_kept_and_never_shown(server: &Server) {
         .await;
     let (target, login) = kept.unwrap();
     assert_eq!(target.to_string(), receiver.url());
-    assert_eq!(secrecy::ExposeSecret::expose_secret(&login.password), "battery");
+    assert_eq!(login.password.reveal(), "battery");
     for (path, body) in [
         (
             "login required",

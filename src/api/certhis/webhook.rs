@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, get, post};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::fields::{Body, Fields};
@@ -16,35 +15,36 @@ use crate::collection;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::webhook::{self, Event, EventKind, Login, Personal, Render, Target};
+use crate::webhook::{
+    self, Event, EventKind, Login, LoginName, LoginPassword, Personal, Registration, Render, Target, TargetRules,
+};
 
-/// Of each of the three (certhis.md).
-pub(super) const LENGTH_MAX: usize = 250;
+/// Of the address (certhis.md), and of each part of the login.
+pub(super) const LENGTH_MAX: usize = Login::LENGTH_MAX;
 
 #[post("/register_webhook")]
 pub(super) async fn register_webhook(holder: Holder, body: Body) -> Result<HttpResponse, CerthisError> {
-    let fields = body.fields()?;
-    let target = Target::parse(part(&fields, "webhook")?, holder.app.targets());
-    let target = target.map_err(|_| CerthisError::Invalid("webhook"))?;
-    let secret = |name| part(&fields, name).map(|text| SecretString::from(text.to_owned()));
-    let login = Login {
-        password: secret("webhook_pass")?,
-        name: secret("webhook_login")?,
-    };
-    // A colon would end the name in the header of HTTP Basic (RFC 7617 section 2).
-    if login.name.expose_secret().contains(':') {
-        return Err(CerthisError::Invalid("webhook_login"));
-    }
+    let registration = registration(&body.fields()?, holder.app.targets())?;
     let (vault, id) = (Arc::clone(holder.app.vault()), holder.known.collection);
     let change = move |tx: &mut Tx<'_>, ctx: &Ctx| {
-        webhook::register_login(tx, &vault, ctx, id, target.clone(), &login).map(|_| ())
+        webhook::register_login(tx, &vault, ctx, id, registration.clone()).map(|_| ())
     };
     holder.change(change).await?;
     Ok(HttpResponse::Ok().json(json!({ "status": true, "message": "updated" })))
 }
 
-fn part<'f>(fields: &'f Fields, name: &'static str) -> Result<&'f str, CerthisError> {
-    fields.bounded(name, LENGTH_MAX)?.ok_or(CerthisError::Invalid(name))
+/// Of each there is one published sentence, whatever is wrong with it.
+fn registration(fields: &Fields, targets: &TargetRules) -> Result<Registration, CerthisError> {
+    let given = |name| fields.text(name).unwrap_or_default();
+    let url = fields.bounded("webhook", LENGTH_MAX)?.unwrap_or_default();
+    Ok(Registration {
+        target: Target::parse(url, targets).map_err(|_| CerthisError::Invalid("webhook"))?,
+        login: Login {
+            password: LoginPassword::parse(given("webhook_pass")).map_err(|_| CerthisError::Invalid("webhook_pass"))?,
+            name: LoginName::parse(given("webhook_login")).map_err(|_| CerthisError::Invalid("webhook_login"))?,
+        },
+        events: None,
+    })
 }
 
 /// Shows what this owner registered. What somebody else did (an owner of before, a manager through `/api/webhooks`) may
@@ -61,8 +61,8 @@ pub(super) async fn get_webhook(holder: Holder) -> Result<HttpResponse, CerthisE
         None => json!({ "webhook": null, "webhook_pass": null, "webhook_login": null }),
         Some((target, login)) => json!({
             "webhook": target.to_string(),
-            "webhook_pass": login.password.expose_secret(),
-            "webhook_login": login.name.expose_secret(),
+            "webhook_pass": login.password.reveal(),
+            "webhook_login": login.name.reveal(),
         }),
     };
     Ok(HttpResponse::Ok().json(json!({ "status": true, "data": data })))

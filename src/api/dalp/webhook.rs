@@ -244,7 +244,7 @@ pub async fn update(call: Call, path: web::Path<String>, body: Body) -> Result<H
         target: target.and_then(|target| issues.take("url", target)),
         events: events_of(parsed.events.as_deref(), &mut issues),
         is_active: parsed.active,
-        login: parsed.login.as_ref().map(LoginBody::login),
+        login: parsed.login.as_ref().and_then(|login| login.login(&mut issues)),
     };
     let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
     issues.finish()?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use validator::Validate;
@@ -17,7 +17,9 @@ use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
 use crate::types::{Address, EnvironmentId};
-use crate::webhook::{self, EventKind, Login, NewSubscription, Scheme, Scope, Target};
+use crate::webhook::{
+    self, EventKind, Login, LoginName, LoginPassword, NewSubscription, Registration, Scheme, Scope, Target,
+};
 
 /// What a receiver with the scheme `certhis` wants to be shown.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -32,11 +34,13 @@ pub struct LoginBody {
 }
 
 impl LoginBody {
-    pub(super) fn login(&self) -> Login {
-        Login {
-            name: self.name.clone(),
-            password: self.password.clone(),
-        }
+    pub(super) fn login(&self, issues: &mut Issues) -> Option<Login> {
+        let name = issues.take("login.name", LoginName::parse(self.name.expose_secret()));
+        let password = issues.take("login.password", LoginPassword::parse(self.password.expose_secret()));
+        Some(Login {
+            name: name?,
+            password: password?,
+        })
     }
 }
 
@@ -89,8 +93,8 @@ impl WebhookCreateBody {
         let scheme = issues.take("scheme", known);
         let events = events_of(self.events.as_deref(), issues);
         let asked = self.asked(issues);
-        let login = self.login.as_ref().map(LoginBody::login);
-        match (scheme, &login, asked) {
+        let login = self.login.as_ref().and_then(|login| login.login(issues));
+        match (scheme, &self.login, asked) {
             (Some(Scheme::Certhis), None, _) => issues.add("login", "required", "is required with certhis"),
             (Some(Scheme::Certhis), Some(_), Some(Asked::System | Asked::Environment(_))) => {
                 issues.add("collection", "required", "is required with certhis");
@@ -158,8 +162,9 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
             Asked::Environment(environment) => Scope::Environment(environment),
             Asked::Collection(address) => Scope::Collection(collection::find_by_address(tx, &address)?.id),
         };
-        if let (Some(login), Scope::Collection(id)) = (&login, scope) {
-            let stored = webhook::register_login(tx, &vault, ctx, id, target, login)?;
+        if let (Some(login), Scope::Collection(id)) = (login, scope) {
+            let registration = Registration { target, login, events };
+            let stored = webhook::register_login(tx, &vault, ctx, id, registration)?;
             return CreatedWebhook::answer(tx, &stored, None);
         }
         let new = NewSubscription {
