@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 
@@ -78,6 +79,9 @@ impl Sender {
             .post(target.url().clone())
             .header("content-type", "application/json");
         for (name, value) in headers {
+            let mut value = HeaderValue::from_str(value).map_err(|error| error.to_string())?;
+            // What is shown to the receiver is printed by no library, and is in no table of HTTP/2.
+            value.set_sensitive(*name == AUTHORIZATION);
             request = request.header(*name, value);
         }
         let response = request.body(body.to_owned()).send().await;

@@ -17,8 +17,9 @@ use crate::error::Error;
 use crate::operation::Fingerprint;
 use crate::types::Address;
 
-/// Names and values. What is empty, and the words that scripts write for nothing, count as not given.
-#[derive(Debug, Default)]
+/// Names and values. What is empty, and the words that scripts write for nothing, count as not given. Cannot be printed:
+/// there are secrets and e-mail addresses among them.
+#[derive(Default)]
 pub struct Fields(BTreeMap<String, String>);
 
 /// The body of a request, read within its bound and parsed after the caller is known.
