@@ -756,11 +756,23 @@ async fn lists_are_walked_to_their_end(server: &Server) {
 
     let of_environment = format!("/api/webhooks?environmentId={}&limit=2", game.environment);
     let of_hook = format!("{}/deliveries?state=delivered&limit=2", hooks[0].path);
+    // With their collections, one query for all of them.
+    let shields = found(server, &game, Way::Hybrid, 802).await;
+    let of = |collection: &Collection| json!({ "url": receiver.url(), "collection": collection.address });
+    for collection in [&swords, &shields, &swords] {
+        subscribe(server, of(collection)).await;
+    }
+    let all = server.get(manager(server), "/api/webhooks").await.ok();
+    let shown: Vec<&Value> = all.as_array().unwrap().iter().map(|one| &one["collection"]).collect();
+    let (swords_at, shields_at) = (json!(swords.address), json!(shields.address));
+    let none = &Value::Null;
+    assert_eq!(shown, [&swords_at, &shields_at, &swords_at, none, none, none]);
+
     let elsewhere = format!("/api/webhooks?collection={}", swords.address);
 
     assert_eq!(walk(server, &of_environment).await, 3);
     assert_eq!(walk(server, &of_hook).await, 5);
-    assert_eq!(walk(server, &elsewhere).await, 0);
+    assert_eq!(walk(server, &elsewhere).await, 2);
     assert_eq!(
         walk(server, &format!("{}/deliveries?state=failed", hooks[0].path)).await,
         0

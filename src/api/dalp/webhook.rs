@@ -18,7 +18,7 @@ use crate::collection;
 use crate::ctx::Ctx;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::types::{Address, EnvironmentId, Timestamp, UserId, WebhookId};
+use crate::types::{Address, AssetId, EnvironmentId, Timestamp, UserId, WebhookId};
 use crate::webhook::{
     self, EventKind, OVERLAP_SECONDS_MAX, Scope, Secret, State, Subscription, SubscriptionChange, SubscriptionFilter,
     Target,
@@ -60,14 +60,33 @@ pub struct WebhookObject {
 
 impl WebhookObject {
     fn of(tx: &mut Tx<'_>, subscription: &Subscription) -> Result<Self, Error> {
-        let (environment_id, collection) = match subscription.scope {
-            Scope::System => (None, None),
-            Scope::Environment(environment) => (Some(environment), None),
-            Scope::Collection(id) => (None, Some(collection::find(tx, id)?.address)),
-        };
-        Ok(Self {
+        let collection = collection_of(subscription)
+            .map(|id| collection::find(tx, id))
+            .transpose()?;
+        Ok(Self::with(
+            subscription,
+            collection.map(|collection| collection.address),
+        ))
+    }
+
+    /// Of a page: one query for all collections.
+    fn list(tx: &mut Tx<'_>, subscriptions: &[Subscription]) -> Result<Vec<Self>, Error> {
+        let ids: Vec<AssetId> = subscriptions.iter().filter_map(collection_of).collect();
+        let collections = collection::find_many(tx, &ids)?;
+        let shown = subscriptions.iter().map(|one| {
+            let collection = collection_of(one).and_then(|id| collections.get(&id));
+            Self::with(one, collection.map(|collection| collection.address))
+        });
+        Ok(shown.collect())
+    }
+
+    fn with(subscription: &Subscription, collection: Option<Address>) -> Self {
+        Self {
             id: subscription.id,
-            environment_id,
+            environment_id: match subscription.scope {
+                Scope::Environment(environment) => Some(environment),
+                Scope::System | Scope::Collection(_) => None,
+            },
             collection,
             url: subscription.target.to_string(),
             scheme: subscription.scheme.text(),
@@ -77,7 +96,14 @@ impl WebhookObject {
             created_by: subscription.created_by,
             created_at: subscription.created_at,
             updated_at: subscription.updated_at,
-        })
+        }
+    }
+}
+
+fn collection_of(subscription: &Subscription) -> Option<AssetId> {
+    match subscription.scope {
+        Scope::Collection(id) => Some(id),
+        Scope::System | Scope::Environment(_) => None,
     }
 }
 
@@ -182,8 +208,7 @@ pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, Dalp
                 without_system: access::require(tx, ctx, of_system, access::Scope::System).is_err(),
             };
             let (found, next) = webhook::list(tx, filter, &page)?;
-            let found: Result<Vec<WebhookObject>, Error> = found.iter().map(|one| WebhookObject::of(tx, one)).collect();
-            Ok((found?, next))
+            Ok((WebhookObject::list(tx, &found)?, next))
         })
         .await?;
     let mut response = HttpResponse::Ok();
