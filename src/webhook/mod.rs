@@ -255,11 +255,15 @@ pub fn replay(tx: &mut Tx<'_>, by: impl Into<By>, subscription: WebhookId, id: D
     Ok(delivery(tx, subscription, *new)?.0)
 }
 
-/// Takes away the log of what ended a month ago: housekeeping.
+/// Takes away the log of what ended a month ago: housekeeping. What was noted for a subscription while another transaction
+/// deleted it ends now, as if it had been noted before.
 pub fn prune(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
     store::prune(tx, now.plus_seconds(-KEPT_SECONDS))
 }
 
+    for id in store::deleted_with_waiting(tx)? {
+        store::cancel_waiting(tx, id, now)?;
+    }
 /// What waits for receivers: for metrics.
 pub fn backlog(tx: &mut Tx<'_>) -> Result<Backlog, Error> {
     store::backlog(tx)

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER};
+use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use moneyer::access::Role;
 use moneyer::access::environment::Tier;
 use moneyer::audit::EventFilter;
 use moneyer::collection::{self, Collection, Minting as Way};
 use moneyer::config::Webhooks;
-use moneyer::start;
 use moneyer::types::{EnvironmentId, Network, ReferenceId};
 use moneyer::webhook::Deliverer;
+use moneyer::{on, start};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -41,6 +42,7 @@ both_databases! {
     secrets_are_in_no_event_and_no_answer_but_one,
     lists_are_walked_to_their_end,
     what_ended_a_month_ago_is_forgotten,
+    what_was_noted_while_its_webhook_was_deleted_ends_as_well,
 }
 
 pub fn options() -> Options {
@@ -754,8 +756,6 @@ async fn lists_are_walked_to_their_end(server: &Server) {
     mint(server, &game, &swords, Value::Array(wishes)).await;
     deliver(server).await;
 
-    let of_environment = format!("/api/webhooks?environmentId={}&limit=2", game.environment);
-    let of_hook = format!("{}/deliveries?state=delivered&limit=2", hooks[0].path);
     // With their collections, one query for all of them.
     let shields = found(server, &game, Way::Hybrid, 802).await;
     let of = |collection: &Collection| json!({ "url": receiver.url(), "collection": collection.address });
@@ -768,6 +768,8 @@ async fn lists_are_walked_to_their_end(server: &Server) {
     let none = &Value::Null;
     assert_eq!(shown, [&swords_at, &shields_at, &swords_at, none, none, none]);
 
+    let of_environment = format!("/api/webhooks?environmentId={}&limit=2", game.environment);
+    let of_hook = format!("{}/deliveries?state=delivered&limit=2", hooks[0].path);
     let elsewhere = format!("/api/webhooks?collection={}", swords.address);
 
     assert_eq!(walk(server, &of_environment).await, 3);
@@ -827,4 +829,46 @@ async fn what_ended_a_month_ago_is_forgotten(server: &Server) {
         "what waits is kept, with its event"
     );
     assert_eq!(deliver(server).await, 1);
+}
+
+async fn what_was_noted_while_its_webhook_was_deleted_ends_as_well(server: &Server) {
+    let game = minting(server, "Game", Tier::Standard).await;
+    let swords = found(server, &game, Way::Hybrid, 801).await;
+    let receiver = Receiver::start();
+    let hook = hook(server, &game, &receiver, "immutable").await;
+    server.delete(manager(server), &hook.path, &json!({})).await.ok();
+    // The transaction of a mint that does not see the other one, which deletes.
+    let set = |state: &'static str| {
+        server.write(&server.world.admin, move |tx, _| {
+            let statement = format!("UPDATE webhook_subscriptions SET state = '{state}'");
+            on!(tx, c => diesel::sql_query(statement).execute(c))?;
+            Ok(())
+        })
+    };
+    set("active").await;
+    mint(server, &game, &swords, json!([wish("a", None)])).await;
+    set("deleted").await;
+    let open = async || {
+        let count = server.read(|tx| {
+            on!(tx, c => {
+                let waiting = moneyer::db::schema::webhook_deliveries::due_at.is_not_null();
+                let rows = moneyer::db::schema::webhook_deliveries::table.filter(waiting);
+                Ok(rows.count().get_result::<i64>(c)?)
+            })
+        });
+        count.await
+    };
+    let prune = async || {
+        let now = server.now();
+        server
+            .write(&server.world.admin, move |tx, _| moneyer::webhook::prune(tx, now))
+            .await
+    };
+    assert_eq!((deliver(server).await, open().await), (0, 1));
+
+    assert_eq!(prune().await, 0);
+
+    assert_eq!((open().await, receiver.count()), (0, 0));
+    server.advance(30 * 86_400 + 1);
+    assert_eq!(prune().await, 2, "the delivery and its event");
 }

@@ -1,3 +1,4 @@
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::db::schema::{webhook_attempts, webhook_deliveries, webhook_events, webhook_subscriptions};
@@ -251,4 +252,16 @@ pub(in crate::webhook) fn cancel_waiting(
         webhook_deliveries::ended_at.eq(now),
     );
     Ok(on!(tx, c => diesel::update(rows).set(set).execute(c))?)
+}
+
+/// Subscriptions that were deleted and that something waits for all the same.
+pub(in crate::webhook) fn deleted_with_waiting(tx: &mut Tx<'_>) -> Result<Vec<WebhookId>, Error> {
+    let waiting = webhook_deliveries::table
+        .filter(webhook_deliveries::subscription_id.eq(webhook_subscriptions::id))
+        .filter(webhook_deliveries::due_at.is_not_null());
+    let query = webhook_subscriptions::table
+        .filter(webhook_subscriptions::state.eq(State::Deleted.text()))
+        .filter(exists(waiting))
+        .select(webhook_subscriptions::id);
+    Ok(on!(tx, c => query.load(c))?)
 }

@@ -6,7 +6,8 @@ mod prune;
 mod subscription;
 
 pub(super) use delivery::{
-    Claimed, Ending, cancel_waiting, claim, end_attempt, insert_deliveries, insert_events, put_body, with_due,
+    Claimed, Ending, cancel_waiting, claim, deleted_with_waiting, end_attempt, insert_deliveries, insert_events,
+    put_body, with_due,
 };
 pub(super) use log::{attempts_of, deliveries, delivery};
 pub(super) use prune::prune;
