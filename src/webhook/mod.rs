@@ -31,8 +31,8 @@ use serde_json::{Value, json};
 pub use deliver::Deliverer;
 pub use login::{end_login, register_login, registered_login};
 pub use model::{
-    Attempt, Backlog, Change, Delivery, DeliveryState, Event, EventKind, MintNews, NewSubscription, Registration, Scheme,
-    Scope, Source, State, Subscription, SubscriptionChange, SubscriptionFilter,
+    Attempt, Backlog, Change, Delivery, DeliveryLog, DeliveryState, Event, EventKind, MintNews, NewSubscription,
+    Registration, Scheme, Scope, Source, State, Subscription, SubscriptionChange, SubscriptionFilter,
 };
 pub use render::{Personal, Render, Renderers};
 pub use secret::{Login, LoginError, LoginName, LoginPassword, Secret};
@@ -225,11 +225,14 @@ pub fn deliveries(
     Ok(cut(found, page, |delivery| delivery.id.to_string()))
 }
 
-/// One delivery and its attempts, the first one first. Errors: `NotFound`, also for one of another subscription.
-pub fn delivery(tx: &mut Tx<'_>, subscription: WebhookId, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Error> {
-    let delivery = store::delivery(tx, subscription, id)?.ok_or(Error::NotFound("delivery"))?;
-    let attempts = store::attempts_of(tx, subscription, id)?;
-    Ok((delivery, attempts))
+/// One delivery with its body and attempts. Errors: `NotFound`, also for one of another subscription.
+pub fn delivery(tx: &mut Tx<'_>, subscription: WebhookId, id: DeliveryId) -> Result<DeliveryLog, Error> {
+    let (delivery, body) = store::delivery(tx, subscription, id)?.ok_or(Error::NotFound("delivery"))?;
+    Ok(DeliveryLog {
+        delivery,
+        body,
+        attempts: store::attempts_of(tx, subscription, id)?,
+    })
 }
 
 /// Sends what was sent, or given up, once more: a new delivery of the same event and body, with attempts of its own.
@@ -241,29 +244,29 @@ pub fn replay(tx: &mut Tx<'_>, by: impl Into<By>, subscription: WebhookId, id: D
     if known.state != State::Active {
         return Err(Error::Conflict("The webhook is not active".to_owned()));
     }
-    let (old, _) = delivery(tx, subscription, id)?;
+    let (old, body) = store::delivery(tx, subscription, id)?.ok_or(Error::NotFound("delivery"))?;
     if old.state == DeliveryState::Pending {
         return Err(Error::Conflict("The delivery is still being tried".to_owned()));
     }
     let row = (subscription, old.collection, old.event);
-    let ids = store::insert_deliveries(tx, &[row], Some((old.id, old.body)), by.now)?;
+    let ids = store::insert_deliveries(tx, &[row], Some((old.id, body)), by.now)?;
     let new = ids
         .first()
         .ok_or_else(|| Error::internal("a delivery was not written"))?;
     let data = json!({ "delivery": new, "event": old.event, "replayOf": old.id });
     record(tx, &by, &known, "webhook.replayed", data)?;
-    Ok(delivery(tx, subscription, *new)?.0)
+    Ok(delivery(tx, subscription, *new)?.delivery)
 }
 
 /// Takes away the log of what ended a month ago: housekeeping. What was noted for a subscription while another transaction
 /// deleted it ends now, as if it had been noted before.
 pub fn prune(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Error> {
-    store::prune(tx, now.plus_seconds(-KEPT_SECONDS))
-}
-
     for id in store::deleted_with_waiting(tx)? {
         store::cancel_waiting(tx, id, now)?;
     }
+    store::prune(tx, now.plus_seconds(-KEPT_SECONDS))
+}
+
 /// What waits for receivers: for metrics.
 pub fn backlog(tx: &mut Tx<'_>) -> Result<Backlog, Error> {
     store::backlog(tx)

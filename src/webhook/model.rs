@@ -242,11 +242,19 @@ pub struct Delivery {
     pub attempts: u32,
     /// When it is tried next; none once it has ended.
     pub due_at: Option<Timestamp>,
-    /// As it was sent; none before the first attempt.
-    pub body: Option<String>,
     pub replay_of: Option<DeliveryId>,
     pub created_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+}
+
+/// A delivery with what is sent and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryLog {
+    pub delivery: Delivery,
+    /// As it is kept; none before the first attempt.
+    pub body: Option<String>,
+    /// The first one first.
+    pub attempts: Vec<Attempt>,
 }
 
 /// One attempt to deliver, and what came of it.

@@ -161,7 +161,7 @@ pub async fn list(call: Call, path: web::Path<String>, request: HttpRequest) -> 
 #[get("/webhooks/{webhookId}/deliveries/{deliveryId}")]
 pub async fn read(call: Call, path: web::Path<(String, String)>) -> Result<HttpResponse, DalpError> {
     let (id, delivery) = (webhook_in_path(&path.0)?, delivery_in_path(&path.1)?);
-    let (delivery, attempts) = call
+    let found = call
         .read(move |tx, ctx| {
             may_manage_this(tx, ctx, id)?;
             webhook::find(tx, id)?;
@@ -169,9 +169,9 @@ pub async fn read(call: Call, path: web::Path<(String, String)>) -> Result<HttpR
         })
         .await?;
     Ok(HttpResponse::Ok().json(DeliveryDetails {
-        delivery: (&delivery).into(),
-        body: delivery.body,
-        log: attempts.iter().map(AttemptObject::from).collect(),
+        delivery: (&found.delivery).into(),
+        body: found.body,
+        log: found.attempts.iter().map(AttemptObject::from).collect(),
     }))
 }
 

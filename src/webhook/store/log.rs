@@ -14,7 +14,6 @@ type DeliveryRow = (
     (DeliveryId, WebhookId, AssetId, WebhookEventId),
     String,
     (String, i32, Option<Timestamp>),
-    Option<String>,
     Option<DeliveryId>,
     (Timestamp, Option<Timestamp>),
 );
@@ -32,7 +31,6 @@ type Columns = (
         webhook_deliveries::attempts,
         webhook_deliveries::due_at,
     ),
-    webhook_deliveries::body,
     webhook_deliveries::replay_of,
     (webhook_deliveries::created_at, webhook_deliveries::ended_at),
 );
@@ -50,13 +48,12 @@ const DELIVERY: Columns = (
         webhook_deliveries::attempts,
         webhook_deliveries::due_at,
     ),
-    webhook_deliveries::body,
     webhook_deliveries::replay_of,
     (webhook_deliveries::created_at, webhook_deliveries::ended_at),
 );
 
 fn delivery_of(row: DeliveryRow) -> Result<Delivery, Error> {
-    let ((id, subscription, collection, event), kind, (state, attempts, due_at), body, replay_of, times) = row;
+    let ((id, subscription, collection, event), kind, (state, attempts, due_at), replay_of, times) = row;
     Ok(Delivery {
         id,
         subscription,
@@ -66,7 +63,6 @@ fn delivery_of(row: DeliveryRow) -> Result<Delivery, Error> {
         state: stored(DeliveryState::parse(&state), &state)?,
         attempts: u32::try_from(attempts).unwrap_or(0),
         due_at,
-        body,
         replay_of,
         created_at: times.0,
         ended_at: times.1,
@@ -103,11 +99,12 @@ pub(in crate::webhook) fn deliveries(
     rows.into_iter().map(delivery_of).collect()
 }
 
+/// With its body, which may be long.
 pub(in crate::webhook) fn delivery(
     tx: &mut Tx<'_>,
     subscription: WebhookId,
     id: DeliveryId,
-) -> Result<Option<Delivery>, Error> {
+) -> Result<Option<(Delivery, Option<String>)>, Error> {
     let query = webhook_deliveries::table
         .inner_join(
             webhook_events::table.on(webhook_events::asset_id
@@ -116,9 +113,9 @@ pub(in crate::webhook) fn delivery(
         )
         .filter(webhook_deliveries::subscription_id.eq(subscription))
         .filter(webhook_deliveries::id.eq(id))
-        .select(DELIVERY);
-    let row: Option<DeliveryRow> = on!(tx, c => query.first(c).optional())?;
-    row.map(delivery_of).transpose()
+        .select((DELIVERY, webhook_deliveries::body));
+    let row: Option<(DeliveryRow, Option<String>)> = on!(tx, c => query.first(c).optional())?;
+    row.map(|(row, body)| Ok((delivery_of(row)?, body))).transpose()
 }
 
 /// First attempt first.
