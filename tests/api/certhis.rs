@@ -125,6 +125,18 @@ async fn a_challenge_with_an_id_of_its_own_is_not_replaced(server: &Server) {
     assert!(opened.is_success(), "{}", opened.text);
     assert_eq!(refused(&again), INVALID);
     assert_eq!(refused(&post(server, "/mint_access", &[], &unknown).await), INVALID);
+    // Nor does it show anything of another wallet, which signed it too.
+    let secure = get(server, "/sign", &[("wallet", &address), ("secure_sign", "1")])
+        .await
+        .ok();
+    let (id, text) = (&secure["data"]["sign_id"], &secure["data"]["signature"]);
+    let other = Signer::from_seed(66);
+    let check = [
+        ("wallet", &*other.address().to_string()),
+        ("sign_id", id.as_str().unwrap()),
+        ("sign_message", &other.sign(text.as_str().unwrap())),
+    ];
+    assert_eq!(refused(&get(server, "/check", &check).await), BAD);
 }
 
 async fn who_does_not_own_the_collection_gets_no_pair(server: &Server) {

@@ -234,10 +234,11 @@ async fn a_receiver_with_a_login_is_told_the_events_that_were_chosen_for_it(serv
     assert_eq!(deliver(server).await, 1);
     assert_eq!(receiver.received()[0].json()["status"], json!(2));
 
-    // Whoever registers without a choice leaves it.
+    // Whoever registers without a choice leaves it, and is told again.
+    assert!(change(&shop, &json!({ "active": false })).await.is_success());
     assert!(register(&shop, &pair, &form(&receiver.url())).await.is_success());
     let left = server.get(manager, &managed(&shop).await).await.ok();
-    assert_eq!(left["events"], chosen["events"]);
+    assert_eq!((&left["events"], &left["active"]), (&chosen["events"], &json!(true)));
     let none = json!({ "url": receiver.url(), "scheme": "certhis", "collection": shop.collection.address,
         "events": [], "login": { "name": "books", "password": "battery" } });
     let refused = server.verified().post(manager, "/api/webhooks", &none).await;

@@ -15,7 +15,7 @@ use crate::game::player;
 use crate::stage::Stage;
 use crate::support::abi::Abi;
 use crate::support::evm::Contract;
-use crate::support::{Database, Signer};
+use crate::support::{Database, Role, Signer};
 
 const NO_KEYS: (u16, &str) = (400, "api_key or api_secret invalid");
 const NOT_THE_OWNER: (u16, &str) = (403, "wallet is not the owner of this collection");
@@ -102,6 +102,8 @@ async fn who_gave_the_collection_away_mints_for_a_minute_at_most_and_whoever_got
         assert!(mint(&shop, &old).await.is_success());
         stage.server.advance(1);
         assert_eq!(refused(&mint(&shop, &old).await), NO_KEYS);
+        let manager = &stage.server.world.system[&Role::SystemManager];
+        assert_eq!(stage.server.get(manager, "/api/webhooks").await.ok(), json!([]));
         assert_eq!(refused(&shop.access(&shop.owner, None).await), NOT_THE_OWNER);
         assert_eq!(refused(&shop.access(&shop.owner, Some("1")).await), NOT_THE_OWNER);
 
@@ -225,6 +227,10 @@ async fn nothing_opens_while_the_chain_cannot_be_asked() {
     assert!(mint(&shop, &pair).await.is_success());
     // The signature was not used up.
     assert!(shop.access_with(&shop.owner, &signature, None).await.is_success());
+    // A node that does not show the contract does not know either.
+    let contract = shop.collection.address.to_string();
+    stage.node.rpc("anvil_setCode", json!([contract, "0x"]));
+    assert_eq!(refused(&shop.access(&shop.owner, None).await), AWAY);
     stage.finish().await;
 }
 
