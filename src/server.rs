@@ -15,6 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 use crate::api::dalp;
 use crate::api::dialect::Dialect;
 use crate::api::health::Stopping;
+use crate::api::unserved::Unserved;
 use crate::api::{certhis, edge, health, immutable, openapi};
 use crate::app::App;
 
@@ -82,9 +83,10 @@ async fn unmatched(request: HttpRequest, table: web::Data<RouteTable>) -> Result
     let methods = table.methods(request.path());
     let head_of_get = request.method() == actix_web::http::Method::HEAD && methods.iter().any(|m| m == "GET");
     if methods.is_empty() || head_of_get {
-        return Err(dialect.route_unknown());
+        return Err(dialect.refuse(Unserved::RouteUnknown));
     }
-    Err(dialect.method_unknown(methods.join(", ")))
+    let allow = methods.join(", ");
+    Err(dialect.refuse(Unserved::MethodUnknown { allow }))
 }
 
 #[get("/openapi.json")]

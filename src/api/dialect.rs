@@ -7,6 +7,7 @@ use actix_web::{Error, HttpResponse};
 use super::certhis::{self, CerthisError};
 use super::dalp::DalpError;
 use super::immutable::{self, ImmutableError};
+use super::unserved::Unserved;
 use crate::types::RequestId;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,28 +29,12 @@ impl Dialect {
         }
     }
 
-    pub fn route_unknown(self) -> Error {
+    /// In the envelope of the dialect.
+    pub fn refuse(self, unserved: Unserved) -> Error {
         match self {
-            Self::Dalp => DalpError::RouteUnknown.into(),
-            Self::Immutable => ImmutableError::RouteUnknown.into(),
-            Self::Certhis => CerthisError::RouteUnknown.into(),
-        }
-    }
-
-    pub fn method_unknown(self, allow: String) -> Error {
-        match self {
-            Self::Dalp => DalpError::MethodUnknown { allow }.into(),
-            Self::Immutable => ImmutableError::MethodUnknown { allow }.into(),
-            Self::Certhis => CerthisError::MethodUnknown { allow }.into(),
-        }
-    }
-
-    pub fn panicked(self, request_id: &RequestId) -> Error {
-        let request_id = request_id.to_string();
-        match self {
-            Self::Dalp => DalpError::Panicked { request_id }.into(),
-            Self::Immutable => ImmutableError::Panicked { request_id }.into(),
-            Self::Certhis => CerthisError::Panicked { request_id }.into(),
+            Self::Dalp => DalpError::from(unserved).into(),
+            Self::Immutable => ImmutableError::from(unserved).into(),
+            Self::Certhis => CerthisError::from(unserved).into(),
         }
     }
 

@@ -4,17 +4,16 @@ use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
 use super::dialect::Dialect;
+use super::unserved::{REQUEST_ID, Unserved};
 use crate::telemetry::Stopwatch;
 use crate::types::RequestId;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the request its id (the caller's when it is a good one), measures it, and turns a panic into an answer.
 pub async fn edge<B: MessageBody + 'static>(
@@ -42,7 +41,8 @@ pub async fn edge<B: MessageBody + 'static>(
     let Ok(answered) = outcome else {
         metrics::counter!("panics_total").increment(1);
         tracing::error!(%request_id, "a request panicked: this is a defect, please report it with the log before this line");
-        return Err(dialect.panicked(&request_id));
+        let request_id = request_id.to_string();
+        return Err(dialect.refuse(Unserved::Panicked { request_id }));
     };
     let mut response = dialect.dress(answered?, &request_id);
     if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {

@@ -11,7 +11,7 @@ use utoipa::openapi::{
 };
 
 use super::dalp::{self, DalpError};
-use super::examples;
+use super::{document, examples};
 
 /// One error status that routes share.
 struct Shared {
@@ -225,10 +225,9 @@ fn response_of(shared: &Shared, errors: &[Value]) -> Response {
         .build()
 }
 
-/// The document as it is served and committed: keys in order, so that a change shows as a change.
-pub fn render(document: &OpenApi) -> Result<String, serde_json::Error> {
-    let value: Value = serde_json::to_value(document)?;
-    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+/// The document as it is served and committed.
+pub fn render(openapi: &OpenApi) -> Result<String, serde_json::Error> {
+    document::text(&serde_json::to_value(openapi)?)
 }
 
 /// Every method and path of the document, sorted: `GET /api/token`.

@@ -1,11 +1,12 @@
 //! The envelope of errors: `{"status":false,"message":…}`, 400 unless something else is said here (certhis.md).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
 use crate::access::quota::{Rate, Standing};
+use crate::api::unserved::{self, Header, Unserved};
 use crate::error::{Error, Issue};
 use crate::types::Timestamp;
 
@@ -14,14 +15,8 @@ use crate::types::Timestamp;
 pub enum CerthisError {
     #[error(transparent)]
     Domain(#[from] Error),
-    #[error("no such route")]
-    RouteUnknown,
-    #[error("this route does not have this method")]
-    MethodUnknown { allow: String },
-    #[error("the body is larger than {max} bytes")]
-    BodyTooLarge { max: usize },
-    #[error("the request panicked")]
-    Panicked { request_id: String },
+    #[error(transparent)]
+    Unserved(#[from] Unserved),
     #[error("api_key or api_secret missing")]
     KeysMissing,
     #[error("api_key or api_secret invalid")]
@@ -53,7 +48,7 @@ pub struct Shortage {
 
 impl Shortage {
     /// In both spellings, and whole seconds, never too few.
-    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+    fn headers(&self) -> Vec<Header> {
         let (limit, remaining) = (self.standing.limit, self.standing.remaining);
         let (window, wait) = (
             whole_seconds(self.rate.window_micros()),
@@ -110,10 +105,8 @@ impl CerthisError {
     fn message(&self) -> String {
         match self {
             Self::Domain(error) => of_domain(error),
-            Self::Panicked { .. } => "internal error".to_owned(),
-            Self::RouteUnknown
-            | Self::MethodUnknown { .. }
-            | Self::BodyTooLarge { .. }
+            Self::Unserved(Unserved::Panicked { .. }) => "internal error".to_owned(),
+            Self::Unserved(_)
             | Self::KeysMissing
             | Self::KeysInvalid
             | Self::Missing(_)
@@ -171,12 +164,9 @@ impl ResponseError for CerthisError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Domain(error) => status_of_domain(error),
+            Self::Unserved(unserved) => unserved.status(),
             Self::NotTheOwner => StatusCode::FORBIDDEN,
-            Self::RouteUnknown => StatusCode::NOT_FOUND,
-            Self::MethodUnknown { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Exhausted(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Panicked { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::KeysMissing
             | Self::KeysInvalid
             | Self::Missing(_)
@@ -188,43 +178,25 @@ impl ResponseError for CerthisError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::Domain(Error::Internal(cause)) = self {
-            tracing::error!(cause, "a request failed for a reason of our own");
-        }
-        let mut response = HttpResponse::build(self.status_code());
-        match self {
-            Self::Domain(Error::Limited {
-                retry_after_seconds, ..
-            }) => {
-                response.insert_header((header::RETRY_AFTER, *retry_after_seconds));
+        let headers = match self {
+            Self::Domain(error) => {
+                unserved::log_cause(error);
+                unserved::retry_after(error).into_iter().collect()
             }
-            Self::Domain(Error::Unavailable(_) | Error::OutcomeUnknown(_)) => {
-                response.insert_header((header::RETRY_AFTER, 1));
-            }
-            Self::MethodUnknown { allow } => {
-                if let Ok(allow) = HeaderValue::from_str(allow) {
-                    response.insert_header((header::ALLOW, allow));
-                }
-            }
-            Self::Exhausted(shortage) => {
-                for pair in shortage.headers() {
-                    response.insert_header(pair);
-                }
-            }
-            Self::Panicked { request_id } => {
-                response.insert_header(("X-Request-Id", request_id.as_str()));
-            }
-            Self::Domain(_)
-            | Self::RouteUnknown
-            | Self::BodyTooLarge { .. }
-            | Self::KeysMissing
+            Self::Unserved(unserved) => unserved.header().into_iter().collect(),
+            Self::Exhausted(shortage) => shortage.headers(),
+            Self::KeysMissing
             | Self::KeysInvalid
             | Self::Missing(_)
             | Self::Invalid(_)
             | Self::BadSignature
             | Self::NotTheOwner
             | Self::Taken
-            | Self::Described => {}
+            | Self::Described => Vec::new(),
+        };
+        let mut response = HttpResponse::build(self.status_code());
+        for header in headers {
+            response.insert_header(header);
         }
         response.json(self.told())
     }

@@ -12,6 +12,7 @@ use super::CerthisError;
 use super::multipart;
 use crate::access::Vault;
 use crate::api::json::{self, Unread};
+use crate::api::unserved::Unserved;
 use crate::app::App;
 use crate::error::Error;
 use crate::operation::Fingerprint;
@@ -52,7 +53,7 @@ impl Body {
     pub fn fields(&self) -> Result<Fields, CerthisError> {
         let bytes = match &self.bytes {
             Ok(bytes) => bytes.as_slice(),
-            Err(Unread::TooLarge { max }) => return Err(CerthisError::BodyTooLarge { max: *max }),
+            Err(Unread::TooLarge { max }) => return Err(Unserved::BodyTooLarge { max: *max }.into()),
             Err(Unread::EndedEarly) => return Err(CerthisError::Invalid("body")),
         };
         let content_type = self.content_type.as_deref().unwrap_or_default();

@@ -12,6 +12,7 @@ use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 use super::DalpError;
 use crate::access::Vault;
 use crate::api::json::{self, Unread};
+use crate::api::unserved::Unserved;
 use crate::app::App;
 use crate::audit::canonical_json;
 use crate::error::{Error, Issue};
@@ -34,7 +35,7 @@ enum Fault {
 impl From<Fault> for DalpError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Unread(Unread::TooLarge { max }) => Self::BodyTooLarge { max },
+            Fault::Unread(Unread::TooLarge { max }) => Unserved::BodyTooLarge { max }.into(),
             Fault::MediaType => Self::MediaType,
             Fault::Unread(Unread::EndedEarly) => Error::invalid("", "the body ended early").into(),
         }

@@ -1,10 +1,10 @@
 //! The envelope of the asset API (dalp.md A7): `{"defined":true,"code":…,"status":…,"message":…,"data":…}`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
+use crate::api::unserved::{self, Unserved};
 use crate::error::{Error, Finding, Issue, RefusalKind};
 
 /// What a route of this dialect fails with: an error of the domain, or one of the framework.
@@ -12,19 +12,13 @@ use crate::error::{Error, Finding, Issue, RefusalKind};
 pub enum DalpError {
     #[error(transparent)]
     Domain(#[from] Error),
-    #[error("no such route")]
-    RouteUnknown,
-    #[error("this route does not have this method")]
-    MethodUnknown { allow: String },
-    #[error("the body is larger than {max} bytes")]
-    BodyTooLarge { max: usize },
+    #[error(transparent)]
+    Unserved(#[from] Unserved),
     #[error("the body must be application/json")]
     MediaType,
     /// Fields that are good each and make no sense together.
     #[error("{0}")]
     Combination(&'static str),
-    #[error("the request panicked")]
-    Panicked { request_id: String },
 }
 
 struct Rendered {
@@ -75,15 +69,7 @@ impl DalpError {
     fn render(&self) -> Rendered {
         match self {
             Self::Domain(error) => render_domain(error),
-            Self::RouteUnknown => Rendered::new(StatusCode::NOT_FOUND, "NOT_FOUND", "No such route"),
-            Self::MethodUnknown { .. } => Rendered::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "METHOD_NOT_SUPPORTED",
-                "This route does not have this method",
-            ),
-            Self::BodyTooLarge { .. } => {
-                Rendered::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", self.to_string())
-            }
+            Self::Unserved(unserved) => render_unserved(unserved),
             Self::MediaType => Rendered::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "UNSUPPORTED_MEDIA_TYPE",
@@ -93,8 +79,19 @@ impl DalpError {
                 Rendered::new(StatusCode::UNPROCESSABLE_ENTITY, "INPUT_VALIDATION_FAILED", *reason)
                     .with(json!({ "errors": [reason] }))
             }
-            Self::Panicked { .. } => internal(),
         }
+    }
+}
+
+fn render_unserved(unserved: &Unserved) -> Rendered {
+    let status = unserved.status();
+    match unserved {
+        Unserved::RouteUnknown => Rendered::new(status, "NOT_FOUND", "No such route"),
+        Unserved::MethodUnknown { .. } => {
+            Rendered::new(status, "METHOD_NOT_SUPPORTED", "This route does not have this method")
+        }
+        Unserved::BodyTooLarge { .. } => Rendered::new(status, "PAYLOAD_TOO_LARGE", unserved.to_string()),
+        Unserved::Panicked { .. } => internal(),
     }
 }
 
@@ -258,33 +255,18 @@ impl ResponseError for DalpError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::Domain(Error::Internal(cause)) = self {
-            tracing::error!(cause, "a request failed for a reason of our own");
-        }
+        let header = match self {
+            Self::Domain(error) => {
+                unserved::log_cause(error);
+                unserved::retry_after(error)
+            }
+            Self::Unserved(unserved) => unserved.header(),
+            Self::MediaType | Self::Combination(_) => None,
+        };
         let rendered = self.render();
         let mut response = HttpResponse::build(rendered.status);
-        match self {
-            Self::Domain(Error::Limited {
-                retry_after_seconds, ..
-            }) => {
-                response.insert_header((header::RETRY_AFTER, *retry_after_seconds));
-            }
-            Self::Domain(Error::Unavailable(_) | Error::OutcomeUnknown(_)) => {
-                response.insert_header((header::RETRY_AFTER, 1));
-            }
-            Self::MethodUnknown { allow } => {
-                if let Ok(allow) = HeaderValue::from_str(allow) {
-                    response.insert_header((header::ALLOW, allow));
-                }
-            }
-            Self::Panicked { request_id } => {
-                response.insert_header(("X-Request-Id", request_id.as_str()));
-            }
-            Self::Domain(_)
-            | Self::RouteUnknown
-            | Self::BodyTooLarge { .. }
-            | Self::MediaType
-            | Self::Combination(_) => {}
+        if let Some(header) = header {
+            response.insert_header(header);
         }
         response.json(rendered.body())
     }

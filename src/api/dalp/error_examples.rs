@@ -1,6 +1,7 @@
 //! One error of every code, for the document: rendered as they are on the wire, so that the document says what is sent.
 
 use super::DalpError;
+use crate::api::unserved::Unserved;
 use crate::error::{Error, Finding, Issue, Line, Refusal};
 use crate::types::{Address, Amount, Timestamp, TopicName};
 
@@ -11,10 +12,11 @@ pub fn error_examples() -> Vec<DalpError> {
         Issue::new("walletVerification", "required", "is required"),
     ];
     let framework = [
-        DalpError::MethodUnknown {
+        Unserved::MethodUnknown {
             allow: "GET".to_owned(),
-        },
-        DalpError::BodyTooLarge { max: 1_048_576 },
+        }
+        .into(),
+        Unserved::BodyTooLarge { max: 1_048_576 }.into(),
         DalpError::MediaType,
     ];
     let malformed = [Error::Invalid(issues)];

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::ImmutableError;
 use crate::api::json::{self, Unread};
+use crate::api::unserved::Unserved;
 use crate::app::App;
 use crate::audit::canonical_json;
 use crate::collection::Window;
@@ -38,7 +39,7 @@ impl FromRequest for Body {
 impl From<Unread> for ImmutableError {
     fn from(unread: Unread) -> Self {
         match unread {
-            Unread::TooLarge { max } => Self::BodyTooLarge { max },
+            Unread::TooLarge { max } => Unserved::BodyTooLarge { max }.into(),
             Unread::EndedEarly => Error::invalid("", "the body ended early").into(),
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::dress::trace_id_of;
 use super::quota::Shortage;
+use crate::api::unserved::{self, Header, Unserved};
 use crate::collection::{Conflict, NewMintFile};
 use crate::error::{Error, Issue};
 
@@ -18,12 +19,8 @@ const LINK: &str = "/docs/";
 pub enum ImmutableError {
     #[error(transparent)]
     Domain(#[from] Error),
-    #[error("no such route")]
-    RouteUnknown,
-    #[error("this route does not have this method")]
-    MethodUnknown { allow: String },
-    #[error("the body is larger than {max} bytes")]
-    BodyTooLarge { max: usize },
+    #[error(transparent)]
+    Unserved(#[from] Unserved),
     /// A rate-limit key that belongs to no plan.
     #[error("the rate-limit key is not valid")]
     ReaderUnknown,
@@ -44,8 +41,6 @@ pub enum ImmutableError {
     /// A file whose bytes come too slowly for the room that they hold.
     #[error("the file arrives too slowly")]
     FileSlow { mebibyte_seconds: u64 },
-    #[error("the request panicked")]
-    Panicked { request_id: String },
 }
 
 impl From<Conflict> for ImmutableError {
@@ -129,11 +124,7 @@ impl ImmutableError {
     fn render(&self) -> Rendered {
         match self {
             Self::Domain(error) => render_domain(error),
-            Self::RouteUnknown => Rendered::new(StatusCode::NOT_FOUND, "RESOURCE_NOT_FOUND", "No such route"),
-            Self::MethodUnknown { .. } => {
-                validation(StatusCode::METHOD_NOT_ALLOWED, "This route does not have this method")
-            }
-            Self::BodyTooLarge { .. } => validation(StatusCode::PAYLOAD_TOO_LARGE, self.to_string()),
+            Self::Unserved(unserved) => render_unserved(unserved),
             Self::ReaderUnknown => forbidden("The rate-limit key (x-api-key) is not valid"),
             Self::NotLinked => forbidden("The collection is not linked to the project of this API key"),
             Self::Used { field, values } => conflict(format!("{field} is used already: {}", values.join(", ")))
@@ -150,7 +141,6 @@ impl ImmutableError {
                 StatusCode::REQUEST_TIMEOUT,
                 format!("The file arrives too slowly: each MiB of it has {mebibyte_seconds} seconds"),
             ),
-            Self::Panicked { .. } => internal(),
         }
     }
 
@@ -172,40 +162,35 @@ impl ImmutableError {
     pub(super) fn respond(&self, trace_id: &str) -> HttpResponse {
         let (status, body) = self.told(trace_id);
         let mut response = HttpResponse::build(status);
-        match self {
-            Self::Domain(Error::Limited {
-                retry_after_seconds, ..
-            })
-            | Self::FilesOpen { retry_after_seconds }
-            | Self::FileArriving { retry_after_seconds } => {
-                response.insert_header((header::RETRY_AFTER, *retry_after_seconds));
-            }
-            Self::Domain(Error::Unavailable(_) | Error::OutcomeUnknown(_)) => {
-                response.insert_header((header::RETRY_AFTER, 1));
-            }
-            Self::MethodUnknown { allow } => {
-                if let Ok(allow) = HeaderValue::from_str(allow) {
-                    response.insert_header((header::ALLOW, allow));
-                }
-            }
-            Self::Exhausted(shortage) => {
-                for pair in shortage.headers() {
-                    response.insert_header(pair);
-                }
-            }
-            Self::Panicked { request_id } => {
-                response.insert_header(("X-Request-Id", request_id.as_str()));
-                response.insert_header(("X-Trace-Id", trace_id));
-            }
-            Self::Domain(_)
-            | Self::RouteUnknown
-            | Self::BodyTooLarge { .. }
-            | Self::ReaderUnknown
-            | Self::NotLinked
-            | Self::FileSlow { .. }
-            | Self::Used { .. } => {}
+        for header in self.headers() {
+            response.insert_header(header);
+        }
+        if let Self::Unserved(Unserved::Panicked { .. }) = self {
+            response.insert_header(("X-Trace-Id", trace_id));
         }
         response.json(body)
+    }
+
+    fn headers(&self) -> Vec<Header> {
+        match self {
+            Self::Domain(error) => unserved::retry_after(error).into_iter().collect(),
+            Self::Unserved(unserved) => unserved.header().into_iter().collect(),
+            Self::Exhausted(shortage) => shortage.headers(),
+            Self::FilesOpen { retry_after_seconds } | Self::FileArriving { retry_after_seconds } => {
+                vec![(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds))]
+            }
+            Self::ReaderUnknown | Self::NotLinked | Self::FileSlow { .. } | Self::Used { .. } => Vec::new(),
+        }
+    }
+}
+
+fn render_unserved(unserved: &Unserved) -> Rendered {
+    let status = unserved.status();
+    match unserved {
+        Unserved::RouteUnknown => Rendered::new(status, "RESOURCE_NOT_FOUND", "No such route"),
+        Unserved::MethodUnknown { .. } => validation(status, "This route does not have this method"),
+        Unserved::BodyTooLarge { .. } => validation(status, unserved.to_string()),
+        Unserved::Panicked { .. } => internal(),
     }
 }
 
@@ -254,22 +239,18 @@ impl ResponseError for ImmutableError {
 
     /// Without the name of the request, which [`super::dress`] puts in.
     fn error_response(&self) -> HttpResponse {
-        if let Self::Domain(Error::Internal(cause)) = self {
-            tracing::error!(cause, "a request failed for a reason of our own");
-        }
         match self {
-            Self::Panicked { request_id } => self.respond(&trace_id_of(request_id)),
-            Self::Domain(_)
-            | Self::RouteUnknown
-            | Self::MethodUnknown { .. }
-            | Self::BodyTooLarge { .. }
+            Self::Unserved(Unserved::Panicked { request_id }) => return self.respond(&trace_id_of(request_id)),
+            Self::Domain(error) => unserved::log_cause(error),
+            Self::Unserved(_)
             | Self::ReaderUnknown
             | Self::NotLinked
             | Self::Used { .. }
             | Self::FilesOpen { .. }
             | Self::FileArriving { .. }
             | Self::FileSlow { .. }
-            | Self::Exhausted(_) => self.respond(""),
+            | Self::Exhausted(_) => {}
         }
+        self.respond("")
     }
 }

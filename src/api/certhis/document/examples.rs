@@ -1,27 +1,20 @@
 //! Examples; what is shown is rendered by the code that answers.
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::access::quota::{Rate, Standing};
 use crate::api::certhis::CerthisError;
 use crate::api::certhis::error::Shortage;
 use crate::api::certhis::mint::{created, status_of};
 use crate::api::certhis::shown::Shown;
+use crate::api::document::sample::{self, ID, NOW, OWNER, token_id};
+use crate::api::unserved::Unserved;
 use crate::certhis::{Minted, Task, TaskStatus};
-use crate::collection::{
-    Collection, Metadata, MintKind, MintRequest, Minting, Nft, Profile, RequestStatus, Verification,
-};
+use crate::collection::{Collection, Metadata, Profile};
 use crate::error::{Error, Issue};
-use crate::types::{Address, Amount, AssetId, MintRequestId, ReferenceId, Timestamp, TokenId, UserId};
+use crate::types::{Address, ReferenceId};
 
-const ID: Uuid = Uuid::from_u128(0x0197_a1f0_5c3e_7b44_9d21_3f6a_1c0e_8b57);
-const CONTRACT: Address = Address::from_bytes([0xa1; 20]);
-const OWNER: Address = Address::from_bytes([0x8a; 20]);
 const RECIPIENT: Address = Address::from_bytes([0x7e; 20]);
-/// 2026-11-21 10:30 UTC.
-const NOW: Timestamp = Timestamp::from_micros(1_795_257_000_000_000);
-
 fn signature() -> String {
     format!("0x{}1b", "5a".repeat(64))
 }
@@ -71,32 +64,11 @@ fn shown(render: impl Fn(&Shown, &Collection, &Task) -> Value) -> Value {
 }
 
 fn collection() -> Collection {
-    Collection {
-        id: AssetId::from_uuid(ID),
-        address: CONTRACT,
-        number: Some(1),
-        environment: None,
-        minting: Minting::Hybrid,
-        many: false,
-        adopted: false,
-        owner: OWNER,
-        profile: Profile {
-            name: Some("BillboardX".to_owned()),
-            symbol: Some("BLLBRDX".to_owned()),
-            ..Profile::default()
-        },
-        metadata_api_url: None,
-        verification: Verification::Unverified,
-        policy: None,
-        created_by: UserId::from_uuid(ID),
-        indexed_at: NOW,
-        updated_at: NOW,
-        metadata_synced_at: Some(NOW),
-    }
-}
-
-fn token_id() -> TokenId {
-    TokenId::from(Amount::from(7))
+    sample::collection(Profile {
+        name: Some("BillboardX".to_owned()),
+        symbol: Some("BLLBRDX".to_owned()),
+        ..Profile::default()
+    })
 }
 
 fn task(reference: ReferenceId) -> Task {
@@ -107,26 +79,7 @@ fn task(reference: ReferenceId) -> Task {
         nft_number: 1,
         token_id_given: Some(token_id()),
         token_uri: Some("https://example.com/7.json".to_owned()),
-        request: MintRequest {
-            id: MintRequestId::from_uuid(ID),
-            collection: AssetId::from_uuid(ID),
-            reference,
-            sequence: Some(1),
-            environment: None,
-            requested_by: UserId::from_uuid(ID),
-            kind: MintKind::ById,
-            owner: RECIPIENT,
-            token_id: Some(token_id()),
-            amount: Amount::ONE,
-            metadata: None,
-            status: RequestStatus::Succeeded,
-            error: None,
-            transaction: None,
-            activity: None,
-            gas: None,
-            created_at: NOW,
-            updated_at: NOW,
-        },
+        request: sample::mint_request(reference, RECIPIENT),
         status: TaskStatus::Succeeded,
         error: None,
     }
@@ -134,16 +87,7 @@ fn task(reference: ReferenceId) -> Task {
 
 fn minted() -> Minted {
     Minted {
-        nft: Nft {
-            collection: AssetId::from_uuid(ID),
-            token_id: token_id(),
-            metadata_id: None,
-            metadata: Metadata::default(),
-            total_supply: Amount::ONE,
-            indexed_at: NOW,
-            updated_at: NOW,
-            metadata_synced_at: None,
-        },
+        nft: sample::nft(Metadata::default()),
         owner: RECIPIENT,
         account: 2,
     }
@@ -172,19 +116,20 @@ pub(super) fn errors() -> Vec<(&'static str, CerthisError)> {
         ("minted", CerthisError::Taken),
         ("described", CerthisError::Described),
         ("not the owner", CerthisError::NotTheOwner),
-        ("no such route", CerthisError::RouteUnknown),
+        ("no such route", Unserved::RouteUnknown.into()),
         ("no such task", Error::NotFound("task").into()),
         (
             "another method",
-            CerthisError::MethodUnknown {
+            Unserved::MethodUnknown {
                 allow: "GET".to_owned(),
-            },
+            }
+            .into(),
         ),
         (
             "another request",
             Error::Conflict("The idempotency key was used with another request".to_owned()).into(),
         ),
-        ("too large", CerthisError::BodyTooLarge { max: 1_048_576 }),
+        ("too large", Unserved::BodyTooLarge { max: 1_048_576 }.into()),
         ("exhausted", CerthisError::Exhausted(shortage)),
         ("defect", Error::internal("").into()),
         (

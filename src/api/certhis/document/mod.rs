@@ -6,23 +6,20 @@
 mod examples;
 mod schemas;
 
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, ResponseError as _, get};
 use serde_json::{Map, Value, json};
 
 use super::{CerthisError, Guest, May, ROUTES};
+use crate::api::document::{self, Document};
 
 #[get("/mint/openapi.json")]
 pub(super) async fn openapi_mint(_: Guest) -> Result<HttpResponse, CerthisError> {
-    let text = text().map_err(crate::error::Error::internal)?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .body(text))
+    Ok(document::answer(text())?)
 }
 
 /// As it is served and committed.
 pub fn text() -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(&document()).map(|text| text + "\n")
+    document::text(&whole())
 }
 
 /// A route of [`ROUTES`]. What a form and an answer have is in [`schemas`].
@@ -76,7 +73,7 @@ const OPERATIONS: &[Operation] = &[
 const OF_ALL: [u16; 6] = [400, 404, 405, 429, 500, 503];
 const OF_BODIES: [u16; 1] = [413];
 
-fn document() -> Value {
+fn whole() -> Value {
     let mut paths = Map::new();
     for operation in OPERATIONS {
         let method = match operation.form {
@@ -85,28 +82,24 @@ fn document() -> Value {
         };
         paths.insert(operation.path.to_owned(), json!({ method: described(operation) }));
     }
+    let errors = examples::errors().into_iter();
+    let errors = errors.map(|(name, error)| (name, error.status_code(), error.told()));
     let key = |name: &str, place: &str| json!({ "type": "apiKey", "in": place, "name": name });
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Moneyer: the mint API",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": "Certhis' mint API: forms in, and `{\"status\": …}` out. A key pair is sent in headers; where \
-                proxies drop names with an underscore, `x-api-key` and `x-api-secret` are taken too. A pair opens nothing \
-                once its wallet does not own the collection any more (at most a minute later), and nothing while the chain \
-                cannot be asked.",
-            "license": { "name": "MIT", "identifier": "MIT" },
-        },
-        "paths": paths,
-        "components": {
-            "schemas": schemas::all(),
-            "responses": errors(),
-            "securitySchemes": {
-                "key": key("api_key", "header"), "secret": key("api_secret", "header"),
-                "keyInQuery": key("api_key", "query"), "secretInQuery": key("api_secret", "query"),
-            },
-        },
-    })
+    Document {
+        title: "Moneyer: the mint API",
+        description: "Certhis' mint API: forms in, and `{\"status\": …}` out. A key pair is sent in headers; where \
+            proxies drop names with an underscore, `x-api-key` and `x-api-secret` are taken too. A pair opens nothing \
+            once its wallet does not own the collection any more (at most a minute later), and nothing while the chain \
+            cannot be asked.",
+        paths,
+        schemas: schemas::all(),
+        responses: document::errors("Error", errors),
+        security_schemes: json!({
+            "key": key("api_key", "header"), "secret": key("api_secret", "header"),
+            "keyInQuery": key("api_key", "query"), "secretInQuery": key("api_secret", "query"),
+        }),
+    }
+    .into_json()
 }
 
 fn may(operation: &Operation) -> May {
@@ -146,7 +139,7 @@ fn described(operation: &Operation) -> Value {
 }
 
 fn content(schema: &str) -> Value {
-    json!({ "schema": { "$ref": format!("#/components/schemas/{schema}") }, "example": examples::of(schema) })
+    document::content(schema, examples::of(schema))
 }
 
 fn parameters(operation: &Operation) -> Value {
@@ -157,44 +150,14 @@ fn parameters(operation: &Operation) -> Value {
             "example": examples::query(plain),
         })
     });
-    let of_header = operation.is_made_once.then(|| {
-        json!({
-            "name": "Idempotency-Key", "in": "header", "required": false,
-            "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
-            "description": "The same fields under the same key are one task, answered again with Idempotent-Replayed: true",
-        })
-    });
+    let once = "The same fields under the same key are one task, answered again with Idempotent-Replayed: true";
+    let of_header = operation.is_made_once.then(|| document::idempotency_key(once));
     of_query.chain(of_header).collect()
 }
 
 fn responses(operation: &Operation) -> Value {
-    let good =
-        json!({ "description": operation.summary, "content": { "application/json": content(operation.answers) } });
-    let mut responses = Map::from_iter([("200".to_owned(), good)]);
+    let good = (200, operation.summary, content(operation.answers));
     let of_bodies = operation.form.map(|_| OF_BODIES);
     let statuses = OF_ALL.into_iter().chain(of_bodies.into_iter().flatten());
-    for status in statuses.chain(operation.refuses.iter().copied()) {
-        let reference = json!({ "$ref": format!("#/components/responses/Error{status}") });
-        responses.insert(status.to_string(), reference);
-    }
-    Value::Object(responses)
-}
-
-/// With an example of each way to be refused with the status.
-fn errors() -> Value {
-    let mut responses = Map::new();
-    for (name, error) in examples::errors() {
-        let status = error.status_code();
-        let description = status.canonical_reason().unwrap_or("An error");
-        let response = responses.entry(format!("Error{}", status.as_u16())).or_insert_with(|| {
-            json!({
-                "description": description,
-                "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" }, "examples": {} } },
-            })
-        });
-        if let Some(Value::Object(examples)) = response.pointer_mut("/content/application~1json/examples") {
-            examples.insert(name.to_owned(), json!({ "value": error.told() }));
-        }
-    }
-    Value::Object(responses)
+    document::responses(good, statuses.chain(operation.refuses.iter().copied()))
 }

@@ -1,20 +1,13 @@
 //! The forms and answers of the dialect, as JSON Schema.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::api::certhis::webhook::LENGTH_MAX;
+use crate::api::document::schema::{Named, each, known, maybe_text, object, text, time};
 use crate::certhis::{NewChallenge, TokenUri};
-
-fn text() -> Value {
-    json!({ "type": "string" })
-}
 
 fn bounded(length_max: usize) -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": length_max })
-}
-
-fn maybe_text() -> Value {
-    json!({ "type": ["string", "null"] })
 }
 
 fn whole() -> Value {
@@ -26,31 +19,8 @@ fn written_number() -> Value {
     json!({ "type": ["integer", "string"] })
 }
 
-fn time() -> Value {
-    json!({ "type": "string", "format": "date-time" })
-}
-
 fn flag() -> Value {
     json!({ "type": "boolean" })
-}
-
-fn known(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
-}
-
-/// All fields are there; those whose name ends in `?` may be left out.
-fn object(fields: Vec<(&str, Value)>) -> Value {
-    let names = fields.iter().map(|(name, _)| *name);
-    let required: Vec<&str> = names.filter(|name| !name.ends_with('?')).collect();
-    let properties: Map<String, Value> = fields
-        .iter()
-        .map(|(name, schema)| (name.trim_end_matches('?').to_owned(), schema.clone()))
-        .collect();
-    json!({ "type": "object", "properties": properties, "required": required })
-}
-
-fn each(names: &[&'static str], schema: &Value) -> Vec<(&'static str, Value)> {
-    names.iter().map(|name| (*name, schema.clone())).collect()
 }
 
 pub(super) fn query(name: &str) -> Value {
@@ -75,7 +45,7 @@ pub(super) fn all() -> Value {
     named.map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
-fn forms() -> Vec<(&'static str, Value)> {
+fn forms() -> Named {
     vec![
         (
             "AccessForm",
@@ -114,7 +84,7 @@ fn forms() -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn answers() -> Vec<(&'static str, Value)> {
+fn answers() -> Named {
     let pair = object(vec![
         ("api_key", text()),
         (
@@ -149,7 +119,7 @@ fn status() -> Value {
     json!({ "type": "integer", "enum": [0, 1, 2, 3], "description": "0 queued, 1 being processed, 2 success, 3 failed" })
 }
 
-fn objects() -> Vec<(&'static str, Value)> {
+fn objects() -> Named {
     let task_status = object(vec![
         ("nft", json!({ "anyOf": [{ "type": "null" }, known("Nft")] })),
         ("status", status()),

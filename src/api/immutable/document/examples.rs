@@ -1,31 +1,24 @@
 //! Examples, rendered by the code that answers.
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::access::quota::Standing;
+use crate::api::document::sample::{self, CONTRACT, ID, NOW, OWNER, TRANSACTION, token_id};
 use crate::api::immutable::error::ImmutableError;
 use crate::api::immutable::file;
 use crate::api::immutable::quota::{MintQuota, RefreshQuota, Shortage, What};
 use crate::api::immutable::shown::{Depth, Shown, page, result};
+use crate::api::unserved::Unserved;
 use crate::collection::{
-    Activity, ActivityKind, Attribute, AttributeValue, Collection, DisplayType, Metadata, MintFile, MintKind,
-    MintRequest, Minting, Nft, Ownership, Place, Profile, RequestStatus, Slice, Stack, Verification,
+    Activity, ActivityKind, Attribute, AttributeValue, Collection, DisplayType, Metadata, MintFile, Nft, Ownership,
+    Place, Profile, Slice, Stack,
 };
 use crate::error::{Error, Issue};
 use crate::types::{
-    ActivityId, Address, Amount, AssetId, EnvironmentId, Hash32, MetadataId, MintFileId, MintRequestId, ReferenceId,
-    RequestId, Timestamp, TokenId, UserId,
+    ActivityId, Amount, AssetId, EnvironmentId, MetadataId, MintFileId, ReferenceId, RequestId, UserId,
 };
 
 pub(super) const TRACE_ID: &str = "0197a1f05c3e7b449d213f6a1c0e8b57";
-const ID: Uuid = Uuid::from_u128(0x0197_a1f0_5c3e_7b44_9d21_3f6a_1c0e_8b57);
-const CONTRACT: Address = Address::from_bytes([0xa1; 20]);
-const OWNER: Address = Address::from_bytes([0x8a; 20]);
-const TRANSACTION: Hash32 = Hash32::from_bytes([0x77; 32]);
-/// 2026-11-21 10:30 UTC.
-const NOW: Timestamp = Timestamp::from_micros(1_795_257_000_000_000);
-
 /// A value of a part of a path.
 pub(super) fn part(name: &str) -> Value {
     match name {
@@ -36,10 +29,6 @@ pub(super) fn part(name: &str) -> Value {
         "reference_id" => json!("order-1"),
         _ => json!(ID),
     }
-}
-
-fn token_id() -> TokenId {
-    TokenId::from(Amount::from(7))
 }
 
 fn metadata() -> Metadata {
@@ -56,65 +45,16 @@ fn metadata() -> Metadata {
 }
 
 fn collection() -> Collection {
-    Collection {
-        id: AssetId::from_uuid(ID),
-        address: CONTRACT,
-        number: Some(1),
-        environment: None,
-        minting: Minting::Hybrid,
-        many: false,
-        adopted: false,
-        owner: OWNER,
-        profile: Profile {
-            name: Some("Swords".to_owned()),
-            symbol: Some("SWD".to_owned()),
-            base_uri: Some("https://example.com/swords/".to_owned()),
-            ..Profile::default()
-        },
-        metadata_api_url: None,
-        verification: Verification::Unverified,
-        policy: None,
-        created_by: UserId::from_uuid(ID),
-        indexed_at: NOW,
-        updated_at: NOW,
-        metadata_synced_at: Some(NOW),
-    }
-}
-
-fn mint_request(reference: ReferenceId) -> MintRequest {
-    MintRequest {
-        id: MintRequestId::from_uuid(ID),
-        collection: AssetId::from_uuid(ID),
-        reference,
-        sequence: Some(1),
-        environment: None,
-        requested_by: UserId::from_uuid(ID),
-        kind: MintKind::ById,
-        owner: OWNER,
-        token_id: Some(token_id()),
-        amount: Amount::ONE,
-        metadata: None,
-        status: RequestStatus::Succeeded,
-        error: None,
-        transaction: Some(TRANSACTION),
-        activity: Some(ActivityId::from_uuid(ID)),
-        gas: Some(51_000),
-        created_at: NOW,
-        updated_at: NOW,
-    }
+    sample::collection(Profile {
+        name: Some("Swords".to_owned()),
+        symbol: Some("SWD".to_owned()),
+        base_uri: Some("https://example.com/swords/".to_owned()),
+        ..Profile::default()
+    })
 }
 
 fn nft() -> Nft {
-    Nft {
-        collection: AssetId::from_uuid(ID),
-        token_id: token_id(),
-        metadata_id: Some(MetadataId::from_uuid(ID)),
-        metadata: metadata(),
-        total_supply: Amount::ONE,
-        indexed_at: NOW,
-        updated_at: NOW,
-        metadata_synced_at: Some(NOW),
-    }
+    sample::nft(metadata())
 }
 
 fn ownership() -> Ownership {
@@ -236,7 +176,8 @@ fn answer(schema: &str) -> Value {
 
 fn mint_requests(shown: &Shown, collection: &Collection) -> Value {
     let depth = Depth::of(Some(12), Some(15));
-    let row = ReferenceId::parse("order-1").map(|name| shown.mint_request(collection, &mint_request(name), depth));
+    let row = ReferenceId::parse("order-1")
+        .map(|name| shown.mint_request(collection, &sample::mint_request(name, OWNER), depth));
     row.map_or(Value::Null, list)
 }
 
@@ -274,13 +215,14 @@ pub(super) fn errors() -> Vec<(&'static str, ImmutableError)> {
         ("no key", Error::Unauthenticated.into()),
         ("another project", ImmutableError::NotLinked),
         ("rate-limit key", ImmutableError::ReaderUnknown),
-        ("no such route", ImmutableError::RouteUnknown),
+        ("no such route", Unserved::RouteUnknown.into()),
         ("not found", Error::NotFound("collection").into()),
         (
             "another method",
-            ImmutableError::MethodUnknown {
+            Unserved::MethodUnknown {
                 allow: "GET".to_owned(),
-            },
+            }
+            .into(),
         ),
         (
             "used",
@@ -293,7 +235,7 @@ pub(super) fn errors() -> Vec<(&'static str, ImmutableError)> {
             "other state",
             Error::Conflict("The mint request was sent already, or has ended".to_owned()).into(),
         ),
-        ("too large", ImmutableError::BodyTooLarge { max: 1_048_576 }),
+        ("too large", Unserved::BodyTooLarge { max: 1_048_576 }.into()),
         ("exhausted", ImmutableError::Exhausted(short)),
         (
             "files waiting",

@@ -4,25 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::lists::lists;
 use super::operations::Kind;
-
-fn text() -> Value {
-    json!({ "type": "string" })
-}
-
-fn maybe_text() -> Value {
-    json!({ "type": ["string", "null"] })
-}
-
-fn time() -> Value {
-    json!({ "type": "string", "format": "date-time" })
-}
+use crate::api::document::schema::{Named, each, known, maybe_text, object, text, time};
 
 fn maybe_time() -> Value {
     json!({ "type": ["string", "null"], "format": "date-time" })
-}
-
-pub(super) fn known(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 pub(super) fn list_of(name: &str) -> Value {
@@ -35,24 +20,6 @@ fn list_within(name: &str, max: usize) -> Value {
 
 fn one_of(words: &[&str]) -> Value {
     json!({ "type": "string", "enum": words })
-}
-
-/// All fields are there; those whose name ends in `?` may be left out.
-pub(super) fn object(fields: Vec<(&str, Value)>) -> Value {
-    let required: Vec<&str> = fields
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|name| !name.ends_with('?'))
-        .collect();
-    let properties: Map<String, Value> = fields
-        .iter()
-        .map(|(name, schema)| (name.trim_end_matches('?').to_owned(), schema.clone()))
-        .collect();
-    json!({ "type": "object", "properties": properties, "required": required })
-}
-
-fn fields(names: &[&'static str], schema: &Value) -> Vec<(&'static str, Value)> {
-    names.iter().map(|name| (*name, schema.clone())).collect()
 }
 
 pub(super) fn query(kind: Kind) -> Value {
@@ -78,8 +45,6 @@ pub(super) fn all() -> Value {
     }
     Value::Object(schemas)
 }
-
-pub(super) type Named = Vec<(&'static str, Value)>;
 
 const CODES: &str = "VALIDATION_ERROR UNAUTHORISED_REQUEST AUTHENTICATION_ERROR RESOURCE_NOT_FOUND CONFLICT_ERROR \
     UNPROCESSABLE_ENTITY_ERROR TOO_MANY_REQUESTS_ERROR INTERNAL_SERVER_ERROR SERVICE_UNAVAILABLE";
@@ -107,7 +72,7 @@ fn content() -> Named {
         "animation_url?",
         "youtube_url?",
     ];
-    let mut content = fields(&names, &maybe_text());
+    let mut content = each(&names, &maybe_text());
     let attributes = json!({ "type": ["array", "null"], "items": known("NFTMetadataAttribute") });
     content.push(("attributes?", attributes));
     content
@@ -200,17 +165,17 @@ fn refreshes() -> Named {
         ),
         (
             "RefreshCollectionMetadataRequest",
-            object(vec![("collection_metadata", object(fields(&names, &maybe_text())))]),
+            object(vec![("collection_metadata", object(each(&names, &maybe_text())))]),
         ),
         (
             "RefreshCollectionMetadataResult",
             object(vec![
                 ("chain", known("Chain")),
                 ("contract_address", text()),
-                ("collection_metadata", object(fields(&refreshed, &maybe_text()))),
+                ("collection_metadata", object(each(&refreshed, &maybe_text()))),
             ]),
         ),
-        ("MetadataRefreshRateLimitResult", object(fields(&quota, &text()))),
+        ("MetadataRefreshRateLimitResult", object(each(&quota, &text()))),
     ]
 }
 
@@ -241,7 +206,7 @@ fn mints() -> Named {
     ]);
     let file = |more: Named| {
         let mut file = vec![("id", text()), ("status", one_of(&["working", "done", "cancelled"]))];
-        file.extend(fields(
+        file.extend(each(
             &["lines", "accepted", "refused", "cancelled", "waiting"],
             &json!({ "type": "integer" }),
         ));
@@ -257,7 +222,7 @@ fn mints() -> Named {
         ("reason", text()),
     ]);
     vec![
-        ("CreateMintRequestResult", object(fields(&quota, &text()))),
+        ("CreateMintRequestResult", object(each(&quota, &text()))),
         ("MintRequest", request),
         ("LineRefusal", refusal),
         ("MintFileResult", object(vec![("result", file(Vec::new()))])),
@@ -291,9 +256,9 @@ fn reads() -> Named {
     let mut chain = vec![("id", text()), ("name", text())];
     let short = object(chain.clone());
     let details = ["rpc_url", "operator_allowlist_address", "minter_address"];
-    chain.extend(fields(&details, &maybe_text()));
-    let cursors = fields(&["previous_cursor", "next_cursor"], &maybe_text());
-    let asset = fields(&["contract_address", "token_id", "amount"], &text());
+    chain.extend(each(&details, &maybe_text()));
+    let cursors = each(&["previous_cursor", "next_cursor"], &maybe_text());
+    let asset = each(&["contract_address", "token_id", "amount"], &text());
     let asset = [vec![("contract_type", one_of(&CONTRACT_TYPES))], asset].concat();
     let details = object(vec![
         ("to?", text()),
@@ -309,7 +274,7 @@ fn reads() -> Named {
         ("details", details),
         ("indexed_at", time()),
         ("updated_at", time()),
-        ("blockchain_metadata", object(fields(&place, &text()))),
+        ("blockchain_metadata", object(each(&place, &text()))),
     ]);
     let owner = object(vec![
         ("chain", known("Chain")),
@@ -332,7 +297,7 @@ fn reads() -> Named {
 
 fn tokens() -> Named {
     let shows = |external_url: bool| {
-        let mut shows = fields(
+        let mut shows = each(
             &["name", "description", "image", "animation_url", "youtube_url"],
             &maybe_text(),
         );
@@ -371,7 +336,7 @@ fn tokens() -> Named {
         "youtube_url?",
     ];
     let hosted = [
-        fields(&names, &text()),
+        each(&names, &text()),
         vec![("attributes", list_of("NFTMetadataAttribute"))],
     ]
     .concat();

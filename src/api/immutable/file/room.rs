@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::access::{Arrival, Arrivals, Gate};
 use crate::api::immutable::ImmutableError;
 use crate::api::json::Unread;
+use crate::api::unserved::Unserved;
 use crate::error::Error;
 use crate::types::EnvironmentId;
 
@@ -44,7 +45,7 @@ pub(super) struct Room {
 
 impl Arrived {
     /// Errors: `FileArriving` while another file of the environment is being read, `Unavailable` while there is no room for
-    /// those of others, `FileSlow` for one that does not keep pace, `BodyTooLarge`, `Invalid` for one that ends early.
+    /// those of others, `FileSlow` for one that does not keep pace, `Unserved`, `Invalid` for one that ends early.
     pub async fn receive(gate: &Gate, environment: EnvironmentId, payload: Payload) -> Result<Self, ImmutableError> {
         let turn = turn(&gate.arrivals, environment, TURN_WITHIN).await?;
         let (bytes, arriving) = receive(&gate.bodies, payload, MEBIBYTE_WITHIN).await?;
@@ -101,7 +102,7 @@ async fn receive(
         };
         let size = bytes.len().saturating_add(beyond.len());
         if size > SIZE_BYTES_MAX {
-            return Err(ImmutableError::BodyTooLarge { max: SIZE_BYTES_MAX });
+            return Err(Unserved::BodyTooLarge { max: SIZE_BYTES_MAX }.into());
         }
         let more = size.div_ceil(MIB).saturating_sub(room.num_permits());
         room.merge(find(bodies, more, ROOM_WITHIN).await?);
@@ -174,7 +175,7 @@ mod tests {
 
         assert!(matches!(
             larger,
-            Err(ImmutableError::BodyTooLarge { max: SIZE_BYTES_MAX })
+            Err(ImmutableError::Unserved(Unserved::BodyTooLarge { max: SIZE_BYTES_MAX }))
         ));
         assert_eq!(bodies.available_permits(), 64);
     }
