@@ -19,6 +19,7 @@ both_databases! {
     a_pair_that_was_replaced_opens_nothing_on_any_process,
     a_signature_opens_once_within_ten_minutes,
     a_challenge_with_an_id_of_its_own_is_not_replaced,
+    of_several_who_send_one_signature_at_once_one_gets_a_pair,
     who_does_not_own_the_collection_gets_no_pair,
     a_check_says_whether_the_wallet_signed_and_uses_nothing_up,
     the_text_of_a_challenge_keeps_its_bounds,
@@ -125,18 +126,36 @@ async fn a_challenge_with_an_id_of_its_own_is_not_replaced(server: &Server) {
     assert!(opened.is_success(), "{}", opened.text);
     assert_eq!(refused(&again), INVALID);
     assert_eq!(refused(&post(server, "/mint_access", &[], &unknown).await), INVALID);
-    // Nor does it show anything of another wallet, which signed it too.
-    let secure = get(server, "/sign", &[("wallet", &address), ("secure_sign", "1")])
-        .await
-        .ok();
-    let (id, text) = (&secure["data"]["sign_id"], &secure["data"]["signature"]);
-    let other = Signer::from_seed(66);
-    let check = [
-        ("wallet", &*other.address().to_string()),
-        ("sign_id", id.as_str().unwrap()),
-        ("sign_message", &other.sign(text.as_str().unwrap())),
+    // Nor does what somebody else was asked, and signed, open anything in the name of the owner.
+    let thief = Signer::from_seed(66);
+    let secure = get(
+        server,
+        "/sign",
+        &[("wallet", &*thief.address().to_string()), ("secure_sign", "1")],
+    );
+    let secure = secure.await.ok();
+    let signature = thief.sign(secure["data"]["signature"].as_str().unwrap());
+    let form = [
+        ("collection_index", index.as_str()),
+        ("signature", &signature),
+        ("wallet", &address),
+        ("sign_id", secure["data"]["sign_id"].as_str().unwrap()),
     ];
-    assert_eq!(refused(&get(server, "/check", &check).await), BAD);
+    assert_eq!(refused(&post(server, "/mint_access", &[], &form).await), INVALID);
+}
+
+async fn of_several_who_send_one_signature_at_once_one_gets_a_pair(server: &Server) {
+    let shop = Shop::open(server, Minting::Hybrid, 1).await;
+    let signature = shop.owner.sign(&shop.challenge(&shop.owner).await);
+
+    let sent = (0..8).map(|_| shop.access_with(&shop.owner, &signature, None));
+    let answers = futures_util::future::join_all(sent).await;
+
+    let (opened, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.is_success());
+    assert_eq!(opened.len(), 1);
+    for answer in others {
+        assert_eq!(refused(answer), INVALID);
+    }
 }
 
 async fn who_does_not_own_the_collection_gets_no_pair(server: &Server) {

@@ -5,7 +5,7 @@ use reqwest::Method;
 
 use super::certhis_shop::{Pair, Shop, refused};
 use crate::both_databases;
-use crate::support::{Answer, Server, recipient};
+use crate::support::{Answer, Server, Signer, recipient};
 
 both_databases! {
     the_same_wish_under_a_key_is_one_task_in_whatever_form_it_comes,
@@ -79,10 +79,9 @@ async fn another_wish_under_the_key_is_refused(server: &Server) {
 }
 
 async fn a_key_counts_for_one_collection_and_outlives_its_pair(server: &Server) {
-    let (shop, other) = (
-        Shop::open(server, Minting::Hybrid, 1).await,
-        Shop::open(server, Minting::Hybrid, 2).await,
-    );
+    let shop = Shop::open(server, Minting::Hybrid, 1).await;
+    // Another one of the same owner.
+    let other = Shop::open_of(server, Signer::from_seed(1), Minting::Hybrid, (2, None)).await;
     let (pair, others) = (shop.pair().await, other.pair().await);
     let task = Shop::created(mint(&shop, &pair, "k", wish(0)).await);
 

@@ -29,7 +29,16 @@ impl<'s> Shop<'s> {
 
     /// Linked to an environment.
     pub async fn open_in(server: &'s Server, way: Minting, number: u8, environment: Option<EnvironmentId>) -> Self {
-        let owner = Signer::from_seed(number);
+        Self::open_of(server, Signer::from_seed(number), way, (number, environment)).await
+    }
+
+    /// Of this owner.
+    pub async fn open_of(
+        server: &'s Server,
+        owner: Signer,
+        way: Minting,
+        (number, environment): (u8, Option<EnvironmentId>),
+    ) -> Self {
         let (address, policies) = (owner.address(), server.app.policy().clone());
         let collection = server
             .write(&server.world.creator, move |tx, ctx| {

@@ -29,14 +29,19 @@ pub async fn started(database: Database) -> Stage {
     Stage::start_reading_with(database, GAS_PER_TRANSACTION, wallets).await
 }
 
-/// A collection of ours whose contract belongs to this wallet.
-pub async fn deployed(stage: &Stage, standard: ContractType, owner: Address) -> Collection {
+/// Waits for the contracts that collections are made by.
+pub async fn contracts(stage: &Stage) {
     stage
         .wait("the contracts", async || {
             let site = stage.server.app.db().read(settlement::site).await;
             site.is_ok().then_some(())
         })
         .await;
+}
+
+/// A collection of ours whose contract belongs to this wallet.
+pub async fn deployed(stage: &Stage, standard: ContractType, owner: Address) -> Collection {
+    contracts(stage).await;
     let policies = Arc::clone(stage.server.app.policy());
     stage
         .server

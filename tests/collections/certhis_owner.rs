@@ -9,7 +9,7 @@ use moneyer::types::Address;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::certhis::{BOTH, deployed, started};
+use crate::certhis::{BOTH, contracts, deployed, started};
 use crate::certhis_shop::{Pair, Shop, post, refused};
 use crate::game::player;
 use crate::stage::Stage;
@@ -67,6 +67,12 @@ async fn webhook(shop: &Shop<'_>, pair: &Pair) -> Value {
     call.send().await.ok()["data"]["webhook"].clone()
 }
 
+/// All that there are.
+async fn webhooks(stage: &Stage) -> Value {
+    let manager = &stage.server.world.system[&Role::SystemManager];
+    stage.server.get(manager, "/api/webhooks").await.ok()
+}
+
 async fn register(shop: &Shop<'_>, pair: &Pair) {
     let form = [
         ("webhook", "https://shop.example/hook"),
@@ -102,8 +108,7 @@ async fn who_gave_the_collection_away_mints_for_a_minute_at_most_and_whoever_got
         assert!(mint(&shop, &old).await.is_success());
         stage.server.advance(1);
         assert_eq!(refused(&mint(&shop, &old).await), NO_KEYS);
-        let manager = &stage.server.world.system[&Role::SystemManager];
-        assert_eq!(stage.server.get(manager, "/api/webhooks").await.ok(), json!([]));
+        assert_eq!(webhooks(&stage).await, json!([]));
         assert_eq!(refused(&shop.access(&shop.owner, None).await), NOT_THE_OWNER);
         assert_eq!(refused(&shop.access(&shop.owner, Some("1")).await), NOT_THE_OWNER);
 
@@ -138,6 +143,7 @@ async fn the_sign_in_of_a_new_owner_ends_the_pair_and_the_webhook_of_the_old_one
 
     assert_eq!(refused(&mint(&shop, &old).await), NO_KEYS);
     assert!(mint(&shop, &new).await.is_success());
+    assert_eq!(webhooks(&stage).await, json!([]));
     assert_eq!(webhook(&shop, &new).await, Value::Null);
     register(&shop, &new).await;
     assert_eq!(webhook(&shop, &new).await, json!("https://shop.example/hook"));
@@ -231,6 +237,27 @@ async fn nothing_opens_while_the_chain_cannot_be_asked() {
     let contract = shop.collection.address.to_string();
     stage.node.rpc("anvil_setCode", json!([contract, "0x"]));
     assert_eq!(refused(&shop.access(&shop.owner, None).await), AWAY);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_its_contract_is_there_a_collection_is_its_founders_where_the_chain_can_be_asked() {
+    let mut stage = started(Database::Sqlite).await;
+    contracts(&stage).await;
+    stage.stop_settling().await;
+    let founder = Signer::from_seed(9);
+    let collection = deployed(&stage, ContractType::Erc721, founder.address()).await;
+    let replica = stage.server.replica();
+
+    let elsewhere = Shop::of(&replica, Signer::from_seed(9), collection.clone());
+    assert_eq!(refused(&elsewhere.access(&elsewhere.owner, None).await), AWAY);
+    let shop = Shop::of(&stage.server, founder, collection);
+    let other = Signer::from_seed(10);
+    assert_eq!(refused(&shop.access(&other, None).await), NOT_THE_OWNER);
+    let pair = shop.pair().await;
+    assert!(mint(&shop, &pair).await.is_success());
+
+    replica.stop().await;
     stage.finish().await;
 }
 
