@@ -60,6 +60,8 @@ mod mints;
 mod moves;
 #[path = "settlement/observed.rs"]
 mod observed;
+#[path = "settlement/refusals.rs"]
+mod refusals;
 #[path = "settlement/reorgs.rs"]
 mod reorgs;
 #[path = "settlement/replies.rs"]

@@ -249,7 +249,7 @@ fn mend_registry(stage: &Stage, at: Address, code: &serde_json::Value) {
 }
 
 /// Somebody whom the registry on the chain has not heard of.
-async fn newcomer(stage: &Stage) -> Address {
+pub async fn newcomer(stage: &Stage) -> Address {
     let (world, wallet) = (std::sync::Arc::clone(&stage.server.world), recipient(5_000));
     stage
         .server

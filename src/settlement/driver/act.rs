@@ -8,7 +8,7 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::operation::{self, OperationKind, Status};
 use crate::settlement::model::{Order, SenderKey};
-use crate::settlement::sender::{Action, Attention, Content, Event, FILLER_GAS, Intent, State, Work};
+use crate::settlement::sender::{Action, Attention, Content, Event, FILLER_GAS, Intent, Outcome, State, Work};
 use crate::settlement::store;
 use crate::types::{Amount, AssetId, Timestamp};
 
@@ -269,12 +269,8 @@ fn tell(tx: &mut Tx<'_>, about: &About, intent: &Intent, status: Status) -> Resu
             .iter()
             .any(|operation| operation.kind == OperationKind::Create);
         if creates {
-            let block = intent
-                .state
-                .mined()
-                .filter(|mined| mined.success)
-                .map(|mined| mined.block);
-            store::set_first_block(tx, asset, block)?;
+            let mined = intent.state.mined().filter(|_| intent.outcome() == Some(Outcome::Done));
+            store::set_first_block(tx, asset, mined.map(|mined| mined.block))?;
         }
     }
     Ok(())

@@ -20,8 +20,12 @@ use crate::settlement::sender::{Attempt, Content, Event, Intent, Outcome, Sender
 use crate::settlement::store;
 use crate::types::{Address, Amount, AssetId, Timestamp};
 
-/// Transactions in a row that tell the registry and are reverted before a person is called.
-const REGISTRY_REVERTS_MAX: i64 = 3;
+/// The kind of an intent that tells the registry.
+const REGISTRY: &str = "registry";
+/// Why a person should look at what no node would take.
+const REFUSED_FOR_GOOD: &str = "refused_for_good";
+/// Transactions in a row that tell the registry in vain before a person is called.
+const REGISTRY_TRIES_MAX: i64 = 3;
 
 /// What is to be said to the operations of an intent.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +84,7 @@ impl Session {
                 self.done(&part, &receipt).await?
             }
             Some(Outcome::Reverted) => self.reverted(nonce, &part).await?,
-            Some(Outcome::NotDone) | None => not_done(&intent, &part),
+            Some(Outcome::NotDone) | None => self.not_done(&intent, &part).await?,
         };
         let proof = Proof {
             chain_id: self.key.chain_id,
@@ -231,7 +235,10 @@ impl Session {
                     ..Ends::default()
                 });
             }
-            "registry" => return self.registry_reverted(nonce).await,
+            REGISTRY => {
+                let reason = "the registry reverted what it was told";
+                return self.registry_in_vain(nonce, ("reverted", reason)).await;
+            }
             kind => {
                 return Ok(Ends {
                     attention: Alarm::reverted(format!("a transaction of kind {kind} was reverted")),
@@ -260,20 +267,47 @@ impl Session {
         Ok(ends)
     }
 
+    /// Another attempt, a no-op, took the nonce. What the node refused for good it would refuse again.
+    async fn not_done(&self, intent: &Intent, part: &Part) -> Result<Ends, Error> {
+        let reason = "the node refuses the transaction for good";
+        let is_refused = |attempt: &Attempt| attempt.refused && attempt.content == Content::Work;
+        if part.kind == REGISTRY {
+            return self.registry_in_vain(intent.nonce, (REFUSED_FOR_GOOD, reason)).await;
+        }
+        if !intent.attempts.iter().any(is_refused) {
+            return Ok(Ends {
+                again: part.operations.clone(),
+                ..Ends::default()
+            });
+        }
+        let failed = part
+            .operations
+            .iter()
+            .map(|(asset, number)| (*asset, *number, reason.to_owned()));
+        Ok(Ends {
+            failed: failed.collect(),
+            attention: Some(Alarm {
+                code: REFUSED_FOR_GOOD,
+                reason: reason.to_owned(),
+            }),
+            ..Ends::default()
+        })
+    }
+
     /// Telling the registry twice does no harm, so it is told again; when that does not help a person is called, and the
     /// mints to its wallets wait.
-    async fn registry_reverted(&self, nonce: u64) -> Result<Ends, Error> {
+    async fn registry_in_vain(&self, nonce: u64, (code, reason): (&'static str, &str)) -> Result<Ends, Error> {
         let key = self.key;
-        let times = REGISTRY_REVERTS_MAX;
+        let times = REGISTRY_TRIES_MAX;
         let gives_up = self
             .driver
             .db
-            .read(move |tx| store::is_giving_up(tx, &key, "registry", nonce, times))
+            .read(move |tx| store::is_giving_up(tx, &key, REGISTRY, nonce, times))
             .await?;
-        let reason = format!("the registry reverted {times} times in a row: its wallets wait");
+        let reason = format!("{reason}, after {times} times in vain: its wallets wait");
         Ok(Ends {
             registrations_again: !gives_up,
-            attention: Alarm::reverted(reason).filter(|_| gives_up),
+            attention: gives_up.then_some(Alarm { code, reason }),
             ..Ends::default()
         })
     }
@@ -293,31 +327,6 @@ fn flagged(part: &Part, reason: String) -> Ends {
     Ends {
         attention: Alarm::result(reason),
         flagged: part.operations.clone(),
-        ..Ends::default()
-    }
-}
-
-/// Another attempt, a no-op, took the nonce. What the node refused for good it would refuse again.
-fn not_done(intent: &Intent, part: &Part) -> Ends {
-    let is_refused = |attempt: &Attempt| attempt.refused && attempt.content == Content::Work;
-    if intent.attempts.iter().any(is_refused) {
-        let reason = "the node refuses the transaction for good";
-        let failed = part
-            .operations
-            .iter()
-            .map(|(asset, number)| (*asset, *number, reason.to_owned()));
-        return Ends {
-            failed: failed.collect(),
-            attention: Some(Alarm {
-                code: "refused_for_good",
-                reason: reason.to_owned(),
-            }),
-            ..Ends::default()
-        };
-    }
-    Ends {
-        again: part.operations.clone(),
-        registrations_again: part.kind == "registry",
         ..Ends::default()
     }
 }

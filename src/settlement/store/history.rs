@@ -40,7 +40,8 @@ pub(in super::super) fn starved(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]
     Ok(found)
 }
 
-/// Whether the intents of this kind up to this nonce were reverted so many times in a row.
+/// Whether the intents of this kind up to this nonce were mined without effect so many times in a row: reverted, or replaced
+/// by a no-op.
 pub(in super::super) fn is_giving_up(
     tx: &mut Tx<'_>,
     key: &SenderKey,
@@ -55,10 +56,13 @@ pub(in super::super) fn is_giving_up(
         .filter(chain_intents::nonce.le(column(nonce)?))
         .order(chain_intents::nonce.desc())
         .limit(times)
-        .select(chain_intents::success);
-    let last: Vec<Option<bool>> = on!(tx, c => query.load(c))?;
-    let reverted = last.iter().filter(|success| **success == Some(false)).count();
-    Ok(i64::try_from(reverted).map_err(Error::internal)? >= times)
+        .select((chain_intents::mined_attempt, chain_intents::success));
+    let last: Vec<(Option<i32>, Option<bool>)> = on!(tx, c => query.load(c))?;
+    let in_vain = last
+        .iter()
+        .filter(|(mined, success)| mined.is_some() && *success != Some(true))
+        .count();
+    Ok(i64::try_from(in_vain).map_err(Error::internal)? >= times)
 }
 
 /// Intents that ended and still need a person.

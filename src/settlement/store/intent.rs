@@ -7,7 +7,7 @@ use crate::db::{Bulk, Tx};
 use crate::error::Error;
 use crate::on;
 use crate::settlement::model::{Order, Part, SenderKey, SettledIn};
-use crate::settlement::sender::{Attempt, Attention, Cancelled, Intent, Known, Mined, State, Work};
+use crate::settlement::sender::{Attempt, Attention, Cancelled, Intent, Known, Mined, Outcome, State, Work};
 use crate::types::{Address, AssetId, Hash32, Timestamp};
 
 /// The kind of an intent that only fills a nonce.
@@ -57,14 +57,15 @@ pub(in super::super) fn open_intents(tx: &mut Tx<'_>, key: &SenderKey) -> Result
 
 fn intent(row: IntentRow, attempts: Vec<Attempt>) -> Result<Intent, Error> {
     let ((nonce, kind, gas_limit, state, cancelled), (attempt, block, hash, success, until), attention) = row;
-    let mined = match (attempt, block, hash, success) {
-        (Some(attempt), Some(block), Some(block_hash), Some(success)) => Some(Mined {
+    let mined = match (attempt, block, hash) {
+        (Some(attempt), Some(block), Some(block_hash)) => Some(Mined {
             attempt: u16::try_from(attempt).map_err(Error::internal)?,
             block: number(block)?,
             block_hash,
-            success,
+            // Of a no-op the row says nothing, and its receipt says it again.
+            success: success.unwrap_or(true),
         }),
-        (None | Some(_), None | Some(_), None | Some(_), None | Some(_)) => None,
+        (None | Some(_), None | Some(_), None | Some(_)) => None,
     };
     let broken = || {
         Error::internal(format!(
@@ -154,6 +155,15 @@ fn state_name(state: State) -> &'static str {
     }
 }
 
+/// Whether its work was done, as far as a block says: a no-op in its place neither did it nor tried.
+fn work_success(intent: &Intent) -> Option<bool> {
+    match intent.outcome()? {
+        Outcome::Done => Some(true),
+        Outcome::Reverted => Some(false),
+        Outcome::NotDone => None,
+    }
+}
+
 /// Writes how far an intent has come, and its attempts. Signed bytes are written by [`store_signed`] alone.
 pub(in super::super) fn save_intent(
     tx: &mut Tx<'_>,
@@ -179,7 +189,7 @@ pub(in super::super) fn save_intent(
         chain_intents::mined_attempt.eq(mined.map(|mined| i32::from(mined.attempt))),
         chain_intents::block_number.eq(mined.map(|mined| column(mined.block)).transpose()?),
         chain_intents::block_hash.eq(mined.map(|mined| mined.block_hash)),
-        chain_intents::success.eq(mined.map(|mined| mined.success)),
+        chain_intents::success.eq(work_success(intent)),
         chain_intents::watched_until.eq(until),
         chain_intents::attention_reason.eq(intent.attention.map(Attention::code)),
         chain_intents::attention_since.eq(intent.attention.map(|_| now)),
@@ -233,7 +243,7 @@ pub(in super::super) fn known(tx: &mut Tx<'_>, key: &SenderKey) -> Result<Known,
     })
 }
 
-/// Whether there are intents of this kind and all of them were mined with success.
+/// Whether there are intents of this kind and the work of all of them was mined with success.
 pub(in super::super) fn mined_of_kind(tx: &mut Tx<'_>, key: &SenderKey, kind: &str) -> Result<bool, Error> {
     let query = chain_intents::table
         .filter(chain_intents::chain_id.eq(column(key.chain_id)?))

@@ -1,0 +1,52 @@
+//! Transactions that a node refuses for good: the empty one in their place does nothing of what they were for.
+
+use moneyer::operation::Status;
+use moneyer::settlement;
+use moneyer::types::{Address, OperationId};
+use serde_json::json;
+
+use crate::lines::newcomer;
+use crate::proxy::Fault;
+use crate::stage::Stage;
+use crate::support::{Database, PIN};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_that_the_node_refuses_is_told_again_and_the_mint_that_waited_goes() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let stage = Stage::start_bad(database, |_| {}).await;
+        let token = stage.asset("REGISTER").await;
+        stage.until_mintable(&[token]).await;
+        stage.proxy().inject("eth_sendRawTransaction", Fault::Refusal, 1);
+        let wallet = newcomer(&stage).await;
+
+        let id = stage.accept(&token, &[wallet], 1).await;
+
+        stage.every_mint_is_there_once(token, &[id], &[wallet]).await;
+        assert!(stage.server.read(settlement::cases).await.is_empty());
+        stage.finish_in_agreement().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_asset_whose_creation_the_node_refuses_does_not_stand() {
+    let stage = Stage::start_bad(Database::Sqlite, |_| {}).await;
+    let first = stage.asset("FIRST").await;
+    stage.until_mintable(&[first]).await;
+    let creator = stage.server.world.creator.clone();
+    let body = json!({
+        "type": "deposit", "name": "Refused", "symbol": "REFUSED", "decimals": 6, "countryCode": "056",
+        "basePrice": "1.00", "basePriceCurrencyCode": "EUR", "settlement": "evm",
+        "walletVerification": { "secretVerificationCode": PIN },
+    });
+
+    stage.proxy().inject("eth_sendRawTransaction", Fault::Refusal, 1);
+    let answer = stage.server.post(&creator, "/api/token/create", &body).await;
+    let id = OperationId::parse(answer.header("x-operation-id").unwrap()).unwrap();
+    let ended = stage.ended(id).await;
+
+    assert_eq!(ended.status, Status::Failed);
+    let token = Address::parse(answer.body["id"].as_str().unwrap()).unwrap();
+    let asset = stage.server.asset(&token).await.id;
+    assert!(!stage.server.read(move |tx| settlement::stands(tx, asset)).await);
+    stage.finish_in_agreement().await;
+}
