@@ -11,10 +11,10 @@
 //! | 5 | an unclear answer decides nothing | `replies::a_reply_that_is_lost…`, `chain/sending` |
 //! | 6 | one nonce for life | `steps::…after_the_row…`, `fees::the_original_may_win…` |
 //! | 7 | no receipt is no evidence | `replies::a_receipt_that_is_null…` |
-//! | 8 | a nonce that something else took needs a person | `reorgs::a_foreign_transaction_at_our_nonce…` |
+//! | 8 | a nonce that something else took needs a person | `reorgs::a_foreign_transaction_at_our_nonce…`, `backups` |
 //! | 9 | gaps are sent again or filled | `fees::the_middle_of_five…`, `reorgs::a_nonce_that_others_used…` |
 //! | 10 | only the lowest is outbid, up to a ceiling | `fees::a_jump_of_the_base_fee…`, `fees::at_the_ceiling…` |
-//! | 11 | a no-op cancels, and whichever is mined counts | `replies::a_refused_mint_that_is_mined…`, `replies::a_no_op_that_is_mined…` |
+//! | 11 | a no-op cancels, and whichever is mined counts | `replies::a_refused_mint_that_is_mined…`, `replies::a_no_op_that_is_mined…`, `refusals` |
 //! | 12 | blocks are known by their hash | `reorgs::a_reorganisation_of_depth_three…` |
 //! | 13 | books change at final, and it is watched on | `steps::…after_the_receipt…`, `reorgs::what_was_final_and_vanishes…` |
 //! | 14 | tried and judged again before it is sent | `lines::one_recipient_unverified…`, `lines::who_loses_a_claim…`, `moves::a_receiver_who_is_sanctioned…` |
@@ -46,6 +46,8 @@ use support::{node, proxy};
 
 #[path = "settlement/adoption.rs"]
 mod adoption;
+#[path = "settlement/backups.rs"]
+mod backups;
 #[path = "settlement/crashes.rs"]
 mod crashes;
 #[path = "settlement/fees.rs"]

@@ -159,6 +159,7 @@ fn has_seen_everything(tally: &Tally) -> bool {
         "a foreign transaction at our nonce",
         "a gap filled",
         "a person helped",
+        "a person who knows of others",
         "a pool forgotten",
         "a receipt that is null for a while",
         "a refusal of what was accepted before",

@@ -306,10 +306,22 @@ impl<'a> Chaos<'a> {
 
     /// As a person does who compares the case with the chain.
     fn decide(&mut self) -> Outcome<()> {
+        if let Some(foreign) = self.db.read_blocking(settlement::foreign_use)? {
+            let now = Clock::System.now();
+            let acknowledged = self.db.write_blocking(|tx| {
+                match settlement::acknowledge(tx, foreign.last, &[], "these transactions are payments of ours", now) {
+                    Ok(()) => Ok(true),
+                    // Another one came since.
+                    Err(Error::Conflict(_)) => Ok(false),
+                    Err(error) => Err(error),
+                }
+            })?;
+            self.decisions += u32::from(acknowledged);
+        }
         let cases = self.db.read_blocking(settlement::cases)?;
         for case in cases {
             let is_unknown = case.state == "unknown";
-            let is_registry = case.kind == "registry" && case.attention == "reverted";
+            let is_registry = case.kind == "registry" && matches!(case.attention.as_str(), "reverted" | "refused_for_good");
             if !is_unknown && !is_registry {
                 continue;
             }

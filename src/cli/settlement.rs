@@ -8,8 +8,8 @@ use super::Failure;
 use crate::app::App;
 use crate::error::Error;
 use crate::operation::{self, Operation};
-use crate::settlement::{self, Case, Decision, Progress};
-use crate::types::Timestamp;
+use crate::settlement::{self, Case, Decision, ForeignUse, Progress};
+use crate::types::{OperationId, Timestamp};
 
 /// How long a decision waits for the process that carries it out.
 const PATIENCE_LOOKS: u32 = 50;
@@ -32,6 +32,17 @@ pub(super) enum SettlementCommand {
         #[arg(long)]
         reason: String,
     },
+    /// Say that you know of the nonces up to this one that others used with the signer's key; the process that settles goes
+    /// on sending. After a restore: first compare what waits (`list`) with a block explorer.
+    Acknowledge {
+        nonce: u64,
+        /// A waiting operation that is done on the chain already, or is not to be done: it fails. May be repeated.
+        #[arg(long, value_parser = OperationId::parse, value_name = "OPERATION")]
+        failed: Vec<OperationId>,
+        /// Why, for the audit log.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 pub(super) async fn run(app: &App, now: Timestamp, command: SettlementCommand) -> Result<(), Failure> {
@@ -42,14 +53,28 @@ pub(super) async fn run(app: &App, now: Timestamp, command: SettlementCommand) -
             decision,
             reason,
         } => resolve(app, now, nonce, decision, reason).await,
+        SettlementCommand::Acknowledge { nonce, failed, reason } => {
+            let written = app
+                .db()
+                .write(move |tx| settlement::acknowledge(tx, nonce, &failed, &reason, now));
+            written.await.map_err(usage)?;
+            println!("acknowledged up to nonce {nonce}: a server that settles goes on when it looks at the chain next");
+            Ok(())
+        }
     }
 }
 
 async fn list(app: &App) -> Result<(), Failure> {
-    let (cases, operations) = app
+    let (foreign, cases, operations) = app
         .db()
-        .read(|tx| Ok((settlement::cases(tx)?, operation::needing_a_person(tx, OPERATIONS_MAX)?)))
+        .read(|tx| {
+            let operations = operation::needing_a_person(tx, OPERATIONS_MAX)?;
+            Ok((settlement::foreign_use(tx)?, settlement::cases(tx)?, operations))
+        })
         .await?;
+    if let Some(foreign) = &foreign {
+        println!("{}", told(foreign));
+    }
     for case in &cases {
         println!("{}", described(case));
     }
@@ -63,10 +88,32 @@ async fn list(app: &App) -> Result<(), Failure> {
     for operation in &others {
         println!("{}", line_of(operation));
     }
-    if cases.is_empty() && others.is_empty() {
+    if foreign.is_none() && cases.is_empty() && others.is_empty() {
         println!("nothing needs a person");
     }
     Ok(())
+}
+
+fn told(foreign: &ForeignUse) -> String {
+    let (sender, last, rows_end, since) = (foreign.sender, foreign.last, foreign.rows_end, foreign.since);
+    let mut text = format!(
+        "key_used_elsewhere since {since}: the chain has transactions of {sender} up to nonce {last}, this database has \
+         {rows_end} nonces"
+    );
+    if foreign.held.is_some() {
+        text.push_str(
+            "\n  They were there when settlement began: this may be a restored backup, and nothing new is sent.\n  Compare \
+             what waits with the transactions of these nonces; what is done there already is named with --failed OPERATION.",
+        );
+    }
+    text.push_str(&format!(
+        "\n  Then: moneyer admin settlement acknowledge {last} --reason …"
+    ));
+    for operation in foreign.held.iter().flatten() {
+        text.push_str("\n  waits: ");
+        text.push_str(&line_of(operation));
+    }
+    text
 }
 
 fn described(case: &Case) -> String {
@@ -121,7 +168,7 @@ async fn resolve(app: &App, now: Timestamp, nonce: u64, decision: Decision, reas
 fn usage(error: Error) -> Failure {
     match error {
         Error::Conflict(problem) => Failure::usage(problem),
-        Error::Invalid(_) => Failure::usage(error.to_string()),
+        Error::Invalid(_) | Error::NotFound(_) => Failure::usage(error.to_string()),
         other => other.into(),
     }
 }

@@ -543,6 +543,20 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::sql::{Amount, Id, Instant};
 
+    chain_foreign_nonces (chain_id, sender) {
+        chain_id -> BigInt,
+        sender -> Binary,
+        seen_end -> BigInt,
+        seen_at -> Instant,
+        unwatched -> Bool,
+        acknowledged_end -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
     projects (id) {
         id -> Id,
         name -> Text,
@@ -1021,6 +1035,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     registry_changes,
     registry_entries,
     chain_resolutions,
+    chain_foreign_nonces,
     projects,
     environments,
     environment_keys,

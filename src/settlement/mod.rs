@@ -15,6 +15,7 @@ mod adopt;
 mod capacity;
 mod driver;
 mod finish;
+mod foreign;
 mod gas;
 mod health;
 mod lot;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 pub use adopt::{Candidate, Found, look, take_over};
 pub use driver::{Driver, Settings};
+pub use foreign::{ForeignUse, acknowledge, foreign_use};
 pub use health::{Health, health};
 pub use model::{ChainRecord, Contracts, Look, Placement, SettledIn};
 pub use moves::accept_moves;

@@ -91,11 +91,7 @@ pub fn cases(tx: &mut Tx<'_>) -> Result<Vec<Case>, Error> {
 
 /// Writes a decision down. `Conflict` when the nonce needs no person, or none can help; `Invalid` without a reason.
 pub fn decide(tx: &mut Tx<'_>, nonce: u64, decision: Decision, reason: &str, now: Timestamp) -> Result<(), Error> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_LENGTH_MAX {
-        let message = format!("must have 1 to {REASON_LENGTH_MAX} characters");
-        return Err(Error::invalid("reason", message));
-    }
+    let reason = reason_of(reason)?;
     let conflict = || Error::Conflict(format!("nonce {nonce} needs no person"));
     let key = key(tx)?.ok_or_else(conflict)?;
     let attention = store::attention_of(tx, &key, nonce)?.ok_or_else(conflict)?;
@@ -130,7 +126,17 @@ pub fn progress(tx: &mut Tx<'_>, nonce: u64) -> Result<Progress, Error> {
     }
 }
 
-fn key(tx: &mut Tx<'_>) -> Result<Option<SenderKey>, Error> {
+/// `Invalid` when it is none, or too long.
+pub(super) fn reason_of(text: &str) -> Result<&str, Error> {
+    let reason = text.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_LENGTH_MAX {
+        let message = format!("must have 1 to {REASON_LENGTH_MAX} characters");
+        return Err(Error::invalid("reason", message));
+    }
+    Ok(reason)
+}
+
+pub(super) fn key(tx: &mut Tx<'_>) -> Result<Option<SenderKey>, Error> {
     let chain = store::chain(tx)?;
     Ok(chain.map(|chain| SenderKey {
         chain_id: chain.chain_id,

@@ -1,6 +1,7 @@
 //! A server, a node, and one process that settles between them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use moneyer::app::Clock;
@@ -8,9 +9,10 @@ use moneyer::asset::{AssetKind, Settlement};
 use moneyer::chain::contracts::{returned, token};
 use moneyer::chain::{Call, Rpc, Signer};
 use moneyer::config::{Chain, Endpoint, Finality, KeySource};
+use moneyer::error::Error;
 use moneyer::operation::{self, Operation, Status};
 use moneyer::settlement::sender::Policy;
-use moneyer::settlement::{self, Driver, Health, Reconciled, Settings};
+use moneyer::settlement::{self, Driver, ForeignUse, Health, Reconciled, Settings};
 use moneyer::types::{Address, Amount, Hash32, OperationId, RequestId};
 use reqwest::Method;
 use secrecy::SecretBox;
@@ -36,6 +38,8 @@ pub struct Stage {
     pub server: Server,
     pub chain: Chain,
     settling: Option<Settling>,
+    /// Our signer's key was used while nobody settled.
+    is_foreign: AtomicBool,
 }
 
 struct Settling {
@@ -98,6 +102,7 @@ impl Stage {
             proxy,
             chain,
             settling: None,
+            is_foreign: AtomicBool::new(false),
         };
         stage.settle().await;
         stage
@@ -136,17 +141,46 @@ impl Stage {
             proxy: None,
             chain,
             settling: None,
+            is_foreign: AtomicBool::new(false),
         };
         stage.settle().await;
         stage
     }
 
-    /// Starts settlement, as a process that comes up does.
+    /// Starts settlement, as a process that comes up does. Who sent with our key meanwhile, through [`Self::send`], says so.
     pub async fn settle(&mut self) {
+        self.settle_alone().await;
+        if self.is_foreign.swap(false, Ordering::SeqCst) {
+            let use_of_key = self.foreign_use().await;
+            self.acknowledge(use_of_key.last, &[]).await.unwrap();
+        }
+    }
+
+    /// As [`Self::settle`], and nobody says anything.
+    pub async fn settle_alone(&mut self) {
         let driver = driver(&self.server, &self.chain).await;
         let cancel = CancellationToken::new();
         let task = tokio::spawn(driver.run(cancel.clone()));
         self.settling = Some(Settling { cancel, task });
+    }
+
+    /// What a person is told of others who use our key, once it is seen.
+    pub async fn foreign_use(&self) -> ForeignUse {
+        self.wait("the other's nonces to be seen", async || {
+            self.server.read(settlement::foreign_use).await
+        })
+        .await
+    }
+
+    /// As a person who has looked everything up.
+    pub async fn acknowledge(&self, last: u64, ended: &[OperationId]) -> Result<(), Error> {
+        let (ended, now) = (ended.to_vec(), self.server.now());
+        let written = self
+            .server
+            .app
+            .db()
+            .write(move |tx| settlement::acknowledge(tx, last, &ended, "seen on the explorer", now));
+        written.await
     }
 
     /// Ends settlement between any two steps, as a crash does: nothing is put down, the lease is not released.
@@ -341,7 +375,9 @@ impl Stage {
     /// Sends as anybody, and waits for the block.
     pub fn send(&self, from: &str, to: Address, data: &[u8]) -> Hash32 {
         self.node.impersonate(from);
-        if from != ACCOUNTS[0] {
+        if from == ACCOUNTS[0] {
+            self.is_foreign.fetch_or(self.settling.is_none(), Ordering::SeqCst);
+        } else {
             self.node.set_balance(from, 10_u128.pow(20));
         }
         let data = format!("0x{}", to_hex(data));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use moneyer::settlement::sender::{
-    Action, Attempt, Attention, Cancelled, Content, Event, FILLER_GAS, Intent, Known, NoRoom, Outcome, Policy, Sender,
+    Action, Attempt, Attention, Cancelled, Content, Event, FILLER_GAS, Foreign, Intent, Known, NoRoom, Outcome, Policy, Sender,
     State, Work,
 };
 use moneyer::types::Timestamp;
@@ -51,6 +51,9 @@ pub struct Driver {
     rows: BTreeMap<u64, Row>,
     rows_end: Option<u64>,
     head: Option<u64>,
+    foreign: Foreign,
+    /// Others used nonces below this one before this process looked, and no person has said anything yet.
+    unexplained: u64,
     now: Timestamp,
     sender: Option<Sender>,
     seen: Option<Seen>,
@@ -81,6 +84,8 @@ impl Driver {
             rows: BTreeMap::new(),
             rows_end: None,
             head: None,
+            foreign: Foreign::default(),
+            unexplained: 0,
             now: Timestamp::from_seconds(1_700_000_000),
             sender: None,
             seen: None,
@@ -129,6 +134,7 @@ impl Driver {
             rows_end: self.rows_end,
             settled: closed_end.unwrap_or(0),
             head: self.head,
+            foreign: self.foreign,
         };
         let open = self.rows.values().filter(|row| !is_closed(row));
         Sender::load(self.policy, open.map(|row| row.intent.clone()), known)
@@ -149,6 +155,7 @@ impl Driver {
                 now: self.now,
             });
             if sender.head() == Some(number) {
+                self.look_for_others(&before, seen.count);
                 self.seen = Some(seen);
             }
             self.judge_alarms(&before, &actions)?;
@@ -263,6 +270,10 @@ impl Driver {
             }
             Action::Alarm { nonce, reason, .. } => {
                 self.judge_alarm(nonce, reason)?;
+                if reason == Attention::KeyUsedElsewhere {
+                    let acknowledged = self.foreign.acknowledged;
+                    self.foreign = Foreign { acknowledged, ..sender.foreign() };
+                }
                 Ok(Vec::new())
             }
         }
@@ -385,10 +396,26 @@ impl Driver {
         Ok(())
     }
 
+    /// What was there when a process looked first, and what nobody told it of, may be the work of a later state of its own.
+    fn look_for_others(&mut self, before: &Sender, count: u64) {
+        let told = self.foreign.end.max(self.foreign.acknowledged);
+        let is_first = before.next_nonce().is_none();
+        if is_first && self.rows_end.is_some_and(|rows_end| count > rows_end.max(told)) {
+            self.unexplained = self.unexplained.max(count);
+        }
+    }
+
     /// Looks into the chain and settles what the sender would not guess.
     fn be_the_person(&mut self, sender: &mut Sender) -> Done {
         if self.world.random.happens(700) {
             return Ok(());
+        }
+        if self.foreign.needs_a_person() {
+            self.world.tally.count("a person who knows of others");
+            let end = self.foreign.end;
+            self.foreign.acknowledged = end;
+            sender.step(Event::Acknowledged { end });
+            self.unexplained = 0;
         }
         let unknown = sender.intents().filter(|intent| intent.state == State::Unknown);
         let unknown: Vec<u64> = unknown.map(|intent| intent.nonce).collect();
@@ -473,8 +500,14 @@ impl Driver {
         Ok(())
     }
 
-    /// Rules 9 and 18: the bound, and the worst case of everything in flight and one more, as the last view had it.
+    /// Rules 8, 9 and 18: nothing that a restored backup may send twice, the bound, and the worst case of everything in flight and one more, as the last view had it.
     fn judge_room(&self) -> Done {
+        if self.unexplained > 0 {
+            return broken(format!(
+                "a nonce is taken though nobody explained those below {}",
+                self.unexplained
+            ));
+        }
         let rows: Vec<_> = self.rows.values().filter(|row| is_unmined(&row.intent)).collect();
         if rows.len() >= self.policy.in_flight_max {
             return broken(format!("{} are in flight and one more is taken", rows.len()));

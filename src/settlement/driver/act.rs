@@ -211,6 +211,10 @@ impl Session {
     async fn alarm(&mut self, nonce: Option<u64>, reason: Attention, detail: &str) -> Result<(), Error> {
         metrics::counter!("settlement_alarms_total", "reason" => reason.code()).increment(1);
         tracing::error!(nonce, %reason, "settlement needs a person: {detail}");
+        if reason == Attention::KeyUsedElsewhere {
+            let (key, foreign, now) = (self.key, self.sender.foreign(), self.driver.now());
+            self.write(move |tx| store::save_foreign(tx, &key, &foreign, now)).await?;
+        }
         let operations = nonce.and_then(|nonce| Some(self.about.get(&nonce)?.operations.clone()));
         let Some(operations) = operations.filter(|operations| !operations.is_empty()) else {
             return Ok(());

@@ -25,6 +25,7 @@ struct Facts {
 impl Session {
     pub(super) async fn resolve(&mut self) -> Result<(), Error> {
         let key = self.key;
+        self.hear_of_others().await?;
         let decided = self.driver.db.read(move |tx| store::resolutions(tx, &key)).await?;
         for resolution in decided {
             let facts = self.facts_of(resolution.nonce).await?;
@@ -39,6 +40,22 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// What a person knows by now of others who use the key.
+    async fn hear_of_others(&mut self) -> Result<(), Error> {
+        let known = self.sender.foreign();
+        if !known.needs_a_person() {
+            return Ok(());
+        }
+        let key = self.key;
+        let found = self.driver.db.read(move |tx| store::foreign(tx, &key)).await?;
+        let Some((foreign, _)) = found.filter(|(foreign, _)| foreign.acknowledged > known.acknowledged) else {
+            return Ok(());
+        };
+        let end = foreign.acknowledged;
+        tracing::warn!(end, "a person knows of the nonces below this one that others used");
+        self.follow(Event::Acknowledged { end }).await
     }
 
     async fn facts_of(&self, nonce: u64) -> Result<Facts, Error> {

@@ -22,6 +22,7 @@
 //! the evidence against a missing transaction start anew, which makes decisions later, never different.
 
 mod fees;
+mod foreign;
 mod model;
 mod observe;
 mod policy;
@@ -35,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::chain::{Block, Fees};
 use crate::types::{Amount, Hash32, Timestamp};
 
+pub use foreign::{Foreign, Noticed};
 pub use model::{
     Action, Attempt, Attention, Cancelled, Content, Event, FILLER_GAS, Intent, Mark, Mined, Outcome, Passed, Sending,
     State, Work,
@@ -51,6 +53,7 @@ pub struct Known {
     pub settled: u64,
     /// The highest head seen.
     pub head: Option<u64>,
+    pub foreign: Foreign,
 }
 
 /// What the next view must contain.
@@ -75,8 +78,7 @@ pub struct Sender {
     lowest: Option<(u64, Mark)>,
     /// The lowest nonce that nobody holds, and since when.
     gap: Option<(u64, Mark)>,
-    /// How far the nonces reach that others used and of which a person was told.
-    foreign_end: u64,
+    foreign: Foreign,
     /// What is wrong with the sender itself.
     attention: BTreeSet<Attention>,
     changed: BTreeSet<u64>,
@@ -120,8 +122,11 @@ impl Sender {
             stale: 0,
             lowest: None,
             gap: None,
-            foreign_end: 0,
-            attention: BTreeSet::new(),
+            foreign: known.foreign,
+            attention: match known.foreign.needs_a_person() {
+                true => BTreeSet::from([Attention::KeyUsedElsewhere]),
+                false => BTreeSet::new(),
+            },
             changed: BTreeSet::new(),
         }
     }
@@ -146,6 +151,7 @@ impl Sender {
             Event::Finalised { nonce } => self.finalised(nonce),
             Event::Cancel { nonce } => self.cancel(nonce),
             Event::Resolved { nonce } => self.resolved(nonce),
+            Event::Acknowledged { end } => self.acknowledged(end),
         }
     }
 

@@ -179,6 +179,10 @@ pub enum Event {
     Resolved {
         nonce: u64,
     },
+    /// A person knows of the nonces below this one that others used.
+    Acknowledged {
+        end: u64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

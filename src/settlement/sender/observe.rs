@@ -1,7 +1,7 @@
 //! What a view says about the intents that wait for a block or sit in one.
 
 use super::model::{Action, Attention, Intent, Mined, Passed, State, Work};
-use super::{Sender, Sight};
+use super::{Noticed, Sender, Sight};
 use crate::chain::View;
 use crate::types::Timestamp;
 
@@ -10,6 +10,10 @@ impl Sender {
         if self.lies_behind(view) {
             return Vec::new();
         }
+        let noticed = match self.sight {
+            None => Noticed::AtFirstLook,
+            Some(_) => Noticed::WhileLooking,
+        };
         self.sight = Some(Sight {
             head: view.head,
             count: view.count,
@@ -20,7 +24,7 @@ impl Sender {
         self.leave_lost_blocks(view);
         self.enter_blocks(view);
 
-        let mut actions = self.watch(view);
+        let mut actions = self.watch(view, noticed);
         actions.extend(self.judge_passed(view));
         actions.extend(self.finalise(view));
         actions.extend(self.send_what_is_due());

@@ -54,6 +54,9 @@ impl Sender {
         if let Some(attention) = self.alarms().map(|(_, attention)| attention).find(|a| stops(*a)) {
             return Err(NoRoom::Attention(attention));
         }
+        if self.foreign.stops() {
+            return Err(NoRoom::Attention(Attention::KeyUsedElsewhere));
+        }
         if self.in_flight() >= self.policy.in_flight_max {
             return Err(NoRoom::InFlight);
         }
@@ -115,7 +118,7 @@ impl Sender {
     }
 }
 
-/// Whether new nonces would only make it worse. Somebody else's transactions at other nonces do not.
+/// Whether new nonces would only make it worse.
 fn stops(attention: Attention) -> bool {
     match attention {
         Attention::NonceTaken
@@ -123,7 +126,7 @@ fn stops(attention: Attention) -> bool {
         | Attention::Refused
         | Attention::LateReorg
         | Attention::ChainWentBack => true,
-        // `room` judges funds by the transaction at hand.
+        // `room` judges funds by the transaction at hand, and others by when they were noticed.
         Attention::Funds | Attention::KeyUsedElsewhere => false,
     }
 }

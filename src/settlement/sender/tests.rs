@@ -174,6 +174,7 @@ impl Stage {
             rows_end,
             settled: 0,
             head: Some(self.head),
+            foreign: self.sender.foreign(),
         };
         self.sender = Sender::load(policy(), rows, known);
     }
@@ -227,7 +228,7 @@ fn a_closed_row_keeps_its_nonce_for_ever() {
     let known = Known {
         rows_end: Some(5),
         settled: 5,
-        head: None,
+        ..Known::default()
     };
     let mut stage = Stage::with(Vec::new(), known);
     stage.count = 4;
@@ -557,6 +558,65 @@ fn a_key_that_is_used_elsewhere_is_told_once_for_each_nonce() {
     stage.count = 4;
     assert_eq!(alarms(&stage.blocks(1)), [(None, Attention::KeyUsedElsewhere)]);
     assert_eq!(stage.sender.room(60_000).unwrap().nonce, 4);
+}
+
+/// A process that finds rows up to nonce 4 and a chain with so many transactions.
+fn began_with(count: u64, foreign: Foreign) -> Stage {
+    let known = Known {
+        rows_end: Some(5),
+        settled: 5,
+        foreign,
+        ..Known::default()
+    };
+    let mut stage = Stage::with(Vec::new(), known);
+    stage.count = count;
+    stage
+}
+
+#[test]
+fn nonces_that_others_used_before_the_first_look_stop_everything_new_until_a_person_knows_of_them() {
+    let mut stage = began_with(5, Foreign::default());
+    assert_eq!(stage.look(), []);
+    assert!(stage.sender.room(60_000).is_ok(), "the rows are those of the chain");
+
+    let mut stage = began_with(6, Foreign::default());
+    assert_eq!(alarms(&stage.look()), [(None, Attention::KeyUsedElsewhere)]);
+    let stopped = Err(NoRoom::Attention(Attention::KeyUsedElsewhere));
+    assert_eq!(stage.sender.room(60_000), stopped);
+    stage.count = 8;
+    assert_eq!(alarms(&stage.blocks(1)), [(None, Attention::KeyUsedElsewhere)]);
+
+    stage.sender.step(Event::Acknowledged { end: 6 });
+    assert_eq!(stage.sender.room(60_000), stopped, "there are more by now");
+    stage.sender.step(Event::Acknowledged { end: 8 });
+
+    assert_eq!(stage.sender.room(60_000).unwrap().nonce, 8);
+    assert_eq!(stage.sender.alarms().count(), 0);
+}
+
+#[test]
+fn what_a_person_knows_or_was_told_of_while_looking_stops_no_later_process() {
+    let known = |end, noticed, acknowledged| Foreign {
+        end,
+        noticed,
+        acknowledged,
+    };
+    let room = |foreign: Foreign, count: u64| {
+        let mut stage = began_with(count, foreign);
+        stage.look();
+        let alarms = stage.sender.alarms().count();
+        (stage.sender.room(60_000).is_ok(), alarms)
+    };
+
+    assert_eq!(room(known(8, Noticed::AtFirstLook, 8), 8), (true, 0));
+    assert_eq!(room(known(8, Noticed::AtFirstLook, 8), 9), (false, 1));
+    assert_eq!(room(known(8, Noticed::WhileLooking, 0), 8), (true, 1));
+    assert_eq!(room(known(8, Noticed::WhileLooking, 0), 9), (false, 1));
+    assert_eq!(
+        room(known(8, Noticed::AtFirstLook, 0), 5),
+        (false, 1),
+        "they are gone, and may come back"
+    );
 }
 
 #[test]

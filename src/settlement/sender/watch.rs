@@ -1,14 +1,14 @@
 //! What must not happen, and what does all the same.
 
-use super::Sender;
+use super::{Noticed, Sender};
 use super::model::{Action, Attention, State, cost, total};
 use crate::chain::View;
 
 impl Sender {
-    pub(super) fn watch(&mut self, view: &View) -> Vec<Action> {
+    pub(super) fn watch(&mut self, view: &View, noticed: Noticed) -> Vec<Action> {
         let mut actions = self.watch_final(view);
         actions.extend(self.watch_settled(view));
-        actions.extend(self.watch_foreign(view));
+        actions.extend(self.watch_foreign(view, noticed));
         actions.extend(self.watch_funds(view));
         actions
     }
@@ -49,25 +49,6 @@ impl Sender {
             view.count, self.settled
         );
         self.raise_own(Attention::ChainWentBack, detail)
-    }
-
-    /// Rule 8 for nonces that were never ours. Before the first row the key may have a history.
-    fn watch_foreign(&mut self, view: &View) -> Option<Action> {
-        let ours_end = self.rows_end?;
-        let told_end = ours_end.max(self.foreign_end);
-        if view.count <= told_end {
-            return None;
-        }
-        self.foreign_end = view.count;
-        self.attention.insert(Attention::KeyUsedElsewhere);
-        Some(Action::Alarm {
-            nonce: None,
-            reason: Attention::KeyUsedElsewhere,
-            detail: format!(
-                "nonces {told_end} to {} were used elsewhere",
-                view.count.saturating_sub(1)
-            ),
-        })
     }
 
     /// Rule 18: the funds must cover the worst case of what is in flight and one more large transaction.

@@ -240,6 +240,7 @@ pub(in super::super) fn known(tx: &mut Tx<'_>, key: &SenderKey) -> Result<Known,
         rows_end: after(highest)?,
         settled: after(settled)?.unwrap_or(0),
         head: super::head(tx, key.chain_id)?,
+        foreign: super::foreign(tx, key)?.map(|(foreign, _)| foreign).unwrap_or_default(),
     })
 }
 

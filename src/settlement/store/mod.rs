@@ -2,6 +2,7 @@
 
 mod attempt;
 mod chain;
+mod foreign;
 mod history;
 mod intent;
 mod observed;
@@ -13,6 +14,7 @@ pub(super) use chain::{
     chain, head, insert_chain, insert_placement, placements, set_contracts, set_first_block, set_head, set_look,
     set_ready, set_recipients_max,
 };
+pub(super) use foreign::{acknowledge_foreign, foreign, save_foreign};
 pub(super) use history::{flagged_count, is_giving_up, starved};
 pub(super) use intent::{
     insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
