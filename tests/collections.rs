@@ -38,6 +38,8 @@ mod minting;
 mod observed;
 #[path = "collections/presets.rs"]
 mod presets;
+#[path = "collections/reverts.rs"]
+mod reverts;
 #[path = "collections/showing.rs"]
 mod showing;
 #[allow(dead_code, reason = "written for settlement's tests, which use the rest of it")]

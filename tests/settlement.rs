@@ -18,7 +18,7 @@
 //! | 12 | blocks are known by their hash | `reorgs::a_reorganisation_of_depth_three…` |
 //! | 13 | books change at final, and it is watched on | `steps::…after_the_receipt…`, `reorgs::what_was_final_and_vanishes…` |
 //! | 14 | tried and judged again before it is sent | `lines::one_recipient_unverified…`, `lines::who_loses_a_claim…`, `moves::a_receiver_who_is_sanctioned…` |
-//! | 15 | whoever is at fault fails, the others go again | `lines::one_recipient_unverified…`, `lines::mints_that_run_out_of_gas…` |
+//! | 15 | whoever is at fault fails, the others go again | `lines::one_recipient_unverified…`, `lines::mints_that_run_out_of_gas…`, `reverts` |
 //! | 16 | the receipt shows every line once | `mints::a_batch_of_a_hundred…`, `mints::a_receipt_that_does_not_show…` |
 //! | 17 | no endpoint that lies behind is believed | `replies::an_endpoint_that_lies_behind…` |
 //! | 18 | no nonce without funds | `fees::a_signer_without_funds…` |
@@ -68,6 +68,8 @@ mod refusals;
 mod reorgs;
 #[path = "settlement/replies.rs"]
 mod replies;
+#[path = "settlement/reverts.rs"]
+mod reverts;
 #[path = "settlement/stage.rs"]
 mod stage;
 #[path = "settlement/steps.rs"]

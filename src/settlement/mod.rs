@@ -26,6 +26,7 @@ mod observe;
 mod plan;
 mod reconcile;
 mod resolve;
+mod reverts;
 mod ruling;
 pub mod sender;
 mod store;

@@ -1,5 +1,7 @@
 //! NFT mints: sent, judged when the contract refuses them, and read from their receipts.
 
+use std::collections::HashMap;
+
 use super::preflight::{gas_limit, without_margin};
 use super::{Session, act};
 use crate::asset::{self, Asset, AssetKind};
@@ -10,11 +12,12 @@ use crate::collection::{self, MintRequest, Minted};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::operation::{self, Status};
-use crate::settlement::finish;
 use crate::settlement::model::{Order, Part};
 use crate::settlement::nft::{self, Batch};
 use crate::settlement::plan::{Together, Waiting};
+use crate::settlement::reverts::{self, Reverts};
 use crate::settlement::sender::{Event, Intent, Work};
+use crate::settlement::{finish, store};
 use crate::types::{Address, AssetId};
 
 /// The kind of an intent that mints into a collection.
@@ -46,17 +49,24 @@ impl Session {
             Ok((
                 collection::find(tx, asset)?,
                 collection::requests_of(tx, asset, &numbers)?,
+                store::reverts(tx, asset, &numbers)?,
             ))
         });
-        let (collection, mut requests) = loaded.await?;
+        let (collection, mut requests, reverts) = loaded.await?;
         // The planner's order is that of the callers' turns.
         let place = |request: &MintRequest| operations.iter().position(|one| Some(one.sequence) == request.sequence);
         requests.sort_by_key(place);
-        for batch in nft::batches(&collection, requests) {
+        for mut batch in nft::batches(&collection, requests) {
+            let mut refused = give_up(&mut batch, &reverts, self.gas_bound());
+            let in_company = reverts::together(batch.requests.iter().map(|one| of(&reverts, one)));
+            let is_whole = in_company >= batch.requests.len();
+            batch.requests.truncate(in_company);
             if self.place(self.driver.settings.gas_per_transaction_max).is_none() {
                 return Ok(false);
             }
-            let Judged { checked, refused } = self.judge(batch).await?;
+            let starved = batch.requests.iter().map(|one| of(&reverts, one).starved).max();
+            let judged = self.judge(batch, starved.unwrap_or(0)).await?;
+            refused.extend(judged.refused);
             for (number, reason) in refused {
                 let now = self.driver.now();
                 tracing::warn!(%asset, number, %reason, "refused by the collection before it was sent");
@@ -64,24 +74,24 @@ impl Session {
                 self.write(move |tx| finish::fail(tx, asset, number, &reason, None, now))
                     .await?;
             }
-            if let Some(checked) = checked {
-                self.assign_nfts(checked, !together.is_full).await?;
+            if let Some(checked) = judged.checked {
+                self.assign_nfts(checked, is_whole && !together.is_full).await?;
             }
         }
         Ok(true)
     }
 
     /// Cuts the batch to what fits one transaction and leaves out requests that the contract refuses (rule 14).
-    async fn judge(&mut self, mut batch: Batch) -> Result<Judged, Error> {
+    async fn judge(&mut self, mut batch: Batch, starved: u32) -> Result<Judged, Error> {
         let bound = self.gas_bound();
         let mut refused = Vec::new();
         while !batch.requests.is_empty() {
             let data = batch.calldata();
             let call = self.call(batch.contract, data.clone());
-            match self.gas_of(batch.group(), (batch.requests.len(), 0), &call).await? {
+            match self.gas_of(batch.group(), (batch.requests.len(), starved), &call).await? {
                 Ok(gas) if gas <= without_margin(bound) => {
                     let checked = Checked {
-                        gas_limit: gas_limit(gas, 0, bound),
+                        gas_limit: gas_limit(gas, starved, bound),
                         batch,
                         data,
                     };
@@ -254,6 +264,24 @@ impl Session {
         let gas = GAS_OF_CREATION.saturating_add(bytes.saturating_mul(GAS_OF_BYTE));
         Ok((contracts.factory, data, gas))
     }
+}
+
+fn of(reverts: &HashMap<i64, Reverts>, request: &MintRequest) -> Reverts {
+    let known = request.sequence.and_then(|number| reverts.get(&number));
+    known.copied().unwrap_or_default()
+}
+
+/// Takes out what was reverted too often, each with the reason.
+fn give_up(batch: &mut Batch, reverts: &HashMap<i64, Reverts>, bound: u64) -> Vec<(i64, String)> {
+    let mut given_up = Vec::new();
+    batch.requests.retain(|request| {
+        let reason = of(reverts, request).why_given_up(bound);
+        let known = request.sequence.zip(reason);
+        let stays = known.is_none();
+        given_up.extend(known);
+        stays
+    });
+    given_up
 }
 
 /// Whole requests leave from the back; one that is alone and too large can never be sent.

@@ -15,6 +15,7 @@ use crate::settlement::finish;
 use crate::settlement::lot::Group;
 use crate::settlement::model::{ChainRecord, Mirrored, Order, Part, Placement};
 use crate::settlement::plan::{Held, Together, Waiting};
+use crate::settlement::reverts::Reverts;
 use crate::settlement::ruling::{Ruling, Sendable};
 use crate::settlement::sender::{Event, Intent, Work};
 use crate::settlement::store;
@@ -25,8 +26,7 @@ use crate::types::{Address, Amount, AssetId};
 pub(super) struct Mint {
     pub operation: Operation,
     pub lines: Vec<(Address, Amount)>,
-    /// How often a transaction with it ran out of gas.
-    pub starved: u32,
+    pub reverts: Reverts,
 }
 
 /// Mints of one asset that may share a transaction.
@@ -250,10 +250,10 @@ fn with_lines(tx: &mut Tx<'_>, asset: AssetId, operations: Vec<Operation>) -> Re
     for (number, line) in ledger::pending_lines_of(tx, asset, &numbers)? {
         lines.entry(number).or_default().push((line.recipient, line.amount));
     }
-    let starved = store::starved(tx, asset, &numbers)?;
+    let reverts = store::reverts(tx, asset, &numbers)?;
     let mints = operations.into_iter().map(|operation| Mint {
         lines: lines.remove(&operation.sequence).unwrap_or_default(),
-        starved: starved.get(&operation.sequence).copied().unwrap_or(0),
+        reverts: reverts.get(&operation.sequence).copied().unwrap_or_default(),
         operation,
     });
     Ok(mints.collect())

@@ -10,7 +10,7 @@ use crate::chain::{At, Call, Revert};
 use crate::error::Error;
 use crate::operation::{self, Operation};
 use crate::settlement::lot::Group;
-use crate::settlement::{Placement, capacity, store};
+use crate::settlement::{Placement, capacity, reverts, store};
 use crate::types::{Address, Amount};
 
 /// A gas limit is the estimate with so much on top of it: state that changes between the estimate and the block.
@@ -18,12 +18,8 @@ const MARGIN_PERCENT: u64 = 110;
 
 /// After the first time that a transaction ran out of gas, and after every further time.
 const MARGIN_AFTER_STARVING_PERCENT: [u64; 2] = [150, 200];
-/// What ran out of gas so often goes in a transaction of its own.
-const ALONE_AFTER: u32 = 2;
 /// What ran out of gas so often gets all that one transaction may spend.
 const EVERYTHING_AFTER: u32 = 3;
-/// What ran out of gas so often fails.
-const STARVED_MAX: u32 = 4;
 
 /// What a transaction may be estimated at so that its limit stays within a bound.
 pub(in crate::settlement) fn without_margin(bound: u64) -> u64 {
@@ -120,9 +116,9 @@ impl Session {
     /// Cuts the batch to what fits one transaction and leaves out operations that the token refuses.
     pub(super) async fn preflight(&mut self, mut batch: Batch) -> Result<Judged, Error> {
         let bound = self.gas_bound();
-        let mut refused = leave_out_starved(&mut batch, bound);
+        let mut refused = leave_out_reverted(&mut batch, bound);
         while !batch.mints.is_empty() {
-            let starved = batch.mints.iter().map(|mint| mint.starved).max().unwrap_or(0);
+            let starved = batch.mints.iter().map(|mint| mint.reverts.starved).max().unwrap_or(0);
             // One that is alone may have what there is; several give way to each other.
             let usable = match batch.mints.len() {
                 1 => without_margin(bound),
@@ -324,20 +320,18 @@ impl Session {
     }
 }
 
-/// What ran out of gas twice goes alone, and what did so too often fails.
-fn leave_out_starved(batch: &mut Batch, bound: u64) -> Vec<(Operation, String)> {
+/// What was reverted too often fails, and what was reverted goes in smaller company.
+fn leave_out_reverted(batch: &mut Batch, bound: u64) -> Vec<(Operation, String)> {
     let mut refused = Vec::new();
-    batch.mints.retain(|mint| {
-        if mint.starved >= STARVED_MAX {
-            let reason = format!("ran out of gas {} times, at last with {bound}", mint.starved);
+    batch.mints.retain(|mint| match mint.reverts.why_given_up(bound) {
+        Some(reason) => {
             refused.push((mint.operation.clone(), reason));
+            false
         }
-        mint.starved < STARVED_MAX
+        None => true,
     });
-    let first = batch.mints.iter().position(|mint| mint.starved >= ALONE_AFTER);
-    batch
-        .mints
-        .truncate(first.map_or(batch.mints.len(), |first| first.max(1)));
+    let together = reverts::together(batch.mints.iter().map(|mint| mint.reverts));
+    batch.mints.truncate(together);
     refused
 }
 

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
@@ -8,12 +8,17 @@ use crate::db::schema::{chain_intents, intent_operations};
 use crate::error::Error;
 use crate::on;
 use crate::settlement::model::SenderKey;
-use crate::types::AssetId;
+use crate::settlement::reverts::{Cause, Reverts};
+use crate::types::{Address, AssetId};
 
-/// How often each of these operations was in a transaction that ran out of gas; those that never were are left out.
+/// What the reverted transactions of these operations say of them; those that have none are left out.
 ///
 /// Whoever runs out of gas deep inside leaves a little to each caller (EIP-150), so all but an eighth counts as all.
-pub(in super::super) fn starved(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<HashMap<i64, u32>, Error> {
+pub(in super::super) fn reverts(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    numbers: &[i64],
+) -> Result<HashMap<i64, Reverts>, Error> {
     let linked = intent_operations::chain_id
         .eq(chain_intents::chain_id)
         .and(intent_operations::sender.eq(chain_intents::sender))
@@ -26,16 +31,36 @@ pub(in super::super) fn starved(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]
         .filter(chain_intents::gas_used.is_not_null())
         .select((
             intent_operations::sequence,
+            (chain_intents::chain_id, chain_intents::sender, chain_intents::nonce),
             chain_intents::gas_limit,
             chain_intents::gas_used,
         ));
-    let rows: Vec<(i64, i64, Option<i64>)> = on!(tx, c => query.load(c))?;
-    let mut found: HashMap<i64, u32> = HashMap::new();
-    for (number, limit, used) in rows {
-        if used.is_some_and(|used| used >= limit.saturating_sub(limit / 8)) {
-            let count = found.entry(number).or_default();
-            *count = count.saturating_add(1);
-        }
+    let rows: Vec<(i64, Place, i64, Option<i64>)> = on!(tx, c => query.load(c))?;
+    let companies = companies(tx, rows.iter().map(|(_, place, ..)| *place).collect())?;
+    let mut found: HashMap<i64, Reverts> = HashMap::new();
+    for (number, place, limit, used) in rows {
+        let ran_out = used.is_some_and(|used| used >= limit.saturating_sub(limit / 8));
+        let cause = if ran_out { Cause::Gas } else { Cause::Other };
+        let company = companies.get(&place).copied().unwrap_or(1);
+        found.entry(number).or_default().count(company, cause);
+    }
+    Ok(found)
+}
+
+/// Chain, sender and nonce of an intent.
+type Place = (i64, Address, i64);
+
+/// How many operations each of these intents carries.
+fn companies(tx: &mut Tx<'_>, places: HashSet<Place>) -> Result<HashMap<Place, usize>, Error> {
+    let mut found = HashMap::new();
+    for place in places {
+        let (chain, sender, nonce) = place;
+        let query = intent_operations::table
+            .filter(intent_operations::chain_id.eq(chain))
+            .filter(intent_operations::sender.eq(sender))
+            .filter(intent_operations::nonce.eq(nonce));
+        let count: i64 = on!(tx, c => query.count().get_result(c))?;
+        found.insert(place, usize::try_from(count).map_err(Error::internal)?);
     }
     Ok(found)
 }

@@ -15,7 +15,7 @@ pub(super) use chain::{
     set_ready, set_recipients_max,
 };
 pub(super) use foreign::{acknowledge_foreign, foreign, save_foreign};
-pub(super) use history::{flagged_count, is_giving_up, starved};
+pub(super) use history::{flagged_count, is_giving_up, reverts};
 pub(super) use intent::{
     insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
 };
