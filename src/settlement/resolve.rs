@@ -23,7 +23,8 @@ const REASON_LENGTH_MAX: usize = 300;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing of it happened: its operations go back into the queue and get another nonce.
+    /// Nothing of it happened: its operations go back into the queue and get another nonce. Where the node refused all that
+    /// was signed for a nonce, it is signed once more.
     Again,
     /// Its operations have failed; what they reserved is voided.
     Failed,

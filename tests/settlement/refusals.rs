@@ -1,7 +1,7 @@
 //! Transactions that a node refuses for good: the empty one in their place does nothing of what they were for.
 
 use moneyer::operation::Status;
-use moneyer::settlement;
+use moneyer::settlement::{self, Decision};
 use moneyer::types::{Address, OperationId};
 use serde_json::json;
 
@@ -49,4 +49,42 @@ async fn an_asset_whose_creation_the_node_refuses_does_not_stand() {
     let asset = stage.server.asset(&token).await.id;
     assert!(!stage.server.read(move |tx| settlement::stands(tx, asset)).await);
     stage.finish_in_agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_transaction_that_is_refused_too_is_signed_again_when_a_person_says_so() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let stage = Stage::start_bad(database, |_| {}).await;
+        let token = stage.quiet_asset("BOTH").await;
+        let recipients = stage.server.world.recipients[..3].to_vec();
+        stage.proxy().inject("eth_sendRawTransaction", Fault::Refusal, 2);
+        let id = stage.accept(&token, &recipients, 1).await;
+        let nonce = stage.count();
+        let both_refused = async || {
+            let case = stage.server.read(settlement::cases).await.pop()?;
+            (case.transactions.len() == 2).then_some(())
+        };
+        stage.wait("two refusals", both_refused).await;
+        for _look in 0..5 {
+            stage.node.mine(1);
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert_eq!(stage.count(), nonce, "nothing of it can be mined");
+
+        let now = stage.server.now();
+        let decided = stage
+            .server
+            .app
+            .db()
+            .write(move |tx| settlement::decide(tx, nonce, Decision::Again, "the node has room again", now));
+        decided.await.unwrap();
+        let ended = stage.ended_by_mining(id).await;
+
+        assert_eq!(ended.error.unwrap(), "the node refuses the transaction for good");
+        assert_eq!(stage.count(), nonce + 1);
+        let next = stage.accept(&token, &recipients, 1).await;
+        stage.ended_by_mining(next).await;
+        stage.every_mint_is_there_once(token, &[next], &recipients).await;
+        stage.finish_in_agreement().await;
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::preflight::with_margin;
 use super::{About, Session};
 use crate::chain::{Fees, Sent, Transaction};
 use crate::db::Tx;
@@ -115,7 +116,7 @@ impl Session {
         let gas_limit = self.sender.intent(nonce).map_or(FILLER_GAS, |intent| intent.gas_limit);
         let (to, data, gas_limit) = match content {
             Content::Work => (part.to, part.data, gas_limit),
-            Content::Noop => (Some(key.sender), Vec::new(), FILLER_GAS),
+            Content::Noop => (Some(key.sender), Vec::new(), self.gas_of_noop().await),
         };
         let transaction = Transaction {
             chain_id: key.chain_id,
@@ -151,6 +152,14 @@ impl Session {
             hash,
             content,
         }))
+    }
+
+    /// What a chain asks for a transfer of nothing to ourselves, as its node says, or at least.
+    async fn gas_of_noop(&self) -> u64 {
+        let call = self.call(self.key.sender, Vec::new());
+        let estimate = self.driver.rpc.estimate_gas(&call).await;
+        let gas = estimate.ok().and_then(Result::ok).map_or(FILLER_GAS, with_margin);
+        gas.min(self.gas_bound()).max(FILLER_GAS)
     }
 
     /// Sends the stored bytes, as they are.

@@ -32,11 +32,7 @@ impl Session {
             let intent = self.sender.intent(resolution.nonce);
             match ends_of(&resolution, &facts, intent) {
                 Ok(ends) => self.carry_out(resolution, &facts, ends).await?,
-                Err(why) => {
-                    tracing::warn!(nonce = resolution.nonce, %why, "a decision was not carried out");
-                    self.write(move |tx| store::refuse_resolution(tx, &key, resolution.nonce, &why))
-                        .await?;
-                }
+                Err(why) => self.refuse(resolution, why).await?,
             }
         }
         Ok(())
@@ -82,9 +78,19 @@ impl Session {
     async fn carry_out(&mut self, resolution: Resolution, facts: &Facts, ends: Ends) -> Result<(), Error> {
         let (key, now, nonce) = (self.key, self.driver.now(), resolution.nonce);
         let mut after = self.sender.clone();
-        after.step(Event::Resolved { nonce });
+        let is_refused = after.intent(nonce).is_some_and(Intent::is_refused);
+        let actions = after.step(match is_refused {
+            true => Event::SignAgain { nonce },
+            false => Event::Resolved { nonce },
+        });
+        if after.intent(nonce).is_some_and(Intent::is_refused) {
+            let why = format!("nonce {nonce} cannot be paid for now: see the signer's funds and chain.fee_max_gwei");
+            return self.refuse(resolution, why).await;
+        }
         let changed: Vec<Intent> = after.take_changed();
-        let is_closed = changed.iter().any(|intent| intent.nonce == nonce);
+        let is_closed = changed
+            .iter()
+            .any(|intent| intent.nonce == nonce && intent.state == State::Closed);
         let effect = json!({ "kind": facts.part.kind, "operations": ids(&facts.open) });
         let event = resolve::event(&key, "settlement.resolved", &resolution, effect);
         self.write(move |tx| {
@@ -103,11 +109,18 @@ impl Session {
         self.sender = after;
         if is_closed {
             self.about.remove(&nonce);
-        } else {
+        } else if !is_refused {
             self.flagged = self.flagged.saturating_sub(1);
         }
         tracing::warn!(nonce, decision = resolution.decision.code(), "resolved by a person");
-        Ok(())
+        self.act(actions).await
+    }
+
+    async fn refuse(&self, resolution: Resolution, why: String) -> Result<(), Error> {
+        let (key, nonce) = (self.key, resolution.nonce);
+        tracing::warn!(nonce, %why, "a decision was not carried out");
+        self.write(move |tx| store::refuse_resolution(tx, &key, nonce, &why))
+            .await
     }
 }
 
@@ -127,6 +140,15 @@ fn ends_of(resolution: &Resolution, facts: &Facts, intent: Option<&Intent>) -> R
             )),
         },
         Some((State::Final { .. } | State::Closed, _)) | None if facts.attention.is_some() => mined(resolution, facts),
+        Some((State::Assigned | State::Signed | State::Sent, _)) if intent.is_some_and(Intent::is_refused) => {
+            match resolution.decision {
+                Decision::Again => Ok(Ends::default()),
+                Decision::Failed | Decision::Done => Err(format!(
+                    "nothing is mined at nonce {nonce} yet: --as again, which signs an empty transaction for it once more; \
+                     when that is final, what it was for has failed"
+                )),
+            }
+        }
         Some((State::Assigned | State::Signed | State::Sent | State::Mined(_), _)) => {
             Err(format!("nonce {nonce} is on its way, and no decision is needed"))
         }

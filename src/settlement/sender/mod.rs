@@ -78,6 +78,8 @@ pub struct Sender {
     lowest: Option<(u64, Mark)>,
     /// The lowest nonce that nobody holds, and since when.
     gap: Option<(u64, Mark)>,
+    /// Where the last offer was refused, and when: the next better one waits from then on.
+    refusal: Option<(u64, Mark)>,
     foreign: Foreign,
     /// What is wrong with the sender itself.
     attention: BTreeSet<Attention>,
@@ -122,6 +124,7 @@ impl Sender {
             stale: 0,
             lowest: None,
             gap: None,
+            refusal: None,
             foreign: known.foreign,
             attention: match known.foreign.needs_a_person() {
                 true => BTreeSet::from([Attention::KeyUsedElsewhere]),
@@ -151,6 +154,7 @@ impl Sender {
             Event::Finalised { nonce } => self.finalised(nonce),
             Event::Cancel { nonce } => self.cancel(nonce),
             Event::Resolved { nonce } => self.resolved(nonce),
+            Event::SignAgain { nonce } => self.sign_again(nonce),
             Event::Acknowledged { end } => self.acknowledged(end),
         }
     }

@@ -5,7 +5,8 @@ use ruint::aliases::U256;
 use crate::chain::{Fees, Sent, View};
 use crate::types::{Amount, Hash32, Timestamp};
 
-/// Gas that a transfer of nothing to oneself needs (Yellow Paper, `G_transaction`).
+/// Gas that a transfer of nothing to oneself needs at least (Yellow Paper, `G_transaction`); some chains ask for more, and
+/// their nodes say how much.
 pub const FILLER_GAS: u64 = 21_000;
 
 /// A block height and a time, for waiting.
@@ -179,6 +180,10 @@ pub enum Event {
     Resolved {
         nonce: u64,
     },
+    /// A person says that whatever made the node refuse every attempt is no more (rule 5).
+    SignAgain {
+        nonce: u64,
+    },
     /// A person knows of the nonces below this one that others used.
     Acknowledged {
         end: u64,
@@ -238,6 +243,11 @@ impl Intent {
             (Content::Work, true) => Outcome::Done,
             (Content::Work, false) => Outcome::Reverted,
         })
+    }
+
+    /// Whether nothing that was signed for it can be mined: it blocks every nonce above, and needs a person.
+    pub fn is_refused(&self) -> bool {
+        self.is_waiting() && !self.attempts.is_empty() && self.attempts.iter().all(|attempt| attempt.refused)
     }
 
     pub(super) fn attempt_mut(&mut self, number: u16) -> Option<&mut Attempt> {

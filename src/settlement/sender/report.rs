@@ -88,6 +88,7 @@ impl Sender {
             return Vec::new();
         }
         let content = known.content;
+        self.refusal = Some((nonce, mark));
         self.change(nonce, |intent| {
             if let Some(attempt) = intent.attempt_mut(attempt) {
                 attempt.refused = true;
@@ -102,6 +103,20 @@ impl Sender {
         let mut actions: Vec<Action> = alarm.into_iter().collect();
         if content == Content::Work && !has_another {
             actions.extend(self.cancel(nonce));
+        }
+        actions
+    }
+
+    /// One more attempt at the same nonce, which does what the last ones were to do. None of those can be mined.
+    pub(super) fn sign_again(&mut self, nonce: u64) -> Vec<Action> {
+        let is_refused = self.intents.get(&nonce).is_some_and(Intent::is_refused);
+        let Some(sight) = self.sight.filter(|_| is_refused) else {
+            return Vec::new();
+        };
+        let mut actions: Vec<Action> = self.outbid(nonce, sight).into_iter().collect();
+        if let Some(sign) = self.sign(nonce) {
+            self.change(nonce, |intent| intent.attention = None);
+            actions.push(sign);
         }
         actions
     }

@@ -90,15 +90,20 @@ impl Sender {
         self.outbid(nonce, sight)
     }
 
-    /// Its newest attempt was sent and nobody took it for long enough. What cannot be mined at today's base fee counts
-    /// from when it was sent; what merely waits counts from when nothing stood before it.
+    /// The newest attempt that may be mined was sent and nobody took it for long enough. What cannot be mined at today's base
+    /// fee counts from when it was sent; what merely waits counts from when nothing stood before it; and where the node
+    /// refused a better offer, the next one waits as long again.
     fn is_bump_due(&self, nonce: u64, lowest_since: Mark, sight: Sight) -> bool {
         let Some(intent) = self.intents.get(&nonce) else {
             return false;
         };
-        let Some(newest) = intent.attempts.last().filter(|attempt| !attempt.refused) else {
+        let Some(newest) = intent.attempts.iter().rev().find(|attempt| !attempt.refused) else {
             return false;
         };
+        let refused = self.refusal.filter(|(refused, _)| *refused == nonce);
+        if refused.is_some_and(|(_, mark)| !self.policy.bump.is_over(mark, sight.mark())) {
+            return false;
+        }
         let Some(sending) = newest.sent else {
             return false;
         };

@@ -399,6 +399,98 @@ fn a_refused_no_op_is_not_followed_by_another() {
     assert_eq!(stage.blocks(50), []);
 }
 
+#[test]
+fn what_was_refused_altogether_is_signed_once_more_when_a_person_says_so() {
+    let mut stage = Stage::new();
+    stage.look();
+    stage.take();
+    let signed = |attempt, content| Event::Signed {
+        nonce: 0,
+        attempt,
+        hash: tx(0, attempt),
+        content,
+    };
+    stage.sender.step(signed(0, Content::Work));
+    assert_eq!(stage.sender.step(Event::SignAgain { nonce: 0 }), [], "it can be mined");
+    stage.answer(0, 0, Sent::Refused("no".to_owned()));
+    stage.sender.step(signed(1, Content::Noop));
+    stage.answer(0, 1, Sent::Refused("no".to_owned()));
+    assert!(stage.sender.intent(0).unwrap().is_refused());
+
+    let actions = stage.sender.step(Event::SignAgain { nonce: 0 });
+
+    let is_noop = |action: &Action| {
+        matches!(
+            action,
+            Action::Sign {
+                attempt: 2,
+                content: Content::Noop,
+                ..
+            }
+        )
+    };
+    assert!(actions.len() == 1 && actions.iter().all(is_noop), "{actions:?}");
+    assert_eq!(stage.sender.alarms().count(), 0);
+    assert_eq!(
+        stage.sender.step(Event::SignAgain { nonce: 0 }),
+        [],
+        "one at a time"
+    );
+    stage.obey(actions);
+    stage.mine(0, 2, true);
+    stage.look();
+    assert_eq!(stage.sender.intent(0).unwrap().outcome(), Some(Outcome::NotDone));
+}
+
+#[test]
+fn what_cannot_be_paid_for_is_not_signed_once_more_and_still_needs_a_person() {
+    let mut stage = Stage::new();
+    stage.look();
+    stage.take();
+    for (attempt, content) in [(0, Content::Work), (1, Content::Noop)] {
+        stage.sender.step(Event::Signed {
+            nonce: 0,
+            attempt,
+            hash: tx(0, attempt),
+            content,
+        });
+        stage.answer(0, attempt, Sent::Refused("no".to_owned()));
+    }
+    stage.balance = Amount::ONE;
+    stage.look();
+
+    stage.sender.step(Event::SignAgain { nonce: 0 });
+
+    let intent = stage.sender.intent(0).unwrap();
+    assert!(intent.is_refused());
+    assert_eq!(intent.attention, Some(Attention::Refused));
+}
+
+#[test]
+fn a_better_offer_that_is_refused_is_made_again_after_the_same_patience() {
+    let mut stage = Stage::sent(1);
+    stage.blocks(5);
+    let signed = |attempt| Event::Signed {
+        nonce: 0,
+        attempt,
+        hash: tx(0, attempt),
+        content: Content::Work,
+    };
+    assert_eq!(stage.sender.step(signed(1)), [broadcast(0, 1)]);
+    let actions = stage.answer(0, 1, Sent::Refused("exceeds the configured cap".to_owned()));
+    assert_eq!(alarms(&actions), [(Some(0), Attention::Refused)]);
+
+    let is_signing = |action: &Action| matches!(action, Action::Sign { .. });
+    assert!(!stage.blocks(4).iter().any(is_signing));
+    assert_eq!(stage.attempts(0), 2);
+    let actions = stage.blocks(1);
+
+    assert!(actions.iter().any(is_signing), "{actions:?}");
+    let intent = stage.sender.intent(0).unwrap();
+    assert_eq!(intent.attempts[2].fees, intent.attempts[1].fees, "an eighth more than the one that waits");
+    assert_eq!(intent.attempts[2].content, Content::Work);
+}
+
 // --- rules 7 and 8 ----------------------------------------------------------------------------------------------------
 
 /// Something else was mined at nonce 0; ours has no receipt.
