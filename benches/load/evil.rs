@@ -321,7 +321,8 @@ impl<'a> Chaos<'a> {
         let cases = self.db.read_blocking(settlement::cases)?;
         for case in cases {
             let is_unknown = case.state == "unknown";
-            let is_registry = case.kind == "registry" && matches!(case.attention.as_str(), "reverted" | "refused_for_good");
+            let is_registry =
+                case.kind == "registry" && matches!(case.attention.as_str(), "reverted" | "refused_for_good");
             if !is_unknown && !is_registry {
                 continue;
             }

@@ -33,8 +33,8 @@ async fn a_recipient_who_refuses_only_in_a_block_fails_alone_after_a_few_transac
     assert_eq!(failed, ["r5"]);
     let reason = game.found("r5").await.error.unwrap();
     assert!(reason.contains("reverted 2 times alone"), "{reason}");
-    // With it 16, 8, 4, 2, 1 and 1 are reverted; the other half of each is minted beside it.
+    // With it 16, 8, 4, 2, 1 and 1 are reverted; the other half of each is minted beside it, or in two of which one comes late.
     let sent = game.stage.count() - before;
-    assert!((6..=10).contains(&sent), "{sent} transactions");
+    assert!((6..=15).contains(&sent), "{sent} transactions");
     game.finish().await;
 }

@@ -74,7 +74,14 @@ async fn a_restored_backup_mints_nothing_again_until_a_person_has_compared_it_wi
         let list = said(&admin(&stage, &["list"]));
         let said = said(&admin(
             &stage,
-            &["acknowledge", &last, "--failed", &id, "--reason", "restored from monday"],
+            &[
+                "acknowledge",
+                &last,
+                "--failed",
+                &id,
+                "--reason",
+                "restored from monday",
+            ],
         ));
 
         assert!(list.contains("key_used_elsewhere"), "{list}");
@@ -103,8 +110,9 @@ async fn a_restored_backup_mints_nothing_again_until_a_person_has_compared_it_wi
             .filter(|event| event.action == "settlement.acknowledged")
             .collect();
         assert_eq!(told.len(), 1);
-        assert_eq!(told[0].data["reason"], "restored from monday");
-        assert_eq!(told[0].data["failed"], serde_json::json!([id]));
+        let data: serde_json::Value = serde_json::from_str(&told[0].data).unwrap();
+        assert_eq!(data["reason"], "restored from monday");
+        assert_eq!(data["failed"], serde_json::json!([id]));
         stage.finish_in_agreement().await;
     }
 }

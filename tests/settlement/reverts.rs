@@ -42,10 +42,7 @@ async fn a_mint_that_is_reverted_only_in_a_block_fails_alone_after_a_few_transac
         let is_good = *id != ids[5];
         let expected = if is_good { Status::Succeeded } else { Status::Failed };
         assert_eq!(ended.status, expected, "{:?}", ended.error);
-        assert_eq!(
-            stage.balance(token, *recipient).await,
-            Amount::from(u64::from(is_good))
-        );
+        assert_eq!(stage.balance(token, *recipient).await, Amount::from(u64::from(is_good)));
     }
     let reason = stage.operation(ids[5]).await.error.unwrap();
     assert!(reason.contains("reverted 2 times alone"), "{reason}");

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use moneyer::settlement::sender::{
-    Action, Attempt, Attention, Cancelled, Content, Event, FILLER_GAS, Foreign, Intent, Known, NoRoom, Outcome, Policy, Sender,
-    State, Work,
+    Action, Attempt, Attention, Cancelled, Content, Event, FILLER_GAS, Foreign, Intent, Known, NoRoom, Outcome, Policy,
+    Sender, State, Work,
 };
 use moneyer::types::Timestamp;
 
@@ -272,7 +272,10 @@ impl Driver {
                 self.judge_alarm(nonce, reason)?;
                 if reason == Attention::KeyUsedElsewhere {
                     let acknowledged = self.foreign.acknowledged;
-                    self.foreign = Foreign { acknowledged, ..sender.foreign() };
+                    self.foreign = Foreign {
+                        acknowledged,
+                        ..sender.foreign()
+                    };
                 }
                 Ok(Vec::new())
             }

@@ -222,7 +222,8 @@ impl Session {
         tracing::error!(nonce, %reason, "settlement needs a person: {detail}");
         if reason == Attention::KeyUsedElsewhere {
             let (key, foreign, now) = (self.key, self.sender.foreign(), self.driver.now());
-            self.write(move |tx| store::save_foreign(tx, &key, &foreign, now)).await?;
+            self.write(move |tx| store::save_foreign(tx, &key, &foreign, now))
+                .await?;
         }
         let operations = nonce.and_then(|nonce| Some(self.about.get(&nonce)?.operations.clone()));
         let Some(operations) = operations.filter(|operations| !operations.is_empty()) else {

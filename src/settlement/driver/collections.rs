@@ -88,7 +88,10 @@ impl Session {
         while !batch.requests.is_empty() {
             let data = batch.calldata();
             let call = self.call(batch.contract, data.clone());
-            match self.gas_of(batch.group(), (batch.requests.len(), starved), &call).await? {
+            match self
+                .gas_of(batch.group(), (batch.requests.len(), starved), &call)
+                .await?
+            {
                 Ok(gas) if gas <= without_margin(bound) => {
                     let checked = Checked {
                         gas_limit: gas_limit(gas, starved, bound),

@@ -32,7 +32,7 @@ impl Session {
             let intent = self.sender.intent(resolution.nonce);
             match ends_of(&resolution, &facts, intent) {
                 Ok(ends) => self.carry_out(resolution, &facts, ends).await?,
-                Err(why) => self.refuse(resolution, why).await?,
+                Err(why) => self.put_back(resolution, why).await?,
             }
         }
         Ok(())
@@ -85,7 +85,7 @@ impl Session {
         });
         if after.intent(nonce).is_some_and(Intent::is_refused) {
             let why = format!("nonce {nonce} cannot be paid for now: see the signer's funds and chain.fee_max_gwei");
-            return self.refuse(resolution, why).await;
+            return self.put_back(resolution, why).await;
         }
         let changed: Vec<Intent> = after.take_changed();
         let is_closed = changed
@@ -116,7 +116,7 @@ impl Session {
         self.act(actions).await
     }
 
-    async fn refuse(&self, resolution: Resolution, why: String) -> Result<(), Error> {
+    async fn put_back(&self, resolution: Resolution, why: String) -> Result<(), Error> {
         let (key, nonce) = (self.key, resolution.nonce);
         tracing::warn!(nonce, %why, "a decision was not carried out");
         self.write(move |tx| store::refuse_resolution(tx, &key, nonce, &why))

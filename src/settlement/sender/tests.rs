@@ -431,11 +431,7 @@ fn what_was_refused_altogether_is_signed_once_more_when_a_person_says_so() {
     };
     assert!(actions.len() == 1 && actions.iter().all(is_noop), "{actions:?}");
     assert_eq!(stage.sender.alarms().count(), 0);
-    assert_eq!(
-        stage.sender.step(Event::SignAgain { nonce: 0 }),
-        [],
-        "one at a time"
-    );
+    assert_eq!(stage.sender.step(Event::SignAgain { nonce: 0 }), [], "one at a time");
     stage.obey(actions);
     stage.mine(0, 2, true);
     stage.look();
@@ -487,7 +483,10 @@ fn a_better_offer_that_is_refused_is_made_again_after_the_same_patience() {
 
     assert!(actions.iter().any(is_signing), "{actions:?}");
     let intent = stage.sender.intent(0).unwrap();
-    assert_eq!(intent.attempts[2].fees, intent.attempts[1].fees, "an eighth more than the one that waits");
+    assert_eq!(
+        intent.attempts[2].fees, intent.attempts[1].fees,
+        "an eighth more than the one that waits"
+    );
     assert_eq!(intent.attempts[2].content, Content::Work);
 }
 

@@ -1,7 +1,7 @@
 //! What must not happen, and what does all the same.
 
-use super::{Noticed, Sender};
 use super::model::{Action, Attention, State, cost, total};
+use super::{Noticed, Sender};
 use crate::chain::View;
 
 impl Sender {
