@@ -112,7 +112,8 @@ fn post_foreign(
     Ok(drift)
 }
 
-fn post_of_asset(
+/// As [`post`] for the movements of one token, whoever sent their transactions.
+pub(super) fn post_of_asset(
     tx: &mut Tx<'_>,
     asset: AssetId,
     transfers: &[&Transfer],

@@ -182,3 +182,50 @@ async fn a_receipt_that_does_not_show_what_was_sent_posts_nothing_and_needs_a_pe
         stage.finish_in_agreement().await;
     }
 }
+
+/// The clone of a token with one change: what is minted last in a call of several is two units. Its address is that of
+/// the code it hands every call on to (EIP-1167).
+fn generous(clone: &str) -> String {
+    let at = &clone[22..62];
+    // More than 100 bytes of input: 2 goes where the last 32 of them are. 19: JUMPDEST, and on to the code as before.
+    format!("0x363d3d373660641015601357600260203603525b3d3d3d363d73{at}5af43d82803e903d91603b57fd5bf3")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_wrong_receipt_moved_is_posted_as_observed_when_a_person_ends_the_mint() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let stage = Stage::start_bad(database, |_| {}).await;
+        let token = stage.quiet_asset("GENEROUS").await;
+        let recipients = stage.server.world.recipients[..3].to_vec();
+        let supply = stage.server.asset(&token).await.supply;
+        let code = stage.node.rpc("eth_getCode", json!([token.to_string(), "latest"]));
+        let wrong = generous(code.as_str().unwrap());
+        stage.node.rpc("anvil_setCode", json!([token.to_string(), wrong]));
+        let id = stage.accept(&token, &recipients, 1).await;
+        let case = stage
+            .wait("the case", async || {
+                stage.node.mine(1);
+                stage.server.read(settlement::cases).await.pop()
+            })
+            .await;
+        assert_eq!((case.kind.as_str(), case.attention.as_str()), ("mint", "result"));
+        stage.node.rpc("anvil_setCode", json!([token.to_string(), code]));
+        assert_eq!(stage.balance(token, recipients[2]).await, Amount::from(2_u64));
+
+        let (nonce, now) = (case.nonce, stage.server.now());
+        let decided = stage
+            .server
+            .app
+            .db()
+            .write(move |tx| settlement::decide(tx, nonce, Decision::Failed, "more than was sent", now));
+        decided.await.unwrap();
+
+        assert_eq!(stage.ended_by_mining(id).await.status, Status::Failed);
+        let asset = stage.server.asset(&token).await;
+        let minted = supply.checked_add(Amount::from(4_u64)).unwrap();
+        assert_eq!((asset.supply, asset.pending), (minted, Amount::ZERO));
+        assert!(stage.server.read(settlement::cases).await.is_empty());
+        stage.until_agreement().await;
+        stage.finish_in_agreement().await;
+    }
+}

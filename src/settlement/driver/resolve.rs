@@ -2,16 +2,17 @@
 
 use serde_json::json;
 
-use super::Session;
 use super::collections::NFT;
 use super::finalise::{Ends, settle};
+use super::{Session, watch};
 use crate::audit;
+use crate::chain::contracts::events::{self, Transfer};
 use crate::error::Error;
 use crate::operation::{Operation, OperationKind};
 use crate::settlement::model::Part;
 use crate::settlement::resolve::{self, Decision, Resolution};
 use crate::settlement::sender::{Attention, Event, Intent, State};
-use crate::settlement::store;
+use crate::settlement::{observe, store};
 use crate::types::AssetId;
 
 /// A case as it is now.
@@ -87,25 +88,40 @@ impl Session {
             let why = format!("nonce {nonce} cannot be paid for now: see the signer's funds and chain.fee_max_gwei");
             return self.put_back(resolution, why).await;
         }
+        let moved = match resolution.decision {
+            Decision::Failed => self.moved_by(nonce, &facts.part).await?,
+            Decision::Again | Decision::Done => Ok(Vec::new()),
+        };
+        let moved = match moved {
+            Ok(moved) => moved,
+            Err(why) => return self.put_back(resolution, why).await,
+        };
         let changed: Vec<Intent> = after.take_changed();
         let is_closed = changed
             .iter()
             .any(|intent| intent.nonce == nonce && intent.state == State::Closed);
         let effect = json!({ "kind": facts.part.kind, "operations": ids(&facts.open) });
         let event = resolve::event(&key, "settlement.resolved", &resolution, effect);
-        self.write(move |tx| {
+        let asset = facts.part.asset;
+        let written = self.write(move |tx| {
             for intent in &changed {
                 store::save_intent(tx, &key, intent, now)?;
             }
             settle(tx, &ends, None, now)?;
+            let moved: Vec<&Transfer> = moved.iter().collect();
+            let drift = match asset {
+                Some(asset) if !moved.is_empty() => observe::post_of_asset(tx, asset, &moved, now)?,
+                Some(_) | None => Vec::new(),
+            };
             if ends.registrations_again {
                 store::change_entries_of(tx, &key, nonce, now)?;
             }
             store::set_attention(tx, &key, nonce, None)?;
             store::delete_resolution(tx, &key, nonce)?;
-            audit::append(tx, now, vec![event.clone()])
-        })
-        .await?;
+            audit::append(tx, now, vec![event.clone()])?;
+            Ok(drift)
+        });
+        watch::tell(&written.await?);
         self.sender = after;
         if is_closed {
             self.about.remove(&nonce);
@@ -114,6 +130,26 @@ impl Session {
         }
         tracing::warn!(nonce, decision = resolution.decision.code(), "resolved by a person");
         self.act(actions).await
+    }
+
+    /// What the transaction of an intent moved after all, in units of its token. When its operations fail nothing else posts
+    /// it, for it is ours; tokens with ids are known by their places, and are observed in any case. The error is for a person.
+    async fn moved_by(&self, nonce: u64, part: &Part) -> Result<Result<Vec<Transfer>, String>, Error> {
+        let Some(token) = part.to.filter(|_| matches!(part.kind.as_str(), "mint" | "moves")) else {
+            return Ok(Ok(Vec::new()));
+        };
+        let key = self.key;
+        let Some((transaction, block)) = self.driver.db.read(move |tx| store::mined_in(tx, &key, nonce)).await? else {
+            return Ok(Ok(Vec::new()));
+        };
+        let receipt = self.driver.rpc.receipt(&transaction).await?;
+        let Some(receipt) = receipt.filter(|receipt| receipt.block_hash == block) else {
+            let why = format!("the receipt of {transaction} is not to be had in block {block}: decide again later");
+            return Ok(Err(why));
+        };
+        let mut moved = events::decode_transfers(&receipt.logs);
+        moved.retain(|transfer| transfer.token == token && !transfer.amount.is_zero());
+        Ok(Ok(moved))
     }
 
     async fn put_back(&self, resolution: Resolution, why: String) -> Result<(), Error> {

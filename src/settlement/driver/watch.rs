@@ -178,7 +178,7 @@ impl Session {
     }
 }
 
-fn tell(drift: &[String]) {
+pub(super) fn tell(drift: &[String]) {
     let count = u64::try_from(drift.len()).unwrap_or(u64::MAX);
     metrics::counter!("settlement_alarms_total", "reason" => "drift").increment(count);
     for what in drift.iter().take(DRIFT_LOGGED_MAX) {

@@ -181,7 +181,12 @@ pub(in super::super) fn save_intent(
     if intent.state == State::Closed {
         // What became of it stays on the row.
         on!(tx, c => diesel::update(row).set(chain_intents::state.eq("closed")).execute(c))?;
-        return Ok(());
+        return forget_attention(tx, key, nonce);
+    }
+    // A final one may need a person for its result, which is not ours to say.
+    let keeps_attention = until.is_some() && intent.attention.is_none();
+    if keeps_attention {
+        forget_attention(tx, key, nonce)?;
     }
     let change = (
         chain_intents::state.eq(state_name(intent.state)),
@@ -191,11 +196,28 @@ pub(in super::super) fn save_intent(
         chain_intents::block_hash.eq(mined.map(|mined| mined.block_hash)),
         chain_intents::success.eq(work_success(intent)),
         chain_intents::watched_until.eq(until),
-        chain_intents::attention_reason.eq(intent.attention.map(Attention::code)),
-        chain_intents::attention_since.eq(intent.attention.map(|_| now)),
+        (!keeps_attention).then_some((
+            chain_intents::attention_reason.eq(intent.attention.map(Attention::code)),
+            chain_intents::attention_since.eq(intent.attention.map(|_| now)),
+        )),
     );
     on!(tx, c => diesel::update(row).set(change).execute(c))?;
     save_attempts(tx, key, intent, now)
+}
+
+/// What the sender called a person for is over.
+fn forget_attention(tx: &mut Tx<'_>, key: &SenderKey, nonce: i64) -> Result<(), Error> {
+    let row = chain_intents::table
+        .filter(chain_intents::chain_id.eq(column(key.chain_id)?))
+        .filter(chain_intents::sender.eq(key.sender))
+        .filter(chain_intents::nonce.eq(nonce))
+        .filter(chain_intents::attention_reason.eq_any(Attention::ALL.map(Attention::code)));
+    let nobody = (
+        chain_intents::attention_reason.eq(None::<&str>),
+        chain_intents::attention_since.eq(None::<Timestamp>),
+    );
+    on!(tx, c => diesel::update(row).set(nobody).execute(c))?;
+    Ok(())
 }
 
 /// What the intent at a nonce does, and which operations it settles.

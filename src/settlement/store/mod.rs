@@ -21,12 +21,15 @@ pub(super) use intent::{
 };
 pub(super) use observed::{are_books_at, collections, is_changing, ours, set_observed, set_tokens_observed, tokens};
 pub(super) use person::{
-    attention_of, cases, delete_resolution, insert_resolution, refuse_resolution, resolution_refusal, resolutions,
-    set_attention,
+    attention_of, cases, delete_resolution, insert_resolution, mined_in, refuse_resolution, resolution_refusal,
+    resolutions, set_attention,
 };
 pub(super) use registry::{
     change_all, change_entries_of, changed_wallets, is_idle, mirrored, put_entries, some_wallets, take_changes,
 };
+
+#[cfg(test)]
+mod tests;
 
 /// Numbers of a chain fit the columns; what does not is a fault of ours or of the node.
 fn column(number: u64) -> Result<i64, crate::error::Error> {

@@ -68,6 +68,27 @@ pub(in super::super) fn attention_of(tx: &mut Tx<'_>, key: &SenderKey, nonce: u6
     Ok(found.flatten())
 }
 
+/// The transaction of an intent that a block holds, and the hash of that block.
+pub(in super::super) fn mined_in(
+    tx: &mut Tx<'_>,
+    key: &SenderKey,
+    nonce: u64,
+) -> Result<Option<(Hash32, Hash32)>, Error> {
+    let (chain, nonce) = (column(key.chain_id)?, column(nonce)?);
+    let row = chain_intents::table
+        .find((chain, key.sender, nonce))
+        .select((chain_intents::mined_attempt, chain_intents::block_hash));
+    let (attempt, block): (Option<i32>, Option<Hash32>) = on!(tx, c => row.first(c))?;
+    let Some((attempt, block)) = attempt.zip(block) else {
+        return Ok(None);
+    };
+    let row = chain_attempts::table
+        .find((chain, key.sender, nonce, attempt))
+        .select(chain_attempts::hash);
+    let hash: Option<Hash32> = on!(tx, c => row.first(c))?;
+    Ok(hash.map(|hash| (hash, block)))
+}
+
 /// Calls a person to an intent, or says that nobody is needed any more.
 pub(in super::super) fn set_attention(
     tx: &mut Tx<'_>,
