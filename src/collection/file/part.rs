@@ -80,6 +80,7 @@ impl Part {
 
     fn ask(&mut self, tx: &mut Tx<'_>, asking: &Asking<'_>) -> Result<(), Error> {
         while !self.accepted.is_empty() {
+            let before = self.settled();
             // What an attempt wrote before it failed is not kept.
             match tx.nested(|tx| asking.ask(tx, &self.accepted)) {
                 Ok(Requested::Accepted(_)) => break,
@@ -103,8 +104,17 @@ impl Part {
                 ) => self.refuse_where(|_, _| Some(error.to_string())),
                 Err(error) => return Err(error),
             }
+            if self.settled() == before {
+                return Err(Error::internal("what was in the way of a part is still in it"));
+            }
         }
         Ok(())
+    }
+
+    /// Lines that are in the way no more: with each attempt there are more of them, or there would be no end.
+    fn settled(&self) -> usize {
+        let known = self.accepted.iter().filter(|wanted| wanted.stack.is_some());
+        self.refused.len().saturating_add(known.count())
     }
 
     /// Together they are refused (their sum passes what can be): those that can be taken are.
