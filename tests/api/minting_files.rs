@@ -9,15 +9,17 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use moneyer::access::environment::Tier;
 use moneyer::access::quota::{self, Account, Taken};
-use moneyer::audit::EventFilter;
+use moneyer::audit::{self, EventFilter, Stream};
 use moneyer::collection::{self, Collection, MintFile, Minting as Way, NewMintFile};
 use moneyer::compliance;
 use moneyer::db::Tx;
 use moneyer::db::schema::{mint_file_parts, mint_file_refusals, mint_files};
+use moneyer::error::Error;
 use moneyer::on;
 use moneyer::types::{Amount, EnvironmentId, MintFileId};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::compliance::other_policy;
@@ -239,7 +241,7 @@ async fn a_part_that_was_not_committed_is_worked_off_again(server: &Server) {
     let key = (swords.id, file.id());
     let killed = server.app.db().write(move |tx| {
         assert_eq!(collection::work_off(tx, &policies, key, now)?, collection::Worked::Part);
-        Err::<(), _>(moneyer::error::Error::internal("the process dies before its commit"))
+        Err::<(), _>(Error::internal("the process dies before its commit"))
     });
     assert!(killed.await.is_err());
 
@@ -298,6 +300,34 @@ async fn two_processes_work_off_different_files_at_once() {
     server.finish().await;
 }
 
+/// What a process keeps locked that is in the middle of something.
+struct Held {
+    release: mpsc::Sender<()>,
+    holding: JoinHandle<Result<(), Error>>,
+}
+
+async fn hold(server: &Server, lock: impl Fn(&mut Tx<'_>) -> Result<(), Error> + Send + 'static) -> Held {
+    let (held, mut is_held) = tokio::sync::mpsc::unbounded_channel();
+    let (release, released) = mpsc::channel::<()>();
+    let (db, released) = (server.app.db().clone(), Mutex::new(released));
+    let hold = move |tx: &mut Tx<'_>| {
+        lock(tx)?;
+        held.send(()).unwrap();
+        let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        Ok(())
+    };
+    let holding = tokio::spawn(async move { db.write(hold).await });
+    is_held.recv().await.unwrap();
+    Held { release, holding }
+}
+
+impl Held {
+    async fn release(self) {
+        self.release.send(()).unwrap();
+        self.holding.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_another_process_is_at_is_passed_over() {
     let server = Server::start(Database::Postgres).await;
@@ -308,31 +338,22 @@ async fn a_file_that_another_process_is_at_is_passed_over() {
     let (second, _) = File::submit(&server, &minting, &swords, "text/csv", csv(100..200)).await;
     let id = first.id();
     let replica = server.replica();
-    let (held, mut is_held) = tokio::sync::mpsc::unbounded_channel();
-    let (release, released) = mpsc::channel::<()>();
-    let (db, released) = (replica.app.db().clone(), Mutex::new(released));
-    let holding = tokio::spawn(async move {
-        let hold = move |tx: &mut Tx<'_>| {
-            let Tx::Pg(connection) = tx else {
-                panic!("only PostgreSQL locks rows")
-            };
-            let row = mint_files::table.filter(mint_files::id.eq(id)).select(mint_files::part);
-            row.for_update().first::<i32>(*connection)?;
-            held.send(()).unwrap();
-            let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(20));
-            Ok(())
+    let held = hold(&replica, move |tx| {
+        let Tx::Pg(connection) = tx else {
+            panic!("only PostgreSQL locks rows")
         };
-        db.write(hold).await
-    });
-    is_held.recv().await.unwrap();
+        let row = mint_files::table.filter(mint_files::id.eq(id)).select(mint_files::part);
+        row.for_update().first::<i32>(*connection)?;
+        Ok(())
+    })
+    .await;
 
     let worked = tokio::time::timeout(Duration::from_secs(3), work_off(&server)).await;
 
     assert_eq!(worked, Ok(1), "it waited for the other process");
     assert_eq!(counts(&first.look().await), [100, 0, 0, 100]);
     assert_eq!(counts(&second.look().await), [100, 100, 0, 0]);
-    release.send(()).unwrap();
-    holding.await.unwrap().unwrap();
+    held.release().await;
     assert_eq!(work_off(&server).await, 1);
     assert_eq!(counts(&first.look().await), [100, 100, 0, 0]);
     replica.stop().await;
@@ -574,7 +595,7 @@ async fn an_environment_has_ten_files_that_are_not_worked_off(server: &Server) {
     for number in 0..8 {
         assert_eq!(ask(&game, &swords, number).await.status.as_u16(), 202);
     }
-    // Of all its collections together, and exactly so many, whoever asks at once.
+    // Of all its collections together.
     let at_once: [Answer; 6] = tokio::join!(
         ask(&game, &swords, 8),
         ask(&game, &axes, 9),
@@ -599,6 +620,35 @@ async fn an_environment_has_ten_files_that_are_not_worked_off(server: &Server) {
 
     work_off_all(server).await;
     assert_eq!(ask(&game, &swords, 20).await.status.as_u16(), 202);
+}
+
+/// Two processes are in the middle of taking one when neither sees what the other does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_together_take_no_more_files_than_one() {
+    let server = Server::start(Database::Postgres).await;
+    let minting = minting(&server, "Game", Tier::Standard).await;
+    let swords = found(&server, &minting, Way::Hybrid, 801).await;
+    for number in 0..9 {
+        File::submit(&server, &minting, &swords, "text/csv", csv(number..number + 1)).await;
+    }
+    let replica = server.replica();
+    let (path, id) = (bulk(&swords), swords.id);
+    let held = hold(&server, move |tx| audit::lock(tx, &Stream::Asset(id))).await;
+
+    let (one, other, ()) = tokio::join!(
+        submit(&server, &minting, &path, "text/csv", csv(10..11)),
+        submit(&replica, &minting, &path, "text/csv", csv(11..12)),
+        async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            held.release().await;
+        },
+    );
+
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [202, 429]);
+    replica.stop().await;
+    server.finish().await;
 }
 
 async fn a_file_is_taken_back_and_what_was_accepted_goes_on(server: &Server) {
