@@ -128,12 +128,10 @@ async fn a_challenge_with_an_id_of_its_own_is_not_replaced(server: &Server) {
     assert_eq!(refused(&post(server, "/mint_access", &[], &unknown).await), INVALID);
     // Nor does what somebody else was asked, and signed, open anything in the name of the owner.
     let thief = Signer::from_seed(66);
-    let secure = get(
-        server,
-        "/sign",
-        &[("wallet", &*thief.address().to_string()), ("secure_sign", "1")],
-    );
-    let secure = secure.await.ok();
+    let wallet = thief.address().to_string();
+    let secure = get(server, "/sign", &[("wallet", &wallet), ("secure_sign", "1")])
+        .await
+        .ok();
     let signature = thief.sign(secure["data"]["signature"].as_str().unwrap());
     let form = [
         ("collection_index", index.as_str()),
