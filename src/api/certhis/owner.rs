@@ -45,7 +45,7 @@ pub(super) async fn has_lost(app: &App, collection: &Collection, wallet: Address
     match owned_finally(rpc, collection, wallet).await {
         Ok(says) => says == Some(false),
         Err(reason) => {
-            tracing::info!(%reason, collection = %collection.address, "it is not known who owned a collection in the final block");
+            tracing::debug!(%reason, collection = %collection.address, "it is not known who owned it in the final block");
             false
         }
     }
