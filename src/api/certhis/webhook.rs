@@ -10,6 +10,7 @@ use super::fields::{Body, Fields};
 use super::shown::Shown;
 use super::{CerthisError, Holder};
 use crate::app::App;
+use crate::asset;
 use crate::certhis;
 use crate::collection;
 use crate::ctx::Ctx;
@@ -27,6 +28,8 @@ pub(super) async fn register_webhook(holder: Holder, body: Body) -> Result<HttpR
     let registration = registration(&body.fields()?, holder.app.targets())?;
     let (vault, id) = (Arc::clone(holder.app.vault()), holder.known.collection);
     let change = move |tx: &mut Tx<'_>, ctx: &Ctx| {
+        // A collection has one at most: two who come at once come one after the other.
+        asset::lock(tx, id)?;
         webhook::register_login(tx, &vault, ctx, id, registration.clone()).map(|_| ())
     };
     holder.change(change).await?;

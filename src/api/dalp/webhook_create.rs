@@ -12,6 +12,7 @@ use super::body::{Issues, secret_text};
 use super::identity::terms;
 use super::webhook::{CreatedWebhook, events_of, may_manage};
 use super::{Body, Call, DalpError, WalletVerification};
+use crate::asset;
 use crate::collection;
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -164,6 +165,8 @@ pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
         };
         if let (Some(login), Scope::Collection(id)) = (login, scope) {
             let registration = Registration { target, login, events };
+            // A collection has one at most: two who come at once come one after the other.
+            asset::lock(tx, id)?;
             let stored = webhook::register_login(tx, &vault, ctx, id, registration)?;
             return CreatedWebhook::answer(tx, &stored, None);
         }

@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 documents of the dialects whose routes are tables of their own: what they have in common.
 
 pub mod sample;
-pub mod schema;
+pub mod shapes;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -52,7 +52,7 @@ pub fn answer(text: Result<String, serde_json::Error>) -> Result<HttpResponse, E
 
 /// What is sent, either way: a schema of the document, and an example of it.
 pub fn content(schema: &str, example: Value) -> Value {
-    json!({ "schema": schema::known(schema), "example": example })
+    json!({ "schema": shapes::known(schema), "example": example })
 }
 
 /// The header under which a change is made once.
@@ -84,7 +84,7 @@ pub fn errors(envelope: &str, ways: impl IntoIterator<Item = (&'static str, Stat
         let response = responses.entry(format!("Error{}", status.as_u16())).or_insert_with(|| {
             json!({
                 "description": description,
-                "content": { "application/json": { "schema": schema::known(envelope), "examples": {} } },
+                "content": { "application/json": { "schema": shapes::known(envelope), "examples": {} } },
             })
         });
         if let Some(Value::Object(examples)) = response.pointer_mut("/content/application~1json/examples") {

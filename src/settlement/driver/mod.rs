@@ -10,6 +10,7 @@ mod backlog;
 mod collections;
 mod dispatch;
 mod finalise;
+mod lease;
 mod mints;
 mod moves;
 mod preflight;
@@ -19,12 +20,13 @@ mod resolve;
 mod setup;
 mod watch;
 
+use lease::{LEASE_SECONDS, lease_name};
 pub(super) use preflight::without_margin;
 pub(super) use setup::salt_of;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -41,10 +43,6 @@ use crate::error::Error;
 use crate::job::{self, Lease};
 use crate::types::{AssetId, Hash32, Timestamp};
 
-/// A holder that is dead keeps the key for so long.
-const LEASE_SECONDS: i64 = 15;
-/// The lease is extended when so much of it is gone.
-const LEASE_RENEWED_AFTER: i64 = 5;
 /// How long to wait after a failure; a node or a database that is away comes back when it does.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
@@ -334,51 +332,6 @@ impl Session {
         }
         Ok(())
     }
-
-    /// Extends the lease when it is time to, also in the middle of a long look; an error when it went to somebody else.
-    async fn keep_lease(&self) -> Result<(), Error> {
-        match self.is_lease_due(self.driver.now()) {
-            true => self.write(|_| Ok(())).await,
-            false => Ok(()),
-        }
-    }
-
-    fn is_lease_due(&self, now: Timestamp) -> bool {
-        now.seconds().saturating_sub(self.lease_since.load(Ordering::Relaxed)) >= LEASE_RENEWED_AFTER
-    }
-
-    /// One transaction under the lease, which it extends when it is time to.
-    async fn write<T: Send + 'static>(
-        &self,
-        work: impl Fn(&mut Tx<'_>) -> Result<T, Error> + Send + Sync + 'static,
-    ) -> Result<T, Error> {
-        let (lease, now) = (self.lease.clone(), self.driver.now());
-        let is_due = self.is_lease_due(now);
-        let guarded = move |tx: &mut Tx<'_>| {
-            match is_due {
-                true => extend(tx, &lease, now)?,
-                false => job::require(tx, &lease)?,
-            }
-            work(tx)
-        };
-        let done = self.driver.db.write(guarded).await?;
-        if is_due {
-            self.lease_since.store(now.seconds(), Ordering::Relaxed);
-        }
-        Ok(done)
-    }
-}
-
-fn extend(tx: &mut Tx<'_>, lease: &Lease, now: Timestamp) -> Result<(), Error> {
-    let kept = job::acquire_for(tx, &lease.name, &lease.owner, now, LEASE_SECONDS)?;
-    match kept {
-        Some(kept) if kept.fence == lease.fence => Ok(()),
-        Some(_) | None => Err(Error::Conflict("the sender's lease went to another process".to_owned())),
-    }
-}
-
-fn lease_name(key: &SenderKey) -> String {
-    format!("sender:{}:{}", key.chain_id, key.sender)
 }
 
 fn group_of(tx: &mut Tx<'_>, part: &Part) -> Result<Option<Group>, Error> {

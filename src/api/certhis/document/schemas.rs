@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::certhis::webhook::LENGTH_MAX;
-use crate::api::document::schema::{Named, each, known, maybe_text, object, text, time};
+use crate::api::document::shapes::{Named, each, known, maybe_text, object, text, time};
 use crate::certhis::{NewChallenge, TokenUri};
 
 fn bounded(length_max: usize) -> Value {

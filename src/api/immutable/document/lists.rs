@@ -1,5 +1,5 @@
 use super::schemas::list_of;
-use crate::api::document::schema::{Named, known, object};
+use crate::api::document::shapes::{Named, known, object};
 
 /// What wraps the objects: a page of them, or one.
 pub(super) fn lists() -> Named {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::lists::lists;
 use super::operations::Kind;
-use crate::api::document::schema::{Named, each, known, maybe_text, object, text, time};
+use crate::api::document::shapes::{Named, each, known, maybe_text, object, text, time};
 
 fn maybe_time() -> Value {
     json!({ "type": ["string", "null"], "format": "date-time" })
