@@ -179,5 +179,5 @@ fn endless() -> String {
 async fn an_answer_without_an_end_is_not_read_to_the_end() {
     let failure = rpc(&[endless()]).head().await.unwrap_err();
 
-    assert!(failure.to_string().contains("more than 33554432 bytes"), "{failure}");
+    assert!(failure.to_string().contains("more than 67108864 bytes"), "{failure}");
 }
