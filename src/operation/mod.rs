@@ -92,9 +92,10 @@ pub fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, OperationKi
     store::changes_on_their_way(tx)
 }
 
-/// Whether a change of this asset is not final after which its contract may take what it refuses now.
-pub fn has_open_change(tx: &mut Tx<'_>, asset: AssetId) -> Result<bool, Error> {
-    store::has_open_change(tx, asset)
+/// A change of this asset that is not final and after which its contract may take what it refuses now; `besides` is the
+/// number of what it refuses.
+pub fn open_change(tx: &mut Tx<'_>, asset: AssetId, besides: i64) -> Result<Option<OperationKind>, Error> {
+    store::open_change(tx, asset, besides)
 }
 
 /// Operations of one asset by their numbers, in their order; numbers that do not exist are left out.

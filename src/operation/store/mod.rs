@@ -166,8 +166,8 @@ pub(super) fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, Oper
         .collect()
 }
 
-/// Changes after which a contract may mint what it refused before: somebody is free, there is room under the cap.
-const LETTING_MINTS_PASS: [OperationKind; 5] = [
+/// Changes after which a contract may take what it refused before: somebody is free, there is room under the cap.
+const LETTING_PASS: [OperationKind; 5] = [
     OperationKind::Create,
     OperationKind::Unpause,
     OperationKind::FreezeAddress,
@@ -175,12 +175,16 @@ const LETTING_MINTS_PASS: [OperationKind; 5] = [
     OperationKind::Burn,
 ];
 
-pub(super) fn has_open_change(tx: &mut Tx<'_>, asset: AssetId) -> Result<bool, Error> {
+pub(super) fn open_change(tx: &mut Tx<'_>, asset: AssetId, besides: i64) -> Result<Option<OperationKind>, Error> {
     let changes = operations::table
         .filter(operations::asset_id.eq(asset))
         .filter(is_open())
-        .filter(operations::kind.eq_any(LETTING_MINTS_PASS.map(OperationKind::text)));
-    Ok(on!(tx, c => diesel::select(diesel::dsl::exists(changes)).get_result(c))?)
+        .filter(operations::kind.eq_any(LETTING_PASS.map(OperationKind::text)))
+        .filter(operations::sequence.ne(besides))
+        .order(operations::sequence)
+        .select(operations::kind);
+    let kind: Option<String> = on!(tx, c => changes.first(c).optional())?;
+    kind.map(|kind| OperationKind::parse(&kind)).transpose()
 }
 
 pub(super) fn of_numbers(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<Vec<Operation>, Error> {

@@ -60,27 +60,27 @@ impl Session {
     /// Mints that the contract refuses. One that was let go by the books and not yet by the contract, since the change that
     /// lets it go was accepted while it was looked at, waits for that change to be final.
     async fn refuse_mints(&mut self, waiting: &Waiting, refused: Vec<(Operation, String)>) -> Result<(), Error> {
-        if refused.is_empty() {
-            return Ok(());
-        }
-        let asset = waiting.asset.id;
-        let changes = self
-            .driver
-            .db
-            .read(move |tx| operation::has_open_change(tx, asset))
-            .await?;
-        if changes {
-            let held = refused.into_iter().map(|(operation, reason)| Held {
-                asset,
-                numbers: vec![operation.sequence],
-                reason: format!("waits for a change of the asset to be final; until then the contract says: {reason}"),
-            });
-            return self.hold_mints(waiting, held.collect()).await;
-        }
+        let mut held = Vec::new();
         for (operation, reason) in refused {
-            self.refuse(operation, reason).await?;
+            match self.open_change(&operation).await? {
+                Some(kind) => held.push(Held {
+                    asset: operation.asset,
+                    numbers: vec![operation.sequence],
+                    reason: waits_for(kind, &reason),
+                }),
+                None => self.refuse(operation, reason).await?,
+            }
         }
-        Ok(())
+        self.hold_mints(waiting, held).await
+    }
+
+    /// What the books know and the contract not yet, and what may be why it refuses this operation.
+    pub(super) async fn open_change(&self, operation: &Operation) -> Result<Option<OperationKind>, Error> {
+        let (asset, number) = (operation.asset, operation.sequence);
+        self.driver
+            .db
+            .read(move |tx| operation::open_change(tx, asset, number))
+            .await
     }
 
     /// An operation that ends before it was in any transaction.
@@ -227,6 +227,14 @@ impl Session {
         self.remember(&intent, operations, Some(mints));
         self.follow(Event::Assigned { intent }).await
     }
+}
+
+/// Why an operation waits that the contract refuses while such a change is not final.
+pub(super) fn waits_for(change: OperationKind, refusal: &str) -> String {
+    format!(
+        "waits for {} to be final; until then the contract says: {refusal}",
+        change.text()
+    )
 }
 
 fn sendable(mint: &Mint) -> Sendable {

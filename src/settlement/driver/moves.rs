@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Session;
+use super::mints::waits_for;
 use super::preflight::{with_margin, without_margin};
 use crate::chain::Receipt;
 use crate::chain::contracts::{events, token};
@@ -56,12 +57,10 @@ impl Session {
         let data = calldata(operation.kind, &lines)?;
         match self.fits(waiting, &lines, &data).await? {
             Ok(gas_limit) => Ok(Some((data, gas_limit))),
+            // A transfer to somebody who was frozen and is free again has to wait until the contract knows.
             Err(reason) => {
-                match later_change(waiting, operation) {
-                    Some(change) => {
-                        let reason = format!("waits for {} to be mined", change.kind.text());
-                        self.keep(waiting, number, reason).await?;
-                    }
+                match self.open_change(operation).await? {
+                    Some(change) => self.keep(waiting, number, waits_for(change, &reason)).await?,
                     None => self.refuse(operation.clone(), reason).await?,
                 }
                 Ok(None)
@@ -136,14 +135,6 @@ impl Session {
             .await?;
         Ok(compare(token, &lines, receipt))
     }
-}
-
-/// A switch that was accepted after the operation and is not sent yet: what was held meanwhile may have to wait for it,
-/// as a transfer does to somebody who was frozen and is free again.
-fn later_change<'w>(waiting: &'w Waiting, operation: &Operation) -> Option<&'w Operation> {
-    let is_later = |other: &&Operation| other.sequence > operation.sequence;
-    let is_switch = |other: &&Operation| other.kind != OperationKind::Mint && !moves::takes(other.kind);
-    waiting.operations.iter().filter(is_later).find(is_switch)
 }
 
 fn calldata(kind: OperationKind, lines: &[Line]) -> Result<Vec<u8>, Error> {
