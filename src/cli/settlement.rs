@@ -25,7 +25,8 @@ pub(super) enum SettlementCommand {
     Resolve {
         nonce: u64,
         /// again: nothing of it happened, its operations are planned anew; failed: they have failed; done: what was asked
-        /// for is so. A nonce whose transactions the node refused is signed anew with again. Compare with a block explorer first: planning again what was mined after all does it twice.
+        /// for is so. A nonce whose transactions the node refused is signed anew with again. Compare with a block explorer
+        /// first: planning again what was mined after all does it twice.
         #[arg(long = "as", value_parser = Decision::parse, value_name = "again|failed|done")]
         decision: Decision,
         /// Why, for the audit log.
