@@ -141,6 +141,35 @@ async fn a_signer_without_funds_takes_no_nonce_and_goes_on_when_it_has_some() {
     stage.finish_in_agreement().await;
 }
 
+/// Rule 9: a hole far below costs no more than this many.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_than_so_many_transactions_are_in_flight() {
+    let stage = Stage::start_bad(Database::Sqlite, |chain| chain.in_flight_max = 2).await;
+    let mut tokens = Vec::new();
+    for symbol in ["FLIGHTA", "FLIGHTB", "FLIGHTC"] {
+        tokens.push(stage.asset(symbol).await);
+    }
+    stage.until_mintable(&tokens).await;
+    stage.node.stop_mining();
+    let recipients = stage.server.world.recipients[..3].to_vec();
+
+    let mut ids = Vec::new();
+    for token in &tokens {
+        ids.push(stage.accept(token, &recipients, 1).await);
+    }
+
+    stage.pool(2).await;
+    // A dozen looks, in which a third one would be sent.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(stage.node.pool().0.len(), 2);
+    assert_eq!(stage.operation(ids[2]).await.status, Status::Queued);
+    for (token, id) in tokens.into_iter().zip(ids) {
+        stage.ended_by_mining(id).await;
+        stage.every_mint_is_there_once(token, &[id], &recipients).await;
+    }
+    stage.finish_in_agreement().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_middle_of_five_that_the_pool_drops_is_sent_again_at_its_nonce() {
     let stage = Stage::start_bad(Database::Sqlite, |_| {}).await;

@@ -132,6 +132,25 @@ fn balance_slot(stage: &Stage, token: Address, holder: Address) -> String {
     slot
 }
 
+/// Rule 20: whoever settles compares when it starts, and readiness tells what it found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_differs_when_settlement_starts_is_told() {
+    let (mut stage, token, ..) = stage_with_holders(Database::Sqlite).await;
+    stage.stop_settling().await;
+    stage.send(ACCOUNTS[0], token, &token::pause());
+    let paused_at = stage.node.head();
+    stage
+        .wait("the pause to be final", async || {
+            (stage.node.head() > paused_at + 8).then_some(())
+        })
+        .await;
+
+    stage.settle().await;
+
+    stage.until_told("books and chain differ in 1 places").await;
+    stage.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_behind_our_back_is_drift() {
     let (stage, token, ..) = stage_with_holders(Database::Sqlite).await;
