@@ -23,7 +23,7 @@
 //! | 17 | no endpoint that lies behind is believed | `replies::an_endpoint_that_lies_behind…` |
 //! | 18 | no nonce without funds | `fees::a_signer_without_funds…` |
 //! | 19 | killed at every step | `steps`, `crashes::a_process_that_dies_at_any_moment…`, `crash.rs` |
-//! | 20 | books and chain are compared, not repaired | `observed`, and the end of every test here |
+//! | 20 | books and chain are compared, not repaired | `observed`, `logs`, and the end of every test here |
 //!
 //! Bad times beside the rules: a node that forgets its pool (`crashes`), the gas of one transaction and beyond
 //! (`lines::operations_beyond_the_gas…`, `lines::a_mint_that_runs_out_of_all…`), a registry that reverts (`lines`), a
@@ -56,6 +56,8 @@ mod fees;
 mod health;
 #[path = "settlement/lines.rs"]
 mod lines;
+#[path = "settlement/logs.rs"]
+mod logs;
 #[path = "settlement/mints.rs"]
 mod mints;
 #[path = "settlement/moves.rs"]

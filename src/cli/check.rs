@@ -40,8 +40,8 @@ async fn drift(app: &App, config: &Config) -> Result<Vec<String>, Failure> {
         return Ok(Vec::new());
     };
     println!(
-        "{} assets compared with the chain at block {}",
-        found.assets, found.block
+        "{} assets and {} of their logs compared with the chain up to block {}",
+        found.assets, found.logs, found.block
     );
     if found.drift.is_empty() {
         println!("sound: books and chain agree");

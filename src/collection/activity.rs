@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::types::{ActivityId, Address, Amount, AssetId, Hash32, Timestamp, TokenId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,19 @@ pub struct Activity {
     pub indexed_at: Timestamp,
 }
 
+impl Activity {
+    /// As its log said.
+    pub fn moved(&self) -> Moved {
+        Moved {
+            from: self.from.unwrap_or(Address::ZERO),
+            to: self.to.unwrap_or(Address::ZERO),
+            token_id: self.token_id,
+            amount: self.amount,
+            place: self.place,
+        }
+    }
+}
+
 /// Where a movement stands on the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
@@ -52,7 +67,17 @@ pub struct Place {
     pub position: u32,
 }
 
-/// A token that moved on the chain, not recorded yet. From zero it is minted, to zero burned.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "log {} of transaction {} in block {}",
+            self.log_index, self.transaction, self.block
+        )
+    }
+}
+
+/// A token that moved on the chain. From zero it is minted, to zero burned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved {
     pub from: Address,

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use super::notice;
 use super::register::Register;
 use super::store;
-use super::{Collection, MintKind, MintRequest, Minted, Moved, RequestStatus};
+use super::{Activity, Collection, MintKind, MintRequest, Minted, Moved, Place, RequestStatus};
 use crate::asset::{Asset, Books};
 use crate::db::Tx;
 use crate::error::Error;
@@ -100,6 +100,17 @@ pub fn fail(
     store::save_requests(tx, &failed)?;
     let collection = super::find(tx, collection)?;
     notice::tell(tx, &collection, &failed, now)
+}
+
+/// What these transactions moved, as it was recorded.
+pub fn moved_in(tx: &mut Tx<'_>, collection: AssetId, transactions: &[Hash32]) -> Result<Vec<Moved>, Error> {
+    let activities = store::activities_in(tx, collection, transactions)?;
+    Ok(activities.iter().map(Activity::moved).collect())
+}
+
+/// Where everything moved that was recorded.
+pub fn places(tx: &mut Tx<'_>, collection: AssetId) -> Result<HashSet<Place>, Error> {
+    store::places(tx, collection)
 }
 
 /// Those of these movements that are not recorded yet, in their order.

@@ -46,7 +46,7 @@ pub use file::{
     FileLine, FileState, LineRefusal, MintFile, NewMintFile, Worked, cancel_file, mint_file, prune_files,
     refused_lines, submit_file, work_off, work_off_files,
 };
-pub use finish::{fail, kinds_of, requests_of, succeed, unrecorded};
+pub use finish::{fail, kinds_of, moved_in, places, requests_of, succeed, unrecorded};
 pub use metadata::{Attribute, AttributeValue, DisplayType, Metadata};
 use model::TokenRow;
 pub use model::{

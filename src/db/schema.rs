@@ -415,6 +415,7 @@ diesel::table! {
         created_at -> Instant,
         looked_at -> Nullable<Instant>,
         trouble -> Nullable<Text>,
+        compared_block -> BigInt,
     }
 }
 

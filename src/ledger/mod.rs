@@ -29,7 +29,7 @@ pub use model::{Account, HolderLine, Phase, Posting, Side};
 pub use opening::Opening;
 pub use sheet::{IssueLine, Movement, Party, Sheet, SheetError, Totals};
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::db::{Page, Tx};
 use crate::error::Error;
@@ -158,6 +158,42 @@ pub fn moves_of(
         .chain(std::iter::repeat(None));
     let moves = taken.iter().zip(to);
     Ok(moves.map(|(line, to)| (line.recipient, to, line.amount)).collect())
+}
+
+/// Units that moved, as the chain logs it: from zero they are minted, to zero burned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Moved {
+    pub from: Address,
+    pub to: Address,
+    pub amount: Amount,
+}
+
+/// What these operations moved by their posted lines, each with its operation's number: one movement per line of a mint or
+/// a burn, and one per pair of lines of a transfer.
+pub fn moved_by(tx: &mut Tx<'_>, asset: AssetId, operations: &[i64]) -> Result<Vec<(i64, Moved)>, Error> {
+    let mut legs: BTreeMap<i64, (Vec<HolderLine>, Vec<HolderLine>)> = BTreeMap::new();
+    for (operation, side, line) in store::posted_lines_of(tx, asset, operations)? {
+        let (taken, given) = legs.entry(operation).or_default();
+        match side {
+            Side::Debit => taken.push(line),
+            Side::Credit => given.push(line),
+        }
+    }
+    let moved = legs.into_iter().flat_map(|(operation, (taken, given))| {
+        let count = taken.len().max(given.len());
+        let party = |lines: &[HolderLine], place: usize| lines.get(place).map_or(Address::ZERO, |line| line.recipient);
+        let lines = (0..count).filter_map(move |place| {
+            let line = given.get(place).or_else(|| taken.get(place))?;
+            let moved = Moved {
+                from: party(&taken, place),
+                to: party(&given, place),
+                amount: line.amount,
+            };
+            Some((operation, moved))
+        });
+        lines.collect::<Vec<_>>()
+    });
+    Ok(moved.collect())
 }
 
 /// The pending holder lines of these operations with their operation's number, in the order of operations and lines.

@@ -1,8 +1,12 @@
+mod lines;
+
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 
-use super::{Account, HolderLine, Phase, Posting, Sheet, Side};
+pub(super) use lines::{lines_of, pending_lines_of, posted_lines_of};
+
+use super::{Account, Phase, Posting, Sheet};
 use crate::db::schema::{accounts, assets, holder_countries, identities, postings};
 use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key, id_key};
 use crate::error::Error;
@@ -166,56 +170,6 @@ pub(super) fn end_pending(tx: &mut Tx<'_>, asset: AssetId, operations: &[i64], p
         .filter(postings::state.eq(Phase::Pending.text()));
     on!(tx, c => diesel::update(rows).set(postings::state.eq(phase.text())).execute(c))?;
     Ok(())
-}
-
-type LineRow = (i32, Address, Amount, String);
-
-/// The lines of one side of an operation.
-pub(super) fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64, side: Side) -> Result<Vec<HolderLine>, Error> {
-    let query = postings::table
-        .filter(postings::asset_id.eq(asset))
-        .filter(postings::operation.eq(operation))
-        .filter(postings::kind.eq("holder"))
-        .filter(postings::side.eq(side.text()))
-        .order(postings::line)
-        .select((postings::line, postings::account, postings::amount, postings::state));
-    let rows: Vec<LineRow> = on!(tx, c => query.load(c))?;
-    rows.into_iter()
-        .map(|(line, recipient, amount, state)| {
-            Ok(HolderLine {
-                line,
-                recipient,
-                amount,
-                phase: Phase::parse(&state)?,
-            })
-        })
-        .collect()
-}
-
-/// (operation, line) of what is pending, in the order of operations and lines.
-pub(super) fn pending_lines_of(
-    tx: &mut Tx<'_>,
-    asset: AssetId,
-    operations: &[i64],
-) -> Result<Vec<(i64, HolderLine)>, Error> {
-    let query = postings::table
-        .filter(postings::asset_id.eq(asset))
-        .filter(postings::operation.eq_any(operations))
-        .filter(postings::kind.eq("holder"))
-        .filter(postings::state.eq(Phase::Pending.text()))
-        .order((postings::operation, postings::line))
-        .select((postings::operation, postings::line, postings::account, postings::amount));
-    let rows: Vec<(i64, i32, Address, Amount)> = on!(tx, c => query.load(c))?;
-    let lines = rows.into_iter().map(|(operation, line, recipient, amount)| {
-        let line = HolderLine {
-            line,
-            recipient,
-            amount,
-            phase: Phase::Pending,
-        };
-        (operation, line)
-    });
-    Ok(lines.collect())
 }
 
 pub(super) fn save_totals(tx: &mut Tx<'_>, sheet: &Sheet) -> Result<(), Error> {

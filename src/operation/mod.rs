@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::db::{Page, Tx};
 use crate::error::Error;
-use crate::types::{AssetId, OperationId, Timestamp, UserId};
+use crate::types::{AssetId, Hash32, OperationId, Timestamp, UserId};
 
 /// Whoever has more than this part of a full backlog on one asset asks for much.
 const MUCH: i64 = 8;
@@ -96,6 +96,26 @@ pub fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, OperationKi
 /// number of what it refuses.
 pub fn open_change(tx: &mut Tx<'_>, asset: AssetId, besides: i64) -> Result<Option<OperationKind>, Error> {
     store::open_change(tx, asset, besides)
+}
+
+/// The operations that posted what was observed in these places, a transaction and a log's place in its block each; those
+/// that were not observed are left out.
+pub fn observed_at(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    places: &[(Hash32, u64)],
+) -> Result<HashMap<(Hash32, u64), i64>, Error> {
+    store::observed_at(tx, asset, places)
+}
+
+/// The numbers of those that moved units on the chain, openings apart.
+pub fn that_moved(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<i64>, Error> {
+    store::that_moved(tx, asset)
+}
+
+/// Up to which block each of these adopted assets was opened with what its holders had.
+pub fn openings(tx: &mut Tx<'_>, assets: &[AssetId]) -> Result<HashMap<AssetId, u64>, Error> {
+    store::openings(tx, assets)
 }
 
 /// Operations of one asset by their numbers, in their order; numbers that do not exist are left out.

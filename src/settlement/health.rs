@@ -51,6 +51,7 @@ mod tests {
             contracts: None,
             ready,
             observed_block: 0,
+            compared_block: 0,
             look: Look {
                 at: at.map(Timestamp::from_seconds),
                 trouble: trouble.map(str::to_owned),

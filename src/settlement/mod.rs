@@ -18,6 +18,7 @@ mod finish;
 mod foreign;
 mod gas;
 mod health;
+mod logs;
 mod lot;
 mod model;
 mod moves;
@@ -212,6 +213,7 @@ pub fn join(tx: &mut Tx<'_>, chain_id: u64, sender: Address, genesis: Hash32, no
         contracts: None,
         ready: false,
         observed_block: 0,
+        compared_block: 0,
         look: Look::default(),
     };
     store::insert_chain(tx, &chain, now)

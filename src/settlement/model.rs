@@ -13,6 +13,8 @@ pub struct ChainRecord {
     pub ready: bool,
     /// Final Transfer logs were read up to here.
     pub observed_block: u64,
+    /// Up to here they were compared with what was posted.
+    pub compared_block: u64,
     pub look: Look,
 }
 

@@ -4,6 +4,7 @@
 //! Both are read for the same block: the last whose transfers were posted, while nothing of ours up to it is unposted and
 //! nothing beyond it is posted. Pause, cap and freeze are compared only while no change of the asset is under way.
 
+use super::logs::{self, Posted, Scope};
 use super::model::Token;
 use super::{nft, store};
 use crate::asset::{self, Asset, Lifecycle};
@@ -22,32 +23,58 @@ const CALLS_MAX: usize = 200;
 pub struct Reconciled {
     pub block: u64,
     pub assets: usize,
+    /// Transfer logs that were compared with what was posted.
+    pub logs: usize,
     /// One sentence per difference. Empty means that books and chain agree.
     pub drift: Vec<String>,
 }
 
-/// Compares every asset that settles on the chain. None while the books are not at one block: something of ours is about
-/// to be posted, or no chain was joined.
+/// Compares every asset that settles on the chain: what the contracts say now, and every log since they are there. None
+/// while the books are not at one block: something of ours is about to be posted, or no chain was joined.
 pub async fn reconcile(db: &Db, rpc: &Rpc) -> Result<Option<Reconciled>, Error> {
+    let read = db.snapshot(|tx| {
+        let Some(books) = read_books(tx)? else { return Ok(None) };
+        let posted = Posted::read(tx, &books.scope)?;
+        Ok(Some((books, posted)))
+    });
+    let Some((books, posted)) = read.await? else {
+        return Ok(None);
+    };
+    let mut found = compare_books(rpc, &books).await?;
+    let (logs, drift) = logs::compare_all(db, rpc, &books.scope, posted).await?;
+    found.logs = logs;
+    found.drift.extend(drift);
+    Ok(Some(found))
+}
+
+/// As [`reconcile`] without the logs, whose scope is returned instead.
+pub(super) async fn reconcile_state(db: &Db, rpc: &Rpc) -> Result<Option<(Reconciled, Scope)>, Error> {
     let Some(books) = db.snapshot(read_books).await? else {
         return Ok(None);
     };
+    let found = compare_books(rpc, &books).await?;
+    Ok(Some((found, books.scope)))
+}
+
+async fn compare_books(rpc: &Rpc, books: &Books) -> Result<Reconciled, Error> {
+    let block = books.scope.block;
     let mut drift = Vec::new();
     for expected in &books.assets {
-        drift.extend(compare(rpc, expected, books.block).await?);
+        drift.extend(compare(rpc, expected, block).await?);
     }
     for expected in &books.collections {
-        drift.extend(nft::compare(rpc, expected, books.block).await?);
+        drift.extend(nft::compare(rpc, expected, block).await?);
     }
-    Ok(Some(Reconciled {
-        block: books.block,
+    Ok(Reconciled {
+        block,
         assets: books.assets.len().saturating_add(books.collections.len()),
+        logs: 0,
         drift,
-    }))
+    })
 }
 
 struct Books {
-    block: u64,
+    scope: Scope,
     assets: Vec<Expected>,
     collections: Vec<nft::Expected>,
 }
@@ -68,24 +95,20 @@ fn read_books(tx: &mut Tx<'_>) -> Result<Option<Books>, Error> {
     if !store::are_books_at(tx, chain.chain_id, block)? {
         return Ok(None);
     }
-    let mut tokens = store::tokens(tx, chain.chain_id, block)?;
-    // One that was adopted a moment ago is read up to an earlier block.
-    tokens.retain(|token| token.is_read_up_to(block));
-    let assets = tokens.into_iter().map(|token| {
+    let scope = Scope::read(tx, chain.chain_id, block)?;
+    let assets = scope.tokens.iter().map(|token| {
         Ok(Expected {
             asset: asset::find(tx, token.asset)?,
             accounts: ledger::all_accounts(tx, token.asset)?,
             is_changing: store::is_changing(tx, token.asset)?,
-            token,
+            token: *token,
         })
     });
     let assets = assets.collect::<Result<_, Error>>()?;
-    let mut collections = store::collections(tx, chain.chain_id, block)?;
-    collections.retain(|token| token.is_read_up_to(block));
-    let collections = collections.iter().map(|token| nft::expected(tx, token));
+    let collections = scope.collections.iter().map(|token| nft::expected(tx, token));
     let collections = collections.collect::<Result<_, Error>>()?;
     Ok(Some(Books {
-        block,
+        scope,
         assets,
         collections,
     }))

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use diesel::prelude::*;
 use moneyer::collection::{ActivityKind, ContractType, OwnerFilter, RequestStatus};
+use moneyer::on;
 use moneyer::types::{Amount, TokenId};
 
 use crate::game::{Game, amount_of, by_id, by_quantity, given, player, token, transactions};
@@ -106,4 +108,34 @@ async fn a_thousand_wishes_become_a_few_transactions_and_a_thousand_tokens() {
     assert!((3..=8).contains(&sent), "{sent} transactions");
     assert_eq!(game.owners(OwnerFilter::default()).await.len(), 200);
     game.finish().await;
+}
+
+/// Rule 20 of specs/chain.md section 5 for tokens: who has them may agree although a movement is recorded elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_movement_that_is_recorded_in_another_place_than_its_log_is_told() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let game = Game::start(database, ContractType::Erc721).await;
+        game.accept(vec![by_id("one", player(), 7)]).await;
+        game.all_ended(1).await;
+        let found = game.reconciled().await;
+        assert_eq!((found.logs, found.drift), (1, Vec::<String>::new()));
+        let owner = game.server().database.owner();
+        let tamper = async |statement: &'static str| {
+            let changed = owner.write(move |tx| Ok(on!(tx, c => diesel::sql_query(statement).execute(c))?));
+            assert_eq!(changed.await.unwrap(), 1);
+        };
+
+        tamper("UPDATE activities SET log_index = log_index + 50").await;
+
+        let told = game.reconciled().await.drift;
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("1 of token 7 from"), "{told:?}");
+        assert!(told[0].ends_with("is not recorded"), "{told:?}");
+        assert!(
+            told[1].ends_with("was recorded and no log of the chain says so"),
+            "{told:?}"
+        );
+        tamper("UPDATE activities SET log_index = log_index - 50").await;
+        game.finish().await;
+    }
 }

@@ -30,6 +30,20 @@ struct Row {
     indexed_at: Timestamp,
 }
 
+type PlaceRow = (Hash32, i64, Hash32, i64, i64, i32);
+
+fn place(row: PlaceRow) -> Result<Place, Error> {
+    let (transaction, block, block_hash, transaction_index, log_index, position) = row;
+    Ok(Place {
+        transaction,
+        block: u64::try_from(block).map_err(Error::internal)?,
+        block_hash,
+        transaction_index: u64::try_from(transaction_index).map_err(Error::internal)?,
+        log_index: u64::try_from(log_index).map_err(Error::internal)?,
+        position: u32::try_from(position).map_err(Error::internal)?,
+    })
+}
+
 impl TryFrom<Row> for Activity {
     type Error = Error;
 
@@ -42,14 +56,14 @@ impl TryFrom<Row> for Activity {
             to: row.recipient,
             token_id: row.token_id,
             amount: row.amount,
-            place: Place {
-                transaction: row.transaction_hash,
-                block: u64::try_from(row.block_number).map_err(Error::internal)?,
-                block_hash: row.block_hash,
-                transaction_index: u64::try_from(row.transaction_index).map_err(Error::internal)?,
-                log_index: u64::try_from(row.log_index).map_err(Error::internal)?,
-                position: u32::try_from(row.position).map_err(Error::internal)?,
-            },
+            place: place((
+                row.transaction_hash,
+                row.block_number,
+                row.block_hash,
+                row.transaction_index,
+                row.log_index,
+                row.position,
+            ))?,
             indexed_at: row.indexed_at,
         })
     }
@@ -118,6 +132,33 @@ pub(in crate::collection) fn known_places(
             ))
         })
         .collect()
+}
+
+/// What was recorded of these transactions on a collection.
+pub(in crate::collection) fn activities_in(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    transactions: &[Hash32],
+) -> Result<Vec<Activity>, Error> {
+    let query = activities::table
+        .filter(activities::asset_id.eq(asset))
+        .filter(activities::transaction_hash.eq_any(transactions));
+    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+    rows.into_iter().map(Activity::try_from).collect()
+}
+
+/// Where everything is that was recorded of a collection.
+pub(in crate::collection) fn places(tx: &mut Tx<'_>, asset: AssetId) -> Result<HashSet<Place>, Error> {
+    let query = activities::table.filter(activities::asset_id.eq(asset)).select((
+        activities::transaction_hash,
+        activities::block_number,
+        activities::block_hash,
+        activities::transaction_index,
+        activities::log_index,
+        activities::position,
+    ));
+    let rows: Vec<PlaceRow> = on!(tx, c => query.load(c))?;
+    rows.into_iter().map(place).collect()
 }
 
 /// Of these activities those that are mints: the token, who got it, how much.

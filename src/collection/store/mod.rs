@@ -7,7 +7,7 @@ mod metadata;
 mod request;
 mod token;
 
-pub(super) use activity::{activities, activity, insert_activities, known_places, minted_by};
+pub(super) use activity::{activities, activities_in, activity, insert_activities, known_places, minted_by, places};
 pub(super) use collection::{
     by_address, by_id, by_ids, by_number, collections, insert, set_environment, set_owner, set_profile,
 };

@@ -1,4 +1,5 @@
 mod answers;
+mod moved;
 
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
@@ -6,6 +7,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 pub(super) use answers::{claim, close, forget_expired, prune, release, remember, remembered, settle_claim};
+
+pub(super) use moved::{observed_at, openings, that_moved};
 
 use super::{Of, Operation, OperationKind, Queue, Status};
 use crate::db::schema::{assets, operations};

@@ -1,15 +1,13 @@
 //! What happens on the chain without us, and whether the books still say what the chain says.
 
 use super::Session;
-use crate::chain::contracts::events;
 use crate::error::Error;
+use crate::settlement::logs::{self, Read, Scope};
 use crate::settlement::model::Token;
 use crate::settlement::sender::State;
 use crate::settlement::{nft, observe, reconcile, store};
-use crate::types::{Address, Timestamp};
+use crate::types::Timestamp;
 
-/// Blocks whose logs are read at once.
-const BLOCKS_MAX: u64 = 2_000;
 /// Between two comparisons of books and chain.
 const RECONCILED_EVERY_SECONDS: i64 = 3_600;
 /// After a failure, and while the books are between two blocks.
@@ -18,10 +16,12 @@ const TRIED_AGAIN_AFTER_SECONDS: i64 = 5;
 const DRIFT_LOGGED_MAX: usize = 20;
 
 /// When the chain is watched next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Watch {
     observe_at: Timestamp,
     reconcile_at: Timestamp,
+    /// Logs that are to be compared with what was posted, part by part.
+    logs: Option<Scope>,
     /// Differences between books and chain at the last comparison.
     pub drift: u64,
 }
@@ -31,6 +31,7 @@ impl Watch {
         Self {
             observe_at: now,
             reconcile_at: now,
+            logs: None,
             drift: 0,
         }
     }
@@ -46,7 +47,7 @@ impl Session {
         }
         let result = match self.observe(finalized).await {
             Ok(true) if now >= self.watch.reconcile_at => self.reconcile(now).await,
-            Ok(_) => Ok(()),
+            Ok(_) => self.compare_logs().await,
             Err(error) => Err(error),
         };
         if let Err(error) = result {
@@ -85,19 +86,11 @@ impl Session {
             self.catch_up_collection(*collection, observed).await?;
             return Ok(false);
         }
-        let contracts = || tokens.iter().chain(&collections);
-        let first = contracts().map(|token| token.first_block).min();
+        let contracts: Vec<Token> = tokens.iter().chain(&collections).copied().collect();
+        let first = contracts.iter().map(|contract| contract.first_block).min();
         // Before the first of our contracts there is nothing to read.
         let start = first.map_or(until, |first| first.max(from));
-        let to = until.min(start.saturating_add(BLOCKS_MAX));
-        let addresses: Vec<Address> = contracts().map(|token| token.address).collect();
-        let logs = match addresses.is_empty() || start > to {
-            true => Vec::new(),
-            false => self.driver.rpc.logs(&addresses, start, to).await?,
-        };
-        let (mut transfers, to) = observe::cut(events::decode_transfers(&logs), to);
-        let (moved, to) = nft::cut(events::decode_token_transfers(&logs), to);
-        transfers.retain(|transfer| transfer.block_number <= to);
+        let Read { transfers, moved, to } = logs::read(&self.driver.rpc, &contracts, (start, until)).await?;
         let now = self.driver.now();
         let drift = self
             .write(move |tx| {
@@ -117,9 +110,7 @@ impl Session {
     /// Reads a token that was adopted while its chain was read on.
     async fn catch_up(&self, token: Token, observed: u64) -> Result<(), Error> {
         let from = token.observed_block.unwrap_or(observed).saturating_add(1);
-        let to = observed.min(from.saturating_add(BLOCKS_MAX));
-        let logs = self.driver.rpc.logs(&[token.address], from, to).await?;
-        let (transfers, to) = observe::cut(events::decode_transfers(&logs), to);
+        let Read { transfers, to, .. } = logs::read(&self.driver.rpc, &[token], (from, observed)).await?;
         let now = self.driver.now();
         let drift = self
             .write(move |tx| observe::catch_up(tx, (from, to), &token, &transfers, now))
@@ -130,9 +121,7 @@ impl Session {
 
     async fn catch_up_collection(&self, collection: Token, observed: u64) -> Result<(), Error> {
         let from = collection.observed_block.unwrap_or(observed).saturating_add(1);
-        let to = observed.min(from.saturating_add(BLOCKS_MAX));
-        let logs = self.driver.rpc.logs(&[collection.address], from, to).await?;
-        let (moved, to) = nft::cut(events::decode_token_transfers(&logs), to);
+        let Read { moved, to, .. } = logs::read(&self.driver.rpc, &[collection], (from, observed)).await?;
         let now = self.driver.now();
         let drift = self
             .write(move |tx| nft::catch_up(tx, (from, to), &collection, &moved, now))
@@ -160,7 +149,7 @@ impl Session {
     }
 
     async fn reconcile(&mut self, now: Timestamp) -> Result<(), Error> {
-        let Some(found) = reconcile::reconcile(&self.driver.db, &self.driver.rpc).await? else {
+        let Some((found, scope)) = reconcile::reconcile_state(&self.driver.db, &self.driver.rpc).await? else {
             self.watch.reconcile_at = now.plus_seconds(TRIED_AGAIN_AFTER_SECONDS);
             return Ok(());
         };
@@ -173,7 +162,36 @@ impl Session {
             drift,
             "books and chain were compared"
         );
+        self.watch.logs = Some(scope).filter(|scope| scope.is_whole);
         self.watch.reconcile_at = now.plus_seconds(RECONCILED_EVERY_SECONDS);
+        Ok(())
+    }
+
+    /// The logs that came since they were compared last, a part at each look. A node that does not give them is asked
+    /// again with the next comparison.
+    async fn compare_logs(&mut self) -> Result<(), Error> {
+        let Some(scope) = self.watch.logs.take() else {
+            return Ok(());
+        };
+        let from = self.chain.compared_block.saturating_add(1);
+        if from > scope.block {
+            return Ok(());
+        }
+        let part = logs::compare_part(&self.driver.db, &self.driver.rpc, &scope, from).await?;
+        let (chain_id, to) = (self.key.chain_id, part.to);
+        self.write(move |tx| store::set_compared(tx, chain_id, to)).await?;
+        self.chain.compared_block = to;
+        let drift = u64::try_from(part.drift.len()).unwrap_or(u64::MAX);
+        self.watch.drift = self.watch.drift.saturating_add(drift);
+        tell(&part.drift);
+        tracing::info!(
+            from,
+            to,
+            logs = part.logs,
+            drift,
+            "logs were compared with what was posted"
+        );
+        self.watch.logs = Some(scope);
         Ok(())
     }
 }

@@ -20,10 +20,11 @@ type ChainRow = (
     Timestamp,
     Option<Timestamp>,
     Option<String>,
+    i64,
 );
 
 fn record(row: ChainRow) -> Result<ChainRecord, Error> {
-    let (chain_id, sender, genesis, factory, registry, ready, _, observed_block, _, looked_at, trouble) = row;
+    let (chain_id, sender, genesis, factory, registry, ready, _, observed, _, looked_at, trouble, compared) = row;
     let contracts = factory
         .zip(registry)
         .map(|(factory, registry)| Contracts { factory, registry });
@@ -33,7 +34,8 @@ fn record(row: ChainRow) -> Result<ChainRecord, Error> {
         genesis,
         contracts,
         ready,
-        observed_block: number(observed_block)?,
+        observed_block: number(observed)?,
+        compared_block: number(compared)?,
         look: Look { at: looked_at, trouble },
     })
 }

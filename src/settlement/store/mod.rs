@@ -19,7 +19,9 @@ pub(super) use history::{flagged_count, is_giving_up, reverts};
 pub(super) use intent::{
     insert_intent, known, mined_of_kind, open_intents, part, save_intent, set_finished, transactions_of,
 };
-pub(super) use observed::{are_books_at, collections, is_changing, ours, set_observed, set_tokens_observed, tokens};
+pub(super) use observed::{
+    are_books_at, collections, is_changing, ours, set_compared, set_observed, set_tokens_observed, settled_in, tokens,
+};
 pub(super) use person::{
     attention_of, cases, delete_resolution, insert_resolution, mined_in, refuse_resolution, resolution_refusal,
     resolutions, set_attention,

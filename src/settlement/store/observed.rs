@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::{column, number};
 use crate::asset::AssetKind;
 use crate::db::Tx;
-use crate::db::schema::{assets, chain_assets, chain_attempts, chain_intents, chains, operations};
+use crate::db::schema::{assets, chain_assets, chain_attempts, chain_intents, chains, intent_operations, operations};
 use crate::error::Error;
 use crate::on;
 use crate::operation::OperationKind;
@@ -74,6 +74,44 @@ pub(in super::super) fn ours(tx: &mut Tx<'_>, transactions: &[Hash32]) -> Result
         .select(chain_attempts::hash.assume_not_null());
     let found: Vec<Hash32> = on!(tx, c => query.load(c))?;
     Ok(found.into_iter().collect())
+}
+
+/// Which operations did their work in these blocks, and in which transaction: (asset, number, transaction).
+pub(in super::super) fn settled_in(
+    tx: &mut Tx<'_>,
+    chain: u64,
+    (from, to): (u64, u64),
+) -> Result<Vec<(AssetId, i64, Hash32)>, Error> {
+    let mined = chain_attempts::chain_id
+        .eq(chain_intents::chain_id)
+        .and(chain_attempts::sender.eq(chain_intents::sender))
+        .and(chain_attempts::nonce.eq(chain_intents::nonce))
+        .and(chain_attempts::attempt.nullable().eq(chain_intents::mined_attempt))
+        .and(chain_attempts::noop.eq(false));
+    let linked = intent_operations::chain_id
+        .eq(chain_intents::chain_id)
+        .and(intent_operations::sender.eq(chain_intents::sender))
+        .and(intent_operations::nonce.eq(chain_intents::nonce));
+    let query = chain_intents::table
+        .inner_join(intent_operations::table.on(linked))
+        .inner_join(chain_attempts::table.on(mined))
+        .filter(chain_intents::chain_id.eq(column(chain)?))
+        .filter(chain_intents::block_number.between(column(from)?, column(to)?))
+        .filter(chain_intents::success.eq(true))
+        .select((
+            intent_operations::asset_id,
+            intent_operations::sequence,
+            chain_attempts::hash.assume_not_null(),
+        ));
+    Ok(on!(tx, c => query.load(c))?)
+}
+
+/// Notes up to which block logs were compared.
+pub(in super::super) fn set_compared(tx: &mut Tx<'_>, chain: u64, block: u64) -> Result<(), Error> {
+    let row = chains::table.find(column(chain)?);
+    let block = column(block)?;
+    on!(tx, c => diesel::update(row).set(chains::compared_block.eq(block)).execute(c))?;
+    Ok(())
 }
 
 /// Whether the books hold what the chain holds in this block: everything that we sent and that was mined up to there is

@@ -32,6 +32,7 @@ fn fixture(kind: &'static str) -> (Db, tempfile::TempDir, Intent) {
         contracts: None,
         ready: false,
         observed_block: 0,
+        compared_block: 0,
         look: Look::default(),
     };
     let order = Order {
