@@ -1,5 +1,6 @@
 use crate::ctx::Ctx;
 use crate::error::Error;
+use crate::operation::ContractTexts;
 use crate::types::{Address, Amount, AssetId, EnvironmentId, MetadataId, RowId, Timestamp, TokenId, UserId};
 
 use super::Metadata;
@@ -107,6 +108,17 @@ impl Profile {
     pub const NAME_LENGTH_MAX: usize = 200;
     pub const SYMBOL_LENGTH_MAX: usize = 64;
     pub const TEXT_LENGTH_MAX: usize = 4_000;
+
+    /// What the contract keeps of it.
+    pub fn texts(&self) -> ContractTexts {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        ContractTexts {
+            name: text(&self.name),
+            symbol: text(&self.symbol),
+            base_uri: text(&self.base_uri),
+            contract_uri: text(&self.contract_uri),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

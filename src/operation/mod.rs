@@ -10,7 +10,8 @@ mod model;
 mod store;
 
 pub use model::{
-    Fingerprint, IdempotencyKey, NewOperation, Operation, OperationKind, Plan, Remembered, Replay, Status,
+    ContractTexts, Fingerprint, IdempotencyKey, NewOperation, Operation, OperationKind, Plan, Remembered, Replay,
+    Status,
 };
 
 use std::collections::{HashMap, HashSet};

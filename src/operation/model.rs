@@ -3,11 +3,24 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::types::{Amount, AssetId, Hash32, OperationId, RequestId, Timestamp, UserId};
 
+/// What the contract of a collection says of itself for good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContractTexts {
+    pub name: String,
+    pub symbol: String,
+    pub base_uri: String,
+    pub contract_uri: String,
+}
+
 /// What is to be done, in types that settlement can turn into a transaction. The lines of a mint are its postings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// The asset itself: what it is stands on its row.
     Create,
+    /// A collection with the texts that its contract is to keep: what it shows of itself may change before it is made.
+    CreateCollection {
+        texts: ContractTexts,
+    },
     /// Nothing: what the holders of a token had that was there before us, up to this block.
     Adopt {
         block: u64,
@@ -85,7 +98,7 @@ impl OperationKind {
 impl Plan {
     pub fn kind(&self) -> OperationKind {
         match self {
-            Self::Create => OperationKind::Create,
+            Self::Create | Self::CreateCollection { .. } => OperationKind::Create,
             Self::Adopt { .. } => OperationKind::Adopt,
             Self::Mint => OperationKind::Mint,
             Self::Burn => OperationKind::Burn,
@@ -106,6 +119,14 @@ impl Plan {
             found.ok_or_else(|| Error::internal(format!("a plan of kind {} has no {name}", kind.text())))
         };
         Ok(match kind {
+            OperationKind::Create if value.get("name").is_some() => Self::CreateCollection {
+                texts: ContractTexts {
+                    name: text("name")?.to_owned(),
+                    symbol: text("symbol")?.to_owned(),
+                    base_uri: text("baseUri")?.to_owned(),
+                    contract_uri: text("contractUri")?.to_owned(),
+                },
+            },
             OperationKind::Create => Self::Create,
             OperationKind::Adopt => Self::Adopt {
                 block: text("block")?.parse().map_err(Error::internal)?,
@@ -130,9 +151,24 @@ impl Plan {
         })
     }
 
+    /// Those of a plan that makes a collection.
+    pub fn texts(self) -> Option<ContractTexts> {
+        if let Self::CreateCollection { texts } = self {
+            Some(texts)
+        } else {
+            None
+        }
+    }
+
     pub fn to_json(&self) -> Value {
         match self {
             Self::Create | Self::Mint | Self::Burn | Self::ForcedTransfer | Self::Pause | Self::Unpause => json!({}),
+            Self::CreateCollection { texts } => json!({
+                "name": texts.name,
+                "symbol": texts.symbol,
+                "baseUri": texts.base_uri,
+                "contractUri": texts.contract_uri,
+            }),
             Self::Adopt { block } => json!({ "block": block.to_string() }),
             Self::SetCap { cap } => json!({ "cap": cap }),
             Self::FreezeAddress { wallet, frozen } => json!({ "wallet": wallet, "frozen": frozen }),
@@ -322,8 +358,14 @@ mod tests {
     #[test]
     fn a_plan_is_read_as_it_was_written() {
         let wallet = Address::from_bytes([7; 20]);
+        let texts = ContractTexts {
+            name: "Swords".to_owned(),
+            base_uri: "https://swords.example/".to_owned(),
+            ..ContractTexts::default()
+        };
         for plan in [
             Plan::Create,
+            Plan::CreateCollection { texts },
             Plan::Adopt { block: 7 },
             Plan::Mint,
             Plan::Burn,

@@ -21,6 +21,8 @@ pub struct CollectionTerms {
     pub environment: Option<EnvironmentId>,
     pub profile: Profile,
     pub metadata_api_url: Option<String>,
+    /// Where this server shows the metadata of its tokens, when no base URI is given: for a contract of ours.
+    pub hosting: Option<String>,
     /// Judges recipients; none is the baseline.
     pub policy: Option<String>,
 }
@@ -37,6 +39,7 @@ pub fn deploy_collection(
     terms: CollectionTerms,
 ) -> Result<(Collection, OperationId), Error> {
     check_texts(&terms.profile, owner)?;
+    let hosting = terms.hosting.filter(|_| terms.profile.base_uri.is_none());
     let site = settlement::site(tx)?;
     let new = NewCollection {
         environment: terms.environment,
@@ -54,8 +57,14 @@ pub fn deploy_collection(
     let address_of = |id| site.collection_address(standard, id);
     let created = collection::found(tx, caller, policies, &new, address_of)?;
     settlement::place_collection(tx, &site, created.id)?;
+    let created = match hosting {
+        Some(url) => collection::host(tx, caller, &created, &url)?,
+        None => created,
+    };
     let change = Change {
-        plan: Plan::Create,
+        plan: Plan::CreateCollection {
+            texts: created.profile.texts(),
+        },
         action: "asset.contract_requested",
         subjects: vec![created.address],
         data: json!({ "address": created.address, "chain": site.to_string() }),

@@ -86,6 +86,7 @@ pub async fn deploy(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
             base_uri: parsed.base_uri,
         },
         metadata_api_url: parsed.metadata_api_url,
+        hosting: None,
         policy: parsed.policy,
     };
     let policies = Arc::clone(call.app.policy());
@@ -160,6 +161,7 @@ pub async fn adopt(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
             ..Profile::default()
         },
         metadata_api_url: parsed.metadata_api_url,
+        hosting: None,
         policy: parsed.policy,
     };
     let policies = Arc::clone(call.app.policy());

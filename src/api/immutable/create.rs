@@ -70,6 +70,7 @@ impl CollectionBody {
                     ..Profile::default()
                 },
                 metadata_api_url: self.metadata_api_url,
+                hosting: None,
                 policy: None,
             },
         })
@@ -141,14 +142,13 @@ impl Answering {
 async fn deploy(caller: &Caller, wish: Wish, answer: Answering) -> Result<Kept, ImmutableError> {
     let (policies, owner) = (Arc::clone(caller.app.policy()), caller.ctx.actor.wallet);
     let standard = wish.standard.unwrap_or(ContractType::Erc721);
-    let (terms, hosting) = (wish.terms, caller.app.gate().settings.metadata_url());
+    let terms = CollectionTerms {
+        hosting: caller.app.gate().settings.metadata_url(),
+        ..wish.terms
+    };
     answer
         .made(caller, move |tx, by| {
-            let (made, _) = servicing::deploy_collection(tx, by, &policies, (standard, owner), terms.clone())?;
-            match &hosting {
-                Some(url) if terms.profile.base_uri.is_none() => collection::host(tx, by, &made, url),
-                Some(_) | None => Ok(made),
-            }
+            Ok(servicing::deploy_collection(tx, by, &policies, (standard, owner), terms.clone())?.0)
         })
         .await
 }

@@ -10,7 +10,12 @@ use crate::types::{Address, Amount, AssetId};
 type LineRow = (i32, Address, Amount, String);
 
 /// The lines of one side of an operation.
-pub(in crate::ledger) fn lines_of(tx: &mut Tx<'_>, asset: AssetId, operation: i64, side: Side) -> Result<Vec<HolderLine>, Error> {
+pub(in crate::ledger) fn lines_of(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    operation: i64,
+    side: Side,
+) -> Result<Vec<HolderLine>, Error> {
     let query = postings::table
         .filter(postings::asset_id.eq(asset))
         .filter(postings::operation.eq(operation))

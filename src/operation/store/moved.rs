@@ -63,6 +63,7 @@ pub(in crate::operation) fn openings(tx: &mut Tx<'_>, assets: &[AssetId]) -> Res
         .map(|(asset, plan)| match Plan::read(OperationKind::Adopt, &plan)? {
             Plan::Adopt { block } => Ok(Some((asset, block))),
             Plan::Create
+            | Plan::CreateCollection { .. }
             | Plan::Mint
             | Plan::Burn
             | Plan::ForcedTransfer

@@ -159,7 +159,7 @@ impl Session {
             return Ok(true);
         };
         if asset.asset.kind.is_collection() && change.kind == OperationKind::Create {
-            let (to, data, gas_limit) = self.creation_of(&asset.asset).await?;
+            let (to, data, gas_limit) = self.creation_of(&asset.asset, change).await?;
             return self.assign_change(change, ("change", gas_limit), to, data).await;
         }
         let Some((kind, to, data, gas_limit)) = self.prepared(asset, change).await? else {
@@ -244,7 +244,12 @@ impl Session {
             Plan::Unpause => (token, token::unpause()),
             Plan::SetCap { cap } => (token, token::set_cap(cap)),
             Plan::FreezeAddress { wallet, frozen } => (token, token::set_address_frozen(wallet, switch(frozen))),
-            Plan::Adopt { .. } | Plan::Mint | Plan::Burn | Plan::ForcedTransfer | Plan::Observed { .. } => {
+            Plan::CreateCollection { .. }
+            | Plan::Adopt { .. }
+            | Plan::Mint
+            | Plan::Burn
+            | Plan::ForcedTransfer
+            | Plan::Observed { .. } => {
                 return Err(Error::internal("it is no change of the contract"));
             }
         })
