@@ -8,6 +8,9 @@ pub enum Failure {
     Unreachable(String),
     #[error("{endpoint} is at block {head}, behind block {seen} that was already seen")]
     Behind { endpoint: String, head: u64, seen: u64 },
+    /// What it says is of the past.
+    #[error("{endpoint} is still catching up with its chain")]
+    Syncing { endpoint: String },
     #[error("{endpoint} serves chain {found}, not {expected}")]
     WrongChain {
         endpoint: String,
@@ -59,6 +62,7 @@ impl From<Failure> for Error {
             Failure::Refused { .. } => Self::Unavailable(REFUSED),
             Failure::Unreachable(_)
             | Failure::Behind { .. }
+            | Failure::Syncing { .. }
             | Failure::WrongChain { .. }
             | Failure::Malformed { .. }
             | Failure::Moved { .. }

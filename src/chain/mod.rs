@@ -23,6 +23,7 @@ mod model;
 mod node;
 mod offer;
 mod personal;
+mod pool;
 mod revert;
 mod rpc;
 mod shape;

@@ -34,7 +34,7 @@ pub struct Rpc {
     pub(super) nodes: Vec<Node>,
     /// Who answered last is asked first.
     preferred: AtomicUsize,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     lag_patience: Duration,
     seen: Mutex<Seen>,
 }

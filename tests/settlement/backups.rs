@@ -8,9 +8,12 @@ use moneyer::operation::Status;
 use moneyer::settlement;
 use moneyer::types::{Address, Amount, OperationId};
 
+use serde_json::json;
+
 use crate::node::ACCOUNTS;
 use crate::stage::Stage;
 use crate::support::Database;
+use crate::support::abi::to_hex;
 
 /// A restored backup, as it looks from inside: two mints wait, and the chain has the transaction that did the first.
 async fn restored(database: Database) -> (Stage, Address, [OperationId; 2], [Address; 2]) {
@@ -141,5 +144,38 @@ async fn a_key_that_others_use_while_we_look_is_told_and_stops_nothing() {
             (health == Some(settlement::Health::Well)).then_some(())
         })
         .await;
+    stage.finish_in_agreement().await;
+}
+
+/// The old process sent it before the backup was restored, and no block has it yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_pool_has_of_us_that_the_database_never_held_is_waited_for() {
+    let mut stage = Stage::start_bad(Database::Sqlite, |_| {}).await;
+    let token = stage.asset("POOL").await;
+    stage.until_mintable(&[token]).await;
+    stage.stop_settling().await;
+    let recipient = stage.server.world.recipients[0];
+    let id = stage.accept(&token, &[recipient], 5).await;
+    let count = stage.count();
+    stage.node.stop_mining();
+    let data = token::batch_mint(&[(recipient, Amount::from(5_u64))]);
+    stage.node.impersonate(ACCOUNTS[0]);
+    stage.node.send_as(json!({
+        "from": ACCOUNTS[0],
+        "to": token.to_string(),
+        "data": format!("0x{}", to_hex(&data)),
+        "gas": "0x100000",
+    }));
+
+    stage.settle_alone().await;
+
+    stage.until_told("that this database never held").await;
+    assert_eq!(stage.node.pool().0.len(), 1, "nothing was sent");
+    stage.node.mine(1);
+    let told = stage.foreign_use().await;
+    assert_eq!((told.last, told.rows_end), (count, count));
+    assert_eq!(told.held.unwrap().len(), 1);
+    stage.acknowledge(told.last, &[id]).await.unwrap();
+    assert_eq!(stage.ended_by_mining(id).await.status, Status::Failed);
     stage.finish_in_agreement().await;
 }

@@ -41,12 +41,15 @@ impl Sender {
         self.foreign
     }
 
-    /// Before the first row the key may have a history.
-    pub(super) fn watch_foreign(&mut self, view: &View, noticed: Noticed) -> Option<Action> {
+    /// Where transactions begin that are neither ours nor known to a person, when the chain or a pool has so many; none when
+    /// all of them are. Before the first row the key may have a history.
+    pub fn unknown_beyond(&self, count: u64) -> Option<u64> {
         let told_end = self.rows_end?.max(self.foreign.end).max(self.foreign.acknowledged);
-        if view.count <= told_end {
-            return None;
-        }
+        (count > told_end).then_some(told_end)
+    }
+
+    pub(super) fn watch_foreign(&mut self, view: &View, noticed: Noticed) -> Option<Action> {
+        let told_end = self.unknown_beyond(view.count)?;
         if !self.foreign.stops() {
             self.foreign.noticed = noticed;
         }
