@@ -19,9 +19,11 @@ use crate::operation::OperationKind;
 use crate::policy::PolicySet;
 use crate::server::{self, Shape};
 use crate::settlement::sender::Policy;
-use crate::settlement::{self, Driver};
+use crate::settlement::{self, Driver, Ruling};
 use crate::webhook::{self, Deliverer, Renderers, Scheme};
-use crate::{api, certhis, collection, compliance, identity, job, mint, operation, policy, servicing, telemetry};
+use crate::{
+    api, asset, certhis, collection, compliance, identity, job, mint, operation, policy, servicing, telemetry,
+};
 
 /// The background work.
 const JOBS: &[Job] = &[
@@ -213,6 +215,14 @@ pub(crate) async fn settle(
 pub fn judging(app: &App) -> settlement::Judging {
     let app = app.clone();
     Arc::new(move |tx, asset, kind, waiting| match kind {
+        OperationKind::Mint if asset::find(tx, asset)?.kind.is_collection() => {
+            let requests: Vec<_> = waiting.iter().flat_map(settlement::Sendable::numbered).collect();
+            let found = collection::judge_again(tx, app.policy(), asset, &requests, app.now())?;
+            let rulings = found
+                .iter()
+                .filter_map(|(number, found)| Some((*number, Ruling::of(found)?)));
+            Ok(rulings.collect())
+        }
         OperationKind::Mint => mint::again(tx, app.lanes().judge(), asset, waiting),
         OperationKind::ForcedTransfer => servicing::judge_transfers(tx, app.policy(), asset, waiting, app.now()),
         // Nobody receives anything.

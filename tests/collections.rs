@@ -32,6 +32,8 @@ mod door;
 mod faults;
 #[path = "collections/game.rs"]
 mod game;
+#[path = "collections/judged.rs"]
+mod judged;
 #[path = "collections/minting.rs"]
 mod minting;
 #[path = "collections/observed.rs"]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::events;
+use super::judge::judge;
 use super::notice;
 use super::rules;
 use super::store;
@@ -10,12 +11,10 @@ use super::{
     Caller, Collection, Conflict, ContractType, Metadata, MintKind, MintRequest, NewMintRequest, RequestStatus,
     Requested,
 };
-use crate::asset::{self, Asset, Books};
+use crate::asset::{self, Books};
 use crate::audit;
-use crate::compliance::{self, RULE_REGISTERED, RuleSet, Run, Subject};
 use crate::db::Tx;
-use crate::error::{Error, Finding, Line, Refusal};
-use crate::identity;
+use crate::error::{Error, Finding, Refusal};
 use crate::ledger::{self, IssueLine, SheetError};
 use crate::operation::{self, NewOperation, Operation, Plan};
 use crate::policy::PolicySet;
@@ -91,7 +90,8 @@ pub(super) fn accept(
     }
     let owners = wishes.iter().map(|wish| wish.owner).collect();
     let mut books = Books::open(tx, &asset, owners)?;
-    let judged = judge(tx, policies, &asset, &books, wishes, caller.ctx.now)?;
+    let lines: Vec<(Address, Amount)> = wishes.iter().map(|wish| (wish.owner, wish.amount)).collect();
+    let judged = judge(tx, policies, (&asset, &books), &lines, caller.ctx.now)?;
     let whole = refusing.whole(&judged.findings);
     if !whole.is_empty() {
         return Err(Error::Refused(whole));
@@ -154,54 +154,6 @@ fn contradicted(wishes: &[Wish]) -> HashSet<TokenId> {
         }
     }
     contradicted
-}
-
-struct Judged {
-    /// Of each wish; none means that it may go ahead.
-    findings: Vec<Vec<Finding>>,
-    policy_hash: Hash32,
-}
-
-/// One verdict per wish. Without a policy of its own a collection does not ask who its recipients are: only what the
-/// baseline says of addresses counts.
-fn judge(
-    tx: &mut Tx<'_>,
-    policies: &PolicySet,
-    asset: &Asset,
-    books: &Books,
-    wishes: &[Wish],
-    now: Timestamp,
-) -> Result<Judged, Error> {
-    let rules = match compliance::policy_refusal(tx, policies)? {
-        Some(refusal) => RuleSet::refusing(refusal),
-        None => RuleSet::build(policies, asset.policy.as_deref(), &[], 0, compliance::Operation::Mint),
-    };
-    let mut wallets: Vec<Address> = wishes.iter().map(|wish| wish.owner).collect();
-    wallets.sort_unstable();
-    wallets.dedup();
-    let recipients = identity::recipients(tx, &wallets, now)?;
-    let subject = Subject {
-        asset: asset.id,
-        wallets: &wallets,
-        sheet: &books.sheet,
-        now,
-    };
-    let facts = compliance::facts(tx, rules.needs(), &subject, recipients)?;
-    let mut run = Run::new(&rules, &facts);
-    let asks_who = asset.policy.is_some();
-    let judged = wishes.iter().enumerate().map(|(index, wish)| {
-        let line = Line {
-            index,
-            recipient: wish.owner,
-        };
-        let mut findings = run.judge(&[(line, wish.amount)]);
-        findings.retain(|finding| asks_who || finding.rule != RULE_REGISTERED);
-        findings
-    });
-    Ok(Judged {
-        findings: judged.collect(),
-        policy_hash: rules.policy_hash(),
-    })
 }
 
 /// The stack of each wish: tokens of the same content share one.

@@ -26,13 +26,16 @@ pub fn kinds_of(
 
 /// Ends requests well, under the lock of the collection's row: their lines are posted, their tokens have owners, and each
 /// has its activity. Their operations are the caller's. `Internal` when one of them has no request or nothing pending.
+///
+/// A contract may log what cannot be, such as a token that has an owner already: then nothing is written, and the reason is
+/// returned.
 pub fn succeed(
     tx: &mut Tx<'_>,
     asset: &Asset,
     collection: &Collection,
     minted: &[Minted],
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Result<(), String>, Error> {
     let by_number: HashMap<i64, &Minted> = minted.iter().map(|one| (one.sequence, one)).collect();
     let numbers: Vec<i64> = minted.iter().map(|one| one.sequence).collect();
     let mut requests = store::of_operations(tx, asset.id, &numbers)?;
@@ -41,19 +44,24 @@ pub fn succeed(
             "of operations {numbers:?} some have no mint request"
         )));
     }
-    let mut books = Books::open(tx, asset, requests.iter().map(|one| one.owner).collect())?;
-    ledger::post_all(tx, &mut books.sheet, &numbers)?;
-    ledger::save(tx, books.sheet, now)?;
-
     let moved: Vec<Moved> = minted.iter().map(|one| one.moved).collect();
     let mut register = Register::open(tx, asset.id, collection.contract_type(), &moved, now)?;
     let mut activities = HashMap::new();
     for one in minted {
-        let activity = register
-            .apply(&one.moved)
-            .map_err(|error| Error::internal(format!("operation {}: {error}", one.sequence)))?;
-        activities.insert(one.sequence, activity);
+        match register.apply(&one.moved) {
+            Ok(activity) => activities.insert(one.sequence, activity),
+            Err(unexplained) => {
+                let Moved { token_id, to, .. } = one.moved;
+                return Ok(Err(format!(
+                    "the receipt mints token {token_id} to {to}, and {unexplained}"
+                )));
+            }
+        };
     }
+    let mut books = Books::open(tx, asset, requests.iter().map(|one| one.owner).collect())?;
+    ledger::post_all(tx, &mut books.sheet, &numbers)?;
+    ledger::save(tx, books.sheet, now)?;
+
     for request in &mut requests {
         let Some((number, one)) = request
             .sequence
@@ -74,7 +82,8 @@ pub fn succeed(
     }
     register.save(tx)?;
     store::save_requests(tx, &requests)?;
-    notice::tell(tx, collection, &requests, now)
+    notice::tell(tx, collection, &requests, now)?;
+    Ok(Ok(()))
 }
 
 /// Ends requests badly; their operations and lines are the caller's. `transaction` carried them, if there was one.

@@ -27,6 +27,7 @@ mod check;
 mod events;
 mod file;
 mod finish;
+mod judge;
 mod metadata;
 mod model;
 mod notice;
@@ -47,6 +48,7 @@ pub use file::{
     refused_lines, submit_file, work_off, work_off_files,
 };
 pub use finish::{fail, kinds_of, moved_in, places, requests_of, succeed, unrecorded};
+pub use judge::judge_again;
 pub use metadata::{Attribute, AttributeValue, DisplayType, Metadata};
 use model::TokenRow;
 pub use model::{

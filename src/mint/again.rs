@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::{Judge, facts};
 use crate::asset;
-use crate::compliance::{Facts, Run};
+use crate::compliance::Run;
 use crate::db::Tx;
 use crate::error::{Error, Line};
 use crate::settlement::{Ruling, Sendable};
@@ -27,7 +27,7 @@ pub fn again(
     wallets.sort_unstable();
     wallets.dedup();
     let mut loaded = facts::load_for(tx, judge, &asset, &wallets, judge.now())?;
-    set_aside(&mut loaded.facts, mints);
+    loaded.facts.set_aside(mints.iter().flat_map(|mint| &mint.lines));
 
     let mut run = Run::new(&loaded.rules, &loaded.facts);
     let rulings = mints.iter().filter_map(|mint| {
@@ -41,28 +41,4 @@ pub fn again(
         Some((mint.number, Ruling::of(&run.judge(&numbered))?))
     });
     Ok(rulings.collect())
-}
-
-/// The books count these mints already: they are taken out, or each would stand in its own way.
-fn set_aside(facts: &mut Facts, mints: &[Sendable]) {
-    for (wallet, amount) in mints.iter().flat_map(|mint| mint.lines.iter()) {
-        facts.issued = facts.issued.checked_sub(*amount).unwrap_or(facts.issued);
-        let Some(recipient) = facts.recipients.get(wallet) else {
-            continue;
-        };
-        let Some(held) = facts.held.get_mut(&recipient.identity) else {
-            continue;
-        };
-        *held = held.checked_sub(*amount).unwrap_or(*held);
-        if !held.is_zero() || amount.is_zero() {
-            continue;
-        }
-        facts.holders = facts.holders.saturating_sub(1);
-        if let Some(holders) = recipient
-            .country
-            .and_then(|country| facts.holders_by_country.get_mut(&country))
-        {
-            *holders = holders.saturating_sub(1);
-        }
-    }
 }

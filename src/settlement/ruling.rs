@@ -19,6 +19,15 @@ pub struct Sendable {
     pub lines: Vec<(Address, Amount)>,
 }
 
+impl Sendable {
+    /// Each line with the operation's number.
+    pub fn numbered(&self) -> impl Iterator<Item = (i64, Address, Amount)> + '_ {
+        self.lines
+            .iter()
+            .map(|(recipient, amount)| (self.number, *recipient, *amount))
+    }
+}
+
 /// Why an operation that was accepted must not be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ruling {

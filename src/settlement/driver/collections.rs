@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::preflight::{gas_limit, without_margin};
-use super::{Session, act};
+use super::{Session, act, mints};
 use crate::asset::{self, Asset, AssetKind};
 use crate::chain::contracts::factory::NewCollection;
 use crate::chain::contracts::{collection as contract, events, factory, returned};
@@ -11,13 +11,13 @@ use crate::chain::{Receipt, Revert};
 use crate::collection::{self, MintRequest, Minted};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::operation::{self, Status};
+use crate::operation::{self, Operation, Plan, Status};
 use crate::settlement::model::{Order, Part};
 use crate::settlement::nft::{self, Batch};
 use crate::settlement::plan::{Together, Waiting};
 use crate::settlement::reverts::{self, Reverts};
 use crate::settlement::sender::{Event, Intent, Work};
-use crate::settlement::{finish, store};
+use crate::settlement::store;
 use crate::types::{Address, AssetId};
 
 /// The kind of an intent that mints into a collection.
@@ -53,6 +53,13 @@ impl Session {
             ))
         });
         let (collection, mut requests, reverts) = loaded.await?;
+        if self.place(self.driver.settings.gas_per_transaction_max).is_none() {
+            return Ok(false);
+        }
+        let ruled = self
+            .rule(waiting, requests.iter().filter_map(mints::request).collect())
+            .await?;
+        requests.retain(|request| request.sequence.is_none_or(|number| !ruled.contains(&number)));
         // The planner's order is that of the callers' turns.
         let place = |request: &MintRequest| operations.iter().position(|one| Some(one.sequence) == request.sequence);
         requests.sort_by_key(place);
@@ -68,11 +75,9 @@ impl Session {
             let judged = self.judge(batch, starved.unwrap_or(0)).await?;
             refused.extend(judged.refused);
             for (number, reason) in refused {
-                let now = self.driver.now();
-                tracing::warn!(%asset, number, %reason, "refused by the collection before it was sent");
-                metrics::counter!("settlement_refused_total").increment(1);
-                self.write(move |tx| finish::fail(tx, asset, number, &reason, None, now))
-                    .await?;
+                if let Some(operation) = operations.iter().find(|operation| operation.sequence == number) {
+                    self.refuse(operation.clone(), reason).await?;
+                }
             }
             if let Some(checked) = judged.checked {
                 self.assign_nfts(checked, is_whole && !together.is_full).await?;
@@ -86,6 +91,7 @@ impl Session {
         let bound = self.gas_bound();
         let mut refused = Vec::new();
         while !batch.requests.is_empty() {
+            self.keep_lease().await?;
             let data = batch.calldata();
             let call = self.call(batch.contract, data.clone());
             match self
@@ -138,6 +144,7 @@ impl Session {
         let mut bad = Vec::new();
         let mut open: Vec<Batch> = halves(batch);
         while let Some(part) = open.pop() {
+            self.keep_lease().await?;
             let Some(revert) = self.fault_of_nfts(&part).await? else {
                 continue;
             };
@@ -206,6 +213,7 @@ impl Session {
         };
         let (mut failed, mut again) = (Vec::new(), Vec::new());
         for batch in nft::batches(&collection, requests) {
+            self.keep_lease().await?;
             let bad = match self.fault_of_nfts(&batch).await? {
                 Some(revert) => self.find_bad_nfts(&batch, &revert).await?,
                 None => Vec::new(),
@@ -239,19 +247,25 @@ impl Session {
     }
 
     /// The call that creates the contract of a collection, and its gas.
-    pub(super) async fn creation_of(&self, asset: &Asset) -> Result<(Address, Vec<u8>, u64), Error> {
+    pub(super) async fn creation_of(
+        &self,
+        asset: &Asset,
+        change: &Operation,
+    ) -> Result<(Address, Vec<u8>, u64), Error> {
         let contracts = self
             .chain
             .contracts
             .ok_or_else(|| Error::internal("the factory is not known"))?;
         let id = asset.id;
         let collection = self.driver.db.read(move |tx| collection::find(tx, id)).await?;
-        let text = |text: Option<String>| text.unwrap_or_default();
+        let texts = Plan::read(change.kind, &change.plan)?.texts();
+        // One that was accepted before plans had texts shows what it is to keep.
+        let texts = texts.unwrap_or_else(|| collection.profile.texts());
         let new = NewCollection {
-            name: text(collection.profile.name),
-            symbol: text(collection.profile.symbol),
-            base_uri: text(collection.profile.base_uri),
-            contract_uri: text(collection.profile.contract_uri),
+            name: texts.name,
+            symbol: texts.symbol,
+            base_uri: texts.base_uri,
+            contract_uri: texts.contract_uri,
             owner: collection.owner,
             minter: self.key.sender,
         };

@@ -114,24 +114,25 @@ impl Session {
         let changed: Vec<Intent> = after.take_changed();
         let (key, now) = (self.key, self.driver.now());
         let minted = ends.minted.as_ref().map_or(0, |(_, minted)| minted.len());
-        let count = ends.succeeded.len().saturating_add(minted);
-        let failed = ends.failed.len();
-        let alarm = ends.attention.clone();
-        self.write(move |tx| {
+        let (succeeded, failed) = (ends.succeeded.len(), ends.failed.len());
+        let written = self.write(move |tx| {
             for intent in &changed {
                 store::save_intent(tx, &key, intent, now)?;
             }
             store::set_finished(tx, &key, nonce, Some(gas_used), now)?;
-            settle(tx, &ends, Some(proof), now)?;
-            if let Some(alarm) = &ends.attention {
+            let unexplained = settle(tx, &ends, Some(proof), now)?;
+            let is_explained = unexplained.is_none();
+            let alarm = unexplained.or_else(|| ends.attention.clone());
+            if let Some(alarm) = &alarm {
                 store::set_attention(tx, &key, nonce, Some((alarm.code, now)))?;
             }
-            match ends.registrations_again {
-                true => store::change_entries_of(tx, &key, nonce, now),
-                false => Ok(()),
+            if ends.registrations_again {
+                store::change_entries_of(tx, &key, nonce, now)?;
             }
-        })
-        .await?;
+            Ok((alarm, is_explained))
+        });
+        let (alarm, is_explained) = written.await?;
+        let count = succeeded.saturating_add(if is_explained { minted } else { 0 });
         self.sender = after;
         if let Some(Alarm { code, reason }) = alarm {
             self.flagged = self.flagged.saturating_add(1);
@@ -262,6 +263,7 @@ impl Session {
             .await?;
         let mut ends = Ends::default();
         for mint in &mints {
+            self.keep_lease().await?;
             self.sort(&mut ends, token, registry, mint).await?;
         }
         Ok(ends)
@@ -331,13 +333,24 @@ fn flagged(part: &Part, reason: String) -> Ends {
     }
 }
 
-/// Without a proof it is a person's word that ends them.
-pub(super) fn settle(tx: &mut Tx<'_>, ends: &Ends, proof: Option<Proof>, now: Timestamp) -> Result<(), Error> {
+/// Without a proof it is a person's word that ends them. Returns what a person has to look at: tokens that a contract says
+/// it minted and that cannot be. Their operations stay as they are.
+pub(super) fn settle(
+    tx: &mut Tx<'_>,
+    ends: &Ends,
+    proof: Option<Proof>,
+    now: Timestamp,
+) -> Result<Option<Alarm>, Error> {
+    let mut alarm = None;
     for (asset, numbers) in by_asset(&ends.succeeded) {
         finish::succeed(tx, asset, &numbers, proof, now)?;
     }
     if let (Some((asset, minted)), Some(proof)) = (&ends.minted, proof) {
-        nft::succeed(tx, *asset, minted, proof, now)?;
+        if let Err(reason) = nft::succeed(tx, *asset, minted, proof, now)? {
+            let numbers: Vec<i64> = minted.iter().map(|one| one.sequence).collect();
+            operation::call_for_attention(tx, *asset, &numbers, &reason, now)?;
+            alarm = Alarm::result(reason);
+        }
     }
     for (asset, number, reason) in &ends.failed {
         finish::fail(tx, *asset, *number, reason, proof, now)?;
@@ -350,7 +363,7 @@ pub(super) fn settle(tx: &mut Tx<'_>, ends: &Ends, proof: Option<Proof>, now: Ti
     for (asset, numbers) in by_asset(&ends.again) {
         operation::advance(tx, asset, &numbers, Status::Queued)?;
     }
-    Ok(())
+    Ok(alarm)
 }
 
 /// Compares the mints of a receipt with the lines that were sent, amount by amount and recipient by recipient.

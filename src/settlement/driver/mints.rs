@@ -7,6 +7,7 @@ use super::collections::NFT;
 use super::preflight::{Checked, Judged};
 use super::{Session, act};
 use crate::asset;
+use crate::collection::{self, MintRequest};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::ledger;
@@ -40,6 +41,17 @@ pub(super) struct Batch {
 impl Session {
     /// False when there is no room for more.
     pub(super) async fn send_mints(&mut self, waiting: &Waiting, together: Together) -> Result<bool, Error> {
+        if let Some(reason) = self.refuses(waiting.asset.id) {
+            self.note_refusing(waiting.asset.address, &reason);
+            let numbers = together.operations.iter().map(|operation| operation.sequence);
+            let held = Held {
+                asset: waiting.asset.id,
+                numbers: numbers.collect(),
+                reason,
+            };
+            self.hold_mints(waiting, vec![held]).await?;
+            return Ok(true);
+        }
         let asked = together.operations.len();
         let batch = self.ready(waiting, together.operations).await?;
         if batch.mints.is_empty() {
@@ -92,35 +104,38 @@ impl Session {
             .await
     }
 
-    /// Rule 14: whoever could hold when the mint was accepted may no longer be allowed to.
     async fn judge_again(&mut self, waiting: &Waiting, mut batch: Batch) -> Result<Batch, Error> {
-        let (asset, judging) = (batch.placement.asset, Arc::clone(&self.driver.judging));
-        let sendable: Vec<Sendable> = batch.mints.iter().map(sendable).collect();
+        let sendable = batch.mints.iter().map(sendable).collect();
+        let ruled = self.rule(waiting, sendable).await?;
+        batch.mints.retain(|mint| !ruled.contains(&mint.operation.sequence));
+        Ok(batch)
+    }
+
+    /// Rule 14: whoever could hold when the mint was accepted may no longer be allowed to. Returns the numbers of those that
+    /// must not go now: they were ended, or wait and say for what.
+    pub(super) async fn rule(&mut self, waiting: &Waiting, mints: Vec<Sendable>) -> Result<HashSet<i64>, Error> {
+        let (asset, judging) = (waiting.asset.id, Arc::clone(&self.driver.judging));
         let judged = self
             .driver
             .db
-            .read(move |tx| judging(tx, asset, OperationKind::Mint, &sendable));
-        let mut rulings = judged.await?;
+            .read(move |tx| judging(tx, asset, OperationKind::Mint, &mints));
+        let rulings = judged.await?;
+        let ruled = rulings.keys().copied().collect();
         let mut held = Vec::new();
-        let (ruled, standing): (Vec<Mint>, Vec<Mint>) = batch
-            .mints
-            .into_iter()
-            .partition(|mint| rulings.contains_key(&mint.operation.sequence));
-        batch.mints = standing;
-        for mint in ruled {
-            let number = mint.operation.sequence;
-            match rulings.remove(&number) {
-                Some(Ruling::Fails(reason)) => self.refuse(mint.operation, reason).await?,
-                Some(Ruling::Waits(reason)) => held.push(Held {
+        for (number, ruling) in rulings {
+            let operation = waiting.operations.iter().find(|operation| operation.sequence == number);
+            match (ruling, operation.cloned()) {
+                (Ruling::Fails(reason), Some(operation)) => self.refuse(operation, reason).await?,
+                (Ruling::Waits(reason), Some(_)) => held.push(Held {
                     asset,
                     numbers: vec![number],
                     reason,
                 }),
-                None => {}
+                (Ruling::Fails(_) | Ruling::Waits(_), None) => {}
             }
         }
         self.hold_mints(waiting, held).await?;
-        Ok(batch)
+        Ok(ruled)
     }
 
     /// Loads the lines and leaves out the mints whose recipients are not ready; those are held with the reason.
@@ -177,8 +192,14 @@ impl Session {
                 if asset::find(tx, asset)?.is_paused() {
                     return Ok(false);
                 }
-                let placement = store::placements(tx, &[asset])?.into_iter().find(|_| is_mint);
-                let Some(placement) = placement else { return Ok(true) };
+                if !is_mint {
+                    let requests = collection::requests_of(tx, asset, &numbers)?;
+                    let sendable: Vec<Sendable> = requests.iter().filter_map(request).collect();
+                    return Ok(judging(tx, asset, OperationKind::Mint, &sendable)?.is_empty());
+                }
+                let Some(placement) = store::placements(tx, &[asset])?.into_iter().next() else {
+                    return Ok(true);
+                };
                 let mints = load(tx, asset, &numbers)?;
                 let sendable: Vec<Sendable> = mints.iter().map(sendable).collect();
                 Ok(unready(tx, &chain, &placement, &mints)?.is_empty()
@@ -242,6 +263,14 @@ fn sendable(mint: &Mint) -> Sendable {
         number: mint.operation.sequence,
         lines: mint.lines.clone(),
     }
+}
+
+/// What a request is to bring its owner.
+pub(super) fn request(request: &MintRequest) -> Option<Sendable> {
+    Some(Sendable {
+        number: request.sequence?,
+        lines: vec![(request.owner, request.amount)],
+    })
 }
 
 /// The mints of a stored intent, in the order of its lines.

@@ -11,17 +11,20 @@ use crate::operation;
 use crate::settlement::finish::{self, Proof};
 use crate::types::{AssetId, Timestamp};
 
-/// Ends operations of one collection well: their lines are posted, their tokens have owners.
+/// Ends operations of one collection well: their lines are posted, their tokens have owners. When the register cannot follow
+/// the receipt nothing is written, and the reason is returned.
 pub(in crate::settlement) fn succeed(
     tx: &mut Tx<'_>,
     asset: AssetId,
     minted: &[Minted],
     proof: Proof,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Result<(), String>, Error> {
     let asset = asset::lock(tx, asset)?;
     let collection = collection::find(tx, asset.id)?;
-    collection::succeed(tx, &asset, &collection, minted, now)?;
+    if let Err(reason) = collection::succeed(tx, &asset, &collection, minted, now)? {
+        return Ok(Err(reason));
+    }
     let numbers: Vec<i64> = minted.iter().map(|one| one.sequence).collect();
     let operations = operation::of_numbers(tx, asset.id, &numbers)?;
     operation::finish(tx, asset.id, &numbers, None, now)?;
@@ -31,5 +34,6 @@ pub(in crate::settlement) fn succeed(
         let data = json!({ "number": operation.sequence, "settled": proof.to_json(), "tokenId": token_id });
         finish::event(operation, "mint.posted", data)
     });
-    audit::append(tx, now, events.collect())
+    audit::append(tx, now, events.collect())?;
+    Ok(Ok(()))
 }
