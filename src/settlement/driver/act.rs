@@ -103,6 +103,8 @@ impl Session {
 
     /// Rule 4: nothing is sent that is not stored. A signer that does not answer is asked again at the next look.
     async fn sign(&mut self, nonce: u64, attempt: u16, fees: Fees, content: Content) -> Result<Option<Event>, Error> {
+        // One that does not answer takes its time for each.
+        self.keep_lease().await?;
         let key = self.key;
         let part = self.driver.db.read(move |tx| store::part(tx, &key, nonce)).await?;
         let is_first_work = attempt == 0 && content == Content::Work;

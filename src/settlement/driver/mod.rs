@@ -15,6 +15,7 @@ mod mints;
 mod moves;
 mod preflight;
 mod receipts;
+mod refusing;
 mod report;
 mod resolve;
 mod setup;
@@ -76,6 +77,8 @@ impl Driver {
         let mut ticks = tokio::time::interval(self.settings.poll);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut session: Option<Session> = None;
+        // What was compared, and when, outlives a session.
+        let mut watch = None;
         let mut next = Next::AtTick;
         loop {
             tokio::select! {
@@ -89,6 +92,9 @@ impl Driver {
                 None => match Session::open(self.clone()).await {
                     Ok(opened) => {
                         session = opened;
+                        if let Some(session) = session.as_mut() {
+                            session.watch = watch.take().unwrap_or_else(|| watch::Watch::from(self.now()));
+                        }
                         Ok(Next::AtTick)
                     }
                     Err(error) => Err(error),
@@ -97,7 +103,7 @@ impl Driver {
             next = result.unwrap_or_else(|error| {
                 metrics::counter!("settlement_failures_total").increment(1);
                 tracing::warn!(%error, "settlement stopped short and begins again from the database");
-                session = None;
+                watch = session.take().map(|session| session.watch).or_else(|| watch.take());
                 Next::AfterPause
             });
             if next == Next::AfterPause {
@@ -170,6 +176,8 @@ struct Session {
     passed_over: HashSet<(AssetId, i64)>,
     /// Which part of the mints that wait for something is looked at next.
     turn_of_held: i64,
+    /// Assets whose token refuses everything: until when it is not tried, and what it says.
+    refusing: HashMap<AssetId, (Timestamp, String)>,
     /// What kept single assets or transactions from going on in this look.
     obstacles: Vec<String>,
     gas: GasBook,
@@ -241,6 +249,7 @@ impl Session {
             finals: VecDeque::new(),
             passed_over: HashSet::new(),
             turn_of_held: 0,
+            refusing: HashMap::new(),
             obstacles: Vec::new(),
             gas: GasBook::default(),
             watch: watch::Watch::from(now),
@@ -328,6 +337,20 @@ impl Session {
         if !self.is_met {
             let genesis = self.driver.genesis().await.map_err(|failure| self.ail(failure))?;
             self.driver.join_at(genesis).await?;
+            let known = self.driver.rpc.known_of(&self.key.sender).await;
+            let known = known.map_err(|failure| self.ail(failure))?;
+            // Those that are mined are seen with the first look.
+            let is_mined = self.sender.unknown_beyond(known.mined).is_some();
+            if let Some(first) = self.sender.unknown_beyond(known.pooled).filter(|_| !is_mined) {
+                self.ailing = Some(format!(
+                    "a pool has transactions of {} from nonce {first} on that this database never held: nothing is sent \
+                     until they are mined or gone",
+                    self.key.sender
+                ));
+                return Err(Error::Unavailable(
+                    "a pool has transactions of the signer that are not ours",
+                ));
+            }
             self.is_met = true;
         }
         Ok(())

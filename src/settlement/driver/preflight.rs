@@ -8,7 +8,7 @@ use crate::asset;
 use crate::chain::contracts::{registry, returned, token};
 use crate::chain::{At, Call, Revert};
 use crate::error::Error;
-use crate::operation::{self, Operation};
+use crate::operation::Operation;
 use crate::settlement::lot::Group;
 use crate::settlement::{Placement, capacity, reverts, store};
 use crate::types::{Address, Amount};
@@ -20,6 +20,9 @@ const MARGIN_PERCENT: u64 = 110;
 const MARGIN_AFTER_STARVING_PERCENT: [u64; 2] = [150, 200];
 /// What ran out of gas so often gets all that one transaction may spend.
 const EVERYTHING_AFTER: u32 = 3;
+
+/// A token that refuses so many mints, each alone and for no fault of a line, refuses all.
+const REFUSED_MAX: usize = 16;
 
 /// What a transaction may be estimated at so that its limit stays within a bound.
 pub(in crate::settlement) fn without_margin(bound: u64) -> u64 {
@@ -118,6 +121,7 @@ impl Session {
         let bound = self.gas_bound();
         let mut refused = leave_out_reverted(&mut batch, bound);
         while !batch.mints.is_empty() {
+            self.keep_lease().await?;
             let starved = batch.mints.iter().map(|mint| mint.reverts.starved).max().unwrap_or(0);
             // One that is alone may have what there is; several give way to each other.
             let usable = match batch.mints.len() {
@@ -199,8 +203,13 @@ impl Session {
             let reason = line_reason(mint, line, revert);
             return Ok(Some(vec![(mint.operation.sequence, (mint.operation.clone(), reason))]));
         }
-        let (mut bad, mut unclear) = (Vec::new(), Vec::new());
+        let (mut bad, mut unclear, mut tried) = (Vec::new(), Vec::new(), 0_usize);
         for mint in &batch.mints {
+            // It is not the lines of all of them.
+            if tried >= REFUSED_MAX && unclear.len() == tried {
+                break;
+            }
+            tried = tried.saturating_add(1);
             self.keep_lease().await?;
             let refusal = |reason| (mint.operation.sequence, (mint.operation.clone(), reason));
             match self.fault_of(batch.token, batch.placement.registry, mint).await? {
@@ -210,7 +219,7 @@ impl Session {
             }
         }
         // It takes others.
-        if bad.len().saturating_add(unclear.len()) < batch.mints.len() {
+        if bad.len().saturating_add(unclear.len()) < tried {
             bad.extend(unclear);
             return Ok(Some(bad));
         }
@@ -288,35 +297,6 @@ impl Session {
         let question = self.call(compliance, token::can_transfer(Address::ZERO, *recipient, *amount));
         let answer = self.driver.rpc.call(&question).await?;
         Ok(answer.ok().and_then(|data| returned::flag(&data)) == Some(false))
-    }
-
-    /// Nothing fails: the operations wait and say why, and others go.
-    async fn flag(&mut self, batch: &Batch, reason: &str) -> Result<(), Error> {
-        let asset = batch.placement.asset;
-        self.passed_over
-            .extend(batch.mints.iter().map(|mint| (asset, mint.operation.sequence)));
-        self.obstacles.push(format!(
-            "{} mints of asset {} wait for a person: {reason}",
-            batch.mints.len(),
-            batch.token
-        ));
-        let is_told = |mint: &Mint| matches!(&mint.operation.attention, Some((told, _)) if told == reason);
-        let news = batch.mints.iter().filter(|mint| !is_told(mint));
-        let operations: Vec<_> = news.map(|mint| (asset, mint.operation.sequence)).collect();
-        if operations.is_empty() {
-            return Ok(());
-        }
-        tracing::error!(%asset, %reason, "mints wait for a person");
-        metrics::counter!("settlement_alarms_total", "reason" => "token_refuses").increment(1);
-        let (now, reason) = (self.driver.now(), reason.to_owned());
-        self.write(move |tx| {
-            for (asset, numbers) in super::act::by_asset(&operations) {
-                operation::hold(tx, asset, &numbers, &reason)?;
-                operation::call_for_attention(tx, asset, &numbers, &reason, now)?;
-            }
-            Ok(())
-        })
-        .await
     }
 }
 

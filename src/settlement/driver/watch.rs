@@ -1,11 +1,15 @@
 //! What happens on the chain without us, and whether the books still say what the chain says.
 
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
 use super::Session;
 use crate::error::Error;
 use crate::settlement::logs::{self, Read, Scope};
 use crate::settlement::model::Token;
 use crate::settlement::sender::State;
-use crate::settlement::{nft, observe, reconcile, store};
+use crate::settlement::{Reconciled, nft, observe, reconcile, store};
 use crate::types::Timestamp;
 
 /// Between two comparisons of books and chain.
@@ -16,10 +20,12 @@ const TRIED_AGAIN_AFTER_SECONDS: i64 = 5;
 const DRIFT_LOGGED_MAX: usize = 20;
 
 /// When the chain is watched next.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Watch {
     observe_at: Timestamp,
     reconcile_at: Timestamp,
+    /// The comparison that runs beside the looks: it asks the node about every holder, which may take minutes.
+    comparing: JoinSet<Result<Option<(Reconciled, Scope)>, Error>>,
     /// Logs that are to be compared with what was posted, part by part.
     logs: Option<Scope>,
     /// Differences between books and chain at the last comparison.
@@ -31,6 +37,7 @@ impl Watch {
         Self {
             observe_at: now,
             reconcile_at: now,
+            comparing: JoinSet::new(),
             logs: None,
             drift: 0,
         }
@@ -46,8 +53,12 @@ impl Session {
             return;
         }
         let result = match self.observe(finalized).await {
-            Ok(true) if now >= self.watch.reconcile_at => self.reconcile(now).await,
-            Ok(_) => self.compare_logs().await,
+            Ok(is_read) => {
+                if is_read && now >= self.watch.reconcile_at && self.watch.comparing.is_empty() {
+                    self.begin_to_reconcile();
+                }
+                self.compare(now).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = result {
@@ -148,8 +159,18 @@ impl Session {
         Some(until)
     }
 
-    async fn reconcile(&mut self, now: Timestamp) -> Result<(), Error> {
-        let Some((found, scope)) = reconcile::reconcile_state(&self.driver.db, &self.driver.rpc).await? else {
+    /// In a task of its own, which needs no lease and holds up no look.
+    fn begin_to_reconcile(&mut self) {
+        let (db, rpc) = (self.driver.db.clone(), Arc::clone(&self.driver.rpc));
+        let comparing = async move { reconcile::reconcile_state(&db, &rpc).await };
+        self.watch.comparing.spawn(comparing);
+    }
+
+    async fn compare(&mut self, now: Timestamp) -> Result<(), Error> {
+        let Some(ended) = self.watch.comparing.try_join_next() else {
+            return self.compare_logs().await;
+        };
+        let Some((found, scope)) = ended.map_err(Error::internal)?? else {
             self.watch.reconcile_at = now.plus_seconds(TRIED_AGAIN_AFTER_SECONDS);
             return Ok(());
         };
