@@ -93,10 +93,10 @@ pub fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, OperationKi
     store::changes_on_their_way(tx)
 }
 
-/// A change of this asset that is not final and after which its contract may take what it refuses now; `besides` is the
-/// number of what it refuses.
-pub fn open_change(tx: &mut Tx<'_>, asset: AssetId, besides: i64) -> Result<Option<OperationKind>, Error> {
-    store::open_change(tx, asset, besides)
+/// A change of this asset that is not final and after which its contract may take what it refuses now. None of them waits
+/// for what is refused, or both would wait for ever.
+pub fn open_change(tx: &mut Tx<'_>, refused: &Operation) -> Result<Option<OperationKind>, Error> {
+    store::open_change(tx, refused)
 }
 
 /// The operations that posted what was observed in these places, a transaction and a log's place in its block each; those

@@ -13,7 +13,7 @@ use crate::node::ACCOUNTS;
 use crate::stage::Stage;
 use crate::support::{self, Answer, Database, approve, recipient, topic, with_pin};
 
-async fn registry_of(stage: &Stage, token: Address) -> Address {
+pub async fn registry_of(stage: &Stage, token: Address) -> Address {
     returned::address(&stage.ask(token, token::identity_registry()).await).unwrap()
 }
 

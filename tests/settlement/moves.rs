@@ -1,5 +1,6 @@
 //! Burns and forced transfers, from the request to the final block.
 
+use moneyer::chain::contracts::registry;
 use moneyer::compliance::{self, SanctionsFile, Shrink};
 use moneyer::ledger;
 use moneyer::operation::Status;
@@ -7,6 +8,8 @@ use moneyer::types::{Address, Amount, OperationId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::lines::registry_of;
+use crate::node::ACCOUNTS;
 use crate::observed::posted;
 use crate::stage::Stage;
 use crate::support::{Answer, Database, Person, with_pin};
@@ -106,9 +109,8 @@ async fn a_forced_transfer_goes_through_a_pause_and_a_freeze_on_the_chain_too() 
     stage.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_holder_moved_away_meanwhile_is_not_burned_and_the_burn_says_why() {
-    let mut stage = Stage::start(Database::Sqlite).await;
+/// An asset whose holders may move what they have, all of it this holder's; nothing is sent any more.
+async fn free_asset(stage: &mut Stage, holder: Address, amount: u64) -> Address {
     let creator = stage.server.world.creator.clone();
     stage.asset("FIRST").await;
     let new = json!({
@@ -117,7 +119,7 @@ async fn what_the_holder_moved_away_meanwhile_is_not_burned_and_the_burn_says_wh
     });
     let created = stage.server.verified().post(&creator, "/api/token/create", &new).await;
     let token = Address::parse(created.body["id"].as_str().unwrap()).unwrap();
-    crate::adoption::grant_roles(&stage, token).await;
+    crate::adoption::grant_roles(stage, token).await;
     let emergency = stage.server.world.emergency.clone();
     stage
         .server
@@ -125,17 +127,30 @@ async fn what_the_holder_moved_away_meanwhile_is_not_burned_and_the_burn_says_wh
         .post(&emergency, &format!("/api/token/{token}/unpause"), &json!({}))
         .await
         .ok();
-    let (from, to) = (stage.server.world.recipients[0], stage.server.world.recipients[1]);
-    stage.server.mint_each(&token, &[from], 100).await.ok();
+    stage.server.mint_each(&token, &[holder], amount).await.ok();
     stage.stop_settling().await;
+    token
+}
+
+/// A burn that was accepted and waits.
+async fn accepted_burn(stage: &Stage, token: Address, holder: Address, amount: &str) -> OperationId {
     let issuer = stage.server.world.issuer.clone();
-    let body = json!({ "addresses": from, "amounts": "90" });
-    let accepted = later(&stage, &issuer, Method::POST, &burn_path(token), &body).await;
+    let body = json!({ "addresses": holder, "amounts": amount });
+    let accepted = later(stage, &issuer, Method::POST, &burn_path(token), &body).await;
+    assert_eq!(accepted.status, 202, "{:?}", accepted.body);
+    OperationId::parse(accepted.header("x-operation-id").unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_holder_moved_away_meanwhile_is_not_burned_and_the_burn_says_why() {
+    let mut stage = Stage::start(Database::Sqlite).await;
+    let (from, to) = (stage.server.world.recipients[0], stage.server.world.recipients[1]);
+    let token = free_asset(&mut stage, from, 100).await;
+    let id = accepted_burn(&stage, token, from, "90").await;
     stage.send(&from.to_string(), token, &crate::observed::transfer(to, 20));
 
     stage.settle().await;
 
-    let id = OperationId::parse(accepted.header("x-operation-id").unwrap()).unwrap();
     let ended = stage.ended(id).await;
     assert_eq!(ended.status, Status::Failed);
     let reason = ended.error.unwrap();
@@ -148,6 +163,53 @@ async fn what_the_holder_moved_away_meanwhile_is_not_burned_and_the_burn_says_wh
     assert_eq!(leaving(&stage, token, from).await, Amount::ZERO);
     assert_eq!(stage.reconciled().await.drift, Vec::<String>::new());
     stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burn_that_the_contract_refuses_does_not_wait_for_the_one_behind_it() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let mut stage = Stage::start(database).await;
+        let (from, to) = (stage.server.world.recipients[0], stage.server.world.recipients[1]);
+        let token = free_asset(&mut stage, from, 100).await;
+        let refused = accepted_burn(&stage, token, from, "90").await;
+        let behind = accepted_burn(&stage, token, from, "10").await;
+        stage.send(&from.to_string(), token, &crate::observed::transfer(to, 20));
+
+        stage.settle().await;
+
+        assert_eq!(stage.ended(refused).await.status, Status::Failed);
+        assert_eq!(stage.ended(behind).await.status, Status::Succeeded);
+        assert_eq!(stage.balance(token, from).await, Amount::from(70_u64));
+        stage.until_agreement().await;
+        stage.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mint_that_the_contract_refuses_waits_for_no_burn_that_was_accepted_after_it() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let mut stage = Stage::start_bad(database, |_| {}).await;
+        let token = stage.quiet_asset("LATER").await;
+        let world = stage.server.world.clone();
+        let (unknown, holder) = (world.recipients[0], *world.recipients.last().unwrap());
+        stage.stop_settling().await;
+        let mint = stage.accept(&token, &[unknown], 1).await;
+        let burn = accepted_burn(&stage, token, holder, "1").await;
+        let registry_at = registry_of(&stage, token).await;
+        stage.node.mine_automatically();
+        stage.send(ACCOUNTS[0], registry_at, &registry::delete_identity(unknown));
+        stage.node.stop_mining();
+        stage.settle().await;
+
+        stage.pool(1).await;
+        stage.node.mine(1);
+
+        let ended = stage.ended(mint).await;
+        assert_eq!(ended.status, Status::Failed);
+        let burn = stage.operation(burn).await;
+        assert!(!burn.status.is_final(), "no block has come since it was mined");
+        stage.finish().await;
+    }
 }
 
 /// A forced transfer that was accepted while nothing is sent.

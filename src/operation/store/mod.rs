@@ -169,21 +169,33 @@ pub(super) fn changes_on_their_way(tx: &mut Tx<'_>) -> Result<Vec<(AssetId, Oper
         .collect()
 }
 
-/// Changes after which a contract may take what it refused before: somebody is free, there is room under the cap.
-const LETTING_PASS: [OperationKind; 5] = [
+/// Changes after which a contract may take what it refused before, whenever they were accepted: somebody is free, the cap
+/// is higher. They go at once.
+const LETTING_PASS: [OperationKind; 4] = [
     OperationKind::Create,
     OperationKind::Unpause,
     OperationKind::FreezeAddress,
     OperationKind::SetCap,
-    OperationKind::Burn,
 ];
 
-pub(super) fn open_change(tx: &mut Tx<'_>, asset: AssetId, besides: i64) -> Result<Option<OperationKind>, Error> {
+/// A burn makes room under the cap for a mint that was accepted after it. One that came later did not let the mint go, and
+/// where burns keep coming the mint would never end. A move waits for no other: those behind it wait for it.
+pub(super) fn open_change(tx: &mut Tx<'_>, refused: &Operation) -> Result<Option<OperationKind>, Error> {
+    let made_room = match refused.kind == OperationKind::Mint {
+        true => vec![OperationKind::Burn.text()],
+        false => Vec::new(),
+    };
+    let made_room = operations::kind
+        .eq_any(made_room)
+        .and(operations::sequence.lt(refused.sequence));
     let changes = operations::table
-        .filter(operations::asset_id.eq(asset))
+        .filter(operations::asset_id.eq(refused.asset))
         .filter(is_open())
-        .filter(operations::kind.eq_any(LETTING_PASS.map(OperationKind::text)))
-        .filter(operations::sequence.ne(besides))
+        .filter(
+            operations::kind
+                .eq_any(LETTING_PASS.map(OperationKind::text))
+                .or(made_room),
+        )
         .order(operations::sequence)
         .select(operations::kind);
     let kind: Option<String> = on!(tx, c => changes.first(c).optional())?;

@@ -88,10 +88,10 @@ impl Session {
 
     /// What the books know and the contract not yet, and what may be why it refuses this operation.
     pub(super) async fn open_change(&self, operation: &Operation) -> Result<Option<OperationKind>, Error> {
-        let (asset, number) = (operation.asset, operation.sequence);
+        let operation = operation.clone();
         self.driver
             .db
-            .read(move |tx| operation::open_change(tx, asset, number))
+            .read(move |tx| operation::open_change(tx, &operation))
             .await
     }
 
