@@ -46,25 +46,44 @@ pub enum Of {
 /// A part of what is accepted and not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Queue {
-    /// What is no mint.
+    /// Creations, and switches of a contract: what is neither a move nor a mint.
     Changes,
+    /// Burns and forced transfers that nothing was seen to hold.
+    Moves,
+    /// Burns and forced transfers that were seen to wait for something.
+    HeldMoves,
     /// Mints that nothing was seen to hold.
     Mints,
     /// Mints that were seen to wait for something.
-    Held,
+    HeldMints,
 }
 
-/// Accepted and not sent: the oldest first, and of one asset in its order. Where there are more than the limit, changes and
-/// mints that nothing holds come before those that wait for something, of which another part comes each time: `turn` says
-/// which, and what is returned beside them is the next one. Four times the limit at most.
-pub fn queued(tx: &mut Tx<'_>, limit: i64, turn: i64) -> Result<(Vec<Operation>, i64), Error> {
+/// Which part of what waits for something is looked at next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turns {
+    pub moves: i64,
+    pub mints: i64,
+}
+
+/// Accepted and not sent: the oldest first, and of one asset in its order. Where there are more than the limit of one sort,
+/// they hide none of another: a pause comes however many burns wait. Of what waits for something another part comes each
+/// time: `turns` says which, and what is returned beside them are the next ones. Six times the limit at most.
+pub fn queued(tx: &mut Tx<'_>, limit: i64, turns: Turns) -> Result<(Vec<Operation>, Turns), Error> {
     let mut found = store::queued(tx, Queue::Changes, &[], (limit, 0))?;
+    found.extend(store::queued(tx, Queue::Moves, &[], (limit, 0))?);
     found.extend(free_mints(tx, limit)?);
-    let held = store::queued(tx, Queue::Held, &[], (limit, turn.saturating_mul(limit)))?;
-    let is_last = i64::try_from(held.len()).unwrap_or(i64::MAX) < limit;
-    found.extend(held);
+    let mut held = |queue, turn: i64| -> Result<i64, Error> {
+        let part = store::queued(tx, queue, &[], (limit, turn.saturating_mul(limit)))?;
+        let is_last = i64::try_from(part.len()).unwrap_or(i64::MAX) < limit;
+        found.extend(part);
+        Ok(if is_last { 0 } else { turn.saturating_add(1) })
+    };
+    let next = Turns {
+        moves: held(Queue::HeldMoves, turns.moves)?,
+        mints: held(Queue::HeldMints, turns.mints)?,
+    };
     found.sort_by_key(|operation| (operation.created_at, operation.asset, operation.sequence));
-    Ok((found, if is_last { 0 } else { turn.saturating_add(1) }))
+    Ok((found, next))
 }
 
 /// Where there are more than the limit, those of callers who ask for less come too, so that nobody's backlog hides theirs.

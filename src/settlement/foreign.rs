@@ -41,7 +41,7 @@ pub fn foreign_use(tx: &mut Tx<'_>) -> Result<Option<ForeignUse>, Error> {
         return Ok(None);
     };
     let held = match foreign.stops() {
-        true => Some(operation::queued(tx, WAITING_MAX, 0)?.0),
+        true => Some(operation::queued(tx, WAITING_MAX, operation::Turns::default())?.0),
         false => None,
     };
     Ok(Some(ForeignUse {

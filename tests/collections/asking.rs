@@ -6,7 +6,7 @@ use moneyer::access::{Role, Scope};
 use moneyer::collection::{self, Conflict, ContractType, NewMintRequest, RequestStatus, Requested};
 use moneyer::compliance::SANCTIONS_SAMPLE;
 use moneyer::error::Error;
-use moneyer::operation::{self, OperationKind, Status};
+use moneyer::operation::{self, OperationKind, Status, Turns};
 use moneyer::types::{Address, OperationId};
 
 use crate::game::{Game, amount_of, by_id, by_quantity, named, player, reference, token};
@@ -180,14 +180,21 @@ async fn mints_that_are_held_do_not_hide_those_that_may_go_and_come_in_turns() {
         let asset = game.collection.id;
         let wishes = (0..25).map(|n| by_quantity(&format!("r{n}"), player()));
         game.accept(wishes.collect()).await;
-        let mints = |turn| {
+        let mints_of = |mints| {
             game.server().read(move |tx| {
-                let (found, next) = operation::queued(tx, 10, turn)?;
-                let mints = found.into_iter().filter(|one| one.kind == OperationKind::Mint);
-                Ok((mints.map(|mint| mint.sequence).collect::<Vec<i64>>(), next))
+                let (found, next) = operation::queued(
+                    tx,
+                    10,
+                    Turns {
+                        mints,
+                        ..Turns::default()
+                    },
+                )?;
+                let found = found.into_iter().filter(|one| one.kind == OperationKind::Mint);
+                Ok((found.map(|mint| mint.sequence).collect::<Vec<i64>>(), next.mints))
             })
         };
-        let all = mints(0).await.0;
+        let all = mints_of(0).await.0;
         assert_eq!(all.len(), 10);
         let (first, held): (i64, Vec<i64>) = (all[0], (all[0]..all[0] + 24).collect());
         game.server()
@@ -200,7 +207,7 @@ async fn mints_that_are_held_do_not_hide_those_that_may_go_and_come_in_turns() {
         let expected = [(0, first, 10, 1), (1, first + 10, 10, 2), (2, first + 20, 4, 0)];
         for (turn, begin, count, next) in expected {
             let numbers: Vec<i64> = (begin..begin + count).chain([first + 24]).collect();
-            assert_eq!(mints(turn).await, (numbers, next));
+            assert_eq!(mints_of(turn).await, (numbers, next));
         }
         game.finish().await;
     }
@@ -225,7 +232,11 @@ async fn whoever_asks_for_much_does_not_hide_what_another_asks_for() {
         .await
         .unwrap();
 
-        let queued = game.server().read(|tx| operation::queued(tx, 10, 0)).await.0;
+        let queued = game
+            .server()
+            .read(|tx| operation::queued(tx, 10, Turns::default()))
+            .await
+            .0;
 
         let mints = queued.iter().filter(|one| one.kind == OperationKind::Mint);
         let of_other = mints.clone().filter(|one| one.requested_by == other.user);

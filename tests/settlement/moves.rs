@@ -3,7 +3,7 @@
 use moneyer::chain::contracts::registry;
 use moneyer::compliance::{self, SanctionsFile, Shrink};
 use moneyer::ledger;
-use moneyer::operation::Status;
+use moneyer::operation::{self, Operation, OperationKind, Status, Turns};
 use moneyer::types::{Address, Amount, OperationId};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -208,6 +208,56 @@ async fn a_mint_that_the_contract_refuses_waits_for_no_burn_that_was_accepted_af
         assert_eq!(ended.status, Status::Failed);
         let burn = stage.operation(burn).await;
         assert!(!burn.status.is_final(), "no block has come since it was mined");
+        stage.finish().await;
+    }
+}
+
+/// However many moves wait, what may go is seen: a pause first of all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moves_that_are_held_come_in_turns_and_hide_no_pause_and_no_other_move() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let mut stage = Stage::start_bad(database, |_| {}).await;
+        let token = stage.asset("TURNS").await;
+        let (holder, emergency) = (stage.server.world.recipients[0], stage.server.world.emergency.clone());
+        stage.server.mint_each(&token, &[holder], 100).await.ok();
+        stage.stop_settling().await;
+        for _burn in 0..25 {
+            accepted_burn(&stage, token, holder, "1").await;
+        }
+        let path = format!("/api/token/{token}/pause");
+        let pause = later(&stage, &emergency, Method::POST, &path, &json!({})).await;
+        assert_eq!(pause.status, 202, "{:?}", pause.body);
+        let queued = |turns| stage.server.read(move |tx| operation::queued(tx, 10, turns));
+        let numbers = |found: &[Operation], kind| -> Vec<i64> {
+            let found = found.iter().filter(|one| one.kind == kind);
+            found.map(|one| one.sequence).collect()
+        };
+        let (found, _) = queued(Turns::default()).await;
+        assert_eq!(
+            numbers(&found, OperationKind::Pause).len(),
+            1,
+            "behind more burns than are looked at"
+        );
+        let burns = numbers(&found, OperationKind::Burn);
+        assert_eq!(burns.len(), 10);
+        let (asset, first) = (found[0].asset, burns[0]);
+        let held: Vec<i64> = (first..first + 24).collect();
+        stage
+            .server
+            .write(&emergency, move |tx, _| {
+                operation::hold(tx, asset, &held, "waits for something")
+            })
+            .await;
+
+        // The last one may go; the others come ten at a time.
+        for (turn, begin, count, next) in [(0, first, 10, 1), (1, first + 10, 10, 2), (2, first + 20, 4, 0)] {
+            let turns = Turns { moves: turn, mints: 0 };
+            let (found, then) = queued(turns).await;
+            let expected: Vec<i64> = (begin..begin + count).chain([first + 24]).collect();
+            assert_eq!(numbers(&found, OperationKind::Burn), expected);
+            assert_eq!(numbers(&found, OperationKind::Pause).len(), 1);
+            assert_eq!(then, Turns { moves: next, mints: 0 });
+        }
         stage.finish().await;
     }
 }

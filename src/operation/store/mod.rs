@@ -133,15 +133,20 @@ pub(super) fn queued(
     (limit, offset): (i64, i64),
 ) -> Result<Vec<Operation>, Error> {
     let mint = OperationKind::Mint.text();
+    let moves = [OperationKind::Burn.text(), OperationKind::ForcedTransfer.text()];
     let rows: Vec<Row> = on!(tx, c => {
         let query = operations::table
             .filter(operations::status.eq(Status::Queued.text()))
             .filter(is_open())
             .into_boxed();
         let mut query = match queue {
-            Queue::Changes => query.filter(operations::kind.ne(mint)),
+            Queue::Changes => query.filter(operations::kind.ne(mint)).filter(operations::kind.ne_all(moves)),
+            Queue::Moves => query.filter(operations::kind.eq_any(moves)).filter(operations::hold_reason.is_null()),
+            Queue::HeldMoves => {
+                query.filter(operations::kind.eq_any(moves)).filter(operations::hold_reason.is_not_null())
+            }
             Queue::Mints => query.filter(operations::kind.eq(mint)).filter(operations::hold_reason.is_null()),
-            Queue::Held => query.filter(operations::kind.eq(mint)).filter(operations::hold_reason.is_not_null()),
+            Queue::HeldMints => query.filter(operations::kind.eq(mint)).filter(operations::hold_reason.is_not_null()),
         };
         for (asset, requester) in without {
             let of_requester = operations::asset_id.eq(*asset).and(operations::requested_by.eq(*requester));

@@ -24,13 +24,13 @@ impl Session {
             .filter(|about| about.has_room)
             .filter_map(|about| about.mints)
             .collect();
-        let turn = self.turn_of_held;
+        let turns = self.turns_of_held;
         let loaded = self.driver.db.read(move |tx| {
-            let (queued, next) = operation::queued(tx, BACKLOG_MAX, turn)?;
+            let (queued, next) = operation::queued(tx, BACKLOG_MAX, turns)?;
             Ok((load(tx, queued, &partly_filled)?, next))
         });
         let (mut backlog, next) = loaded.await?;
-        self.turn_of_held = next;
+        self.turns_of_held = next;
         for waiting in &mut backlog {
             let asset = waiting.asset.id;
             let goes = |operation: &Operation| !self.passed_over.contains(&(asset, operation.sequence));

@@ -42,6 +42,7 @@ use crate::chain::{Block, Failure, Rpc, Signer, is_refused};
 use crate::db::{Db, Tx};
 use crate::error::Error;
 use crate::job::{self, Lease};
+use crate::operation::Turns;
 use crate::types::{AssetId, Hash32, Timestamp};
 
 /// How long to wait after a failure; a node or a database that is away comes back when it does.
@@ -174,8 +175,8 @@ struct Session {
     finals: VecDeque<u64>,
     /// Mints that were found to wait in this look: those behind them go.
     passed_over: HashSet<(AssetId, i64)>,
-    /// Which part of the mints that wait for something is looked at next.
-    turn_of_held: i64,
+    /// Which part of what waits for something is looked at next.
+    turns_of_held: Turns,
     /// Assets whose token refuses everything: until when it is not tried, and what it says.
     refusing: HashMap<AssetId, (Timestamp, String)>,
     /// What kept single assets or transactions from going on in this look.
@@ -248,7 +249,7 @@ impl Session {
             receipts: receipts::Receipts::default(),
             finals: VecDeque::new(),
             passed_over: HashSet::new(),
-            turn_of_held: 0,
+            turns_of_held: Turns::default(),
             refusing: HashMap::new(),
             obstacles: Vec::new(),
             gas: GasBook::default(),
