@@ -85,6 +85,7 @@ pub(super) fn accept(
     refusing: Refusing,
 ) -> Result<Requested, Error> {
     let asset = asset::lock(tx, collection.id)?;
+    operation::check_created(tx, asset.id)?;
     if let Some(conflict) = conflict(tx, collection, wishes)? {
         return Ok(Requested::Conflict(conflict));
     }

@@ -45,6 +45,12 @@ pub fn issue(tx: &mut Tx<'_>, judge: &Judge, asset: AssetId, requests: &[Request
     round.replay(&answers);
     round.spend(tx)?;
 
+    // What was not created stays paused: of others it need not be asked.
+    if round.asset().is_paused()
+        && let Some(why) = operation::uncreated(tx, round.asset_id())?
+    {
+        round.refuse_all(&why);
+    }
     let facts = facts::load(tx, judge, &round)?;
     round.judge(facts)?;
     round.write(tx, judge)

@@ -168,6 +168,13 @@ impl<'r> Round<'r> {
         waiting.map(|(index, _)| index).collect()
     }
 
+    /// Turns away every request that still waits, for a reason that is not about the request.
+    pub fn refuse_all(&mut self, why: &str) {
+        for index in self.waiting_indexes() {
+            self.set(index, State::Refused(Error::Conflict(why.to_owned())));
+        }
+    }
+
     /// Judges every request that still waits, in its order of arrival, on what the accepted ones before it leave behind.
     pub fn judge(&mut self, loaded: Loaded) -> Result<(), Error> {
         let Loaded {

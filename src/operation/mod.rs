@@ -143,6 +143,27 @@ pub fn of_numbers(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Result<Ve
     store::of_numbers(tx, asset, numbers)
 }
 
+/// Whatever of one asset is accepted and not sent, in its order; where its contract could not be created, all of it fails
+/// together.
+pub fn queued_of(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<Operation>, Error> {
+    store::queued_of(tx, asset)
+}
+
+/// For whoever asks something new of an asset whose row is locked. `Conflict` where its contract could not be created, and
+/// never will be: nothing that is accepted there could be sent.
+pub fn check_created(tx: &mut Tx<'_>, asset: AssetId) -> Result<(), Error> {
+    match uncreated(tx, asset)? {
+        None => Ok(()),
+        Some(why) => Err(Error::Conflict(why)),
+    }
+}
+
+/// Why there is nothing to be asked of an asset: its contract could not be created.
+pub fn uncreated(tx: &mut Tx<'_>, asset: AssetId) -> Result<Option<String>, Error> {
+    let reason = store::failed_creation(tx, asset)?;
+    Ok(reason.map(|reason| format!("The contract could not be created ({reason}): create another one")))
+}
+
 /// Notes how far operations have come that are not final; they are not held any more, and need nobody.
 pub fn advance(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64], status: Status) -> Result<(), Error> {
     store::advance(tx, asset, numbers, status)

@@ -56,7 +56,8 @@ fn record(tx: &mut Tx<'_>, ctx: &Ctx, asset: &Asset, change: Change) -> Result<O
     record_in(tx, ctx, asset, asset.settlement, change)
 }
 
-/// As [`record`], for a change that is not settled as the asset is.
+/// As [`record`], for a change that is not settled as the asset is. `Conflict` where the asset's contract could not be
+/// created.
 fn record_in(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -64,6 +65,7 @@ fn record_in(
     settlement: Settlement,
     change: Change,
 ) -> Result<OperationId, Error> {
+    operation::check_created(tx, asset.id)?;
     let queued = Operation::queued(&NewOperation {
         asset: asset.id,
         sequence: asset::take_number(tx, asset)?,

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::moves;
-use crate::asset::{self, Asset};
+use crate::asset::{self, Asset, Lifecycle};
 use crate::audit::{self, Event, Stream};
 use crate::collection;
 use crate::db::Tx;
@@ -16,6 +16,9 @@ use crate::identity;
 use crate::ledger::{self, Phase, Sheet, Totals};
 use crate::operation::{self, Operation, OperationKind};
 use crate::types::{Address, AssetId, CountryCode, Hash32, IdentityId, Timestamp};
+
+/// Why what waited for an asset's contract has failed; the reason follows.
+const NOT_CREATED: &str = "the asset's contract was not created";
 
 /// Where operations became final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +84,8 @@ pub(super) fn succeed(
     audit::append(tx, now, events.collect())
 }
 
-/// Ends one operation badly: what it reserved is voided, and it says why.
+/// Ends one operation badly: what it reserved is voided, and it says why. Where it was to create the asset, nothing of the
+/// asset can go any more: whatever waits ends with it.
 pub(super) fn fail(
     tx: &mut Tx<'_>,
     asset: AssetId,
@@ -92,9 +96,34 @@ pub(super) fn fail(
 ) -> Result<(), Error> {
     let asset = asset::lock(tx, asset)?;
     let operations = operation::of_numbers(tx, asset.id, &[number])?;
-    let mints = mints_of(&operations);
+    fail_all(tx, &asset, &operations, (reason, proof), now)?;
+    if operations
+        .iter()
+        .all(|operation| operation.kind != OperationKind::Create)
+    {
+        return Ok(());
+    }
+    // Nobody mints what is paused, and who asks why is told.
+    asset::set_lifecycle(tx, asset.id, Lifecycle::Paused)?;
+    let waiting = operation::queued_of(tx, asset.id)?;
+    let reason = format!("{NOT_CREATED}: {reason}");
+    fail_all(tx, &asset, &waiting, (&reason, proof), now)
+}
+
+fn fail_all(
+    tx: &mut Tx<'_>,
+    asset: &Asset,
+    operations: &[Operation],
+    (reason, proof): (&str, Option<Proof>),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let numbers: Vec<i64> = operations.iter().map(|operation| operation.sequence).collect();
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let mints = mints_of(operations);
     if !mints.is_empty() {
-        let Books { mut sheet, countries } = open(tx, &asset, &mints)?;
+        let Books { mut sheet, countries } = open(tx, asset, &mints)?;
         for mint in &mints {
             ledger::void(tx, &mut sheet, *mint, &countries)?;
         }
@@ -102,12 +131,12 @@ pub(super) fn fail(
     }
     if asset.kind.is_collection() {
         let transaction = proof.map(|proof| proof.transaction);
-        collection::fail(tx, asset.id, &[number], reason, transaction, now)?;
+        collection::fail(tx, asset.id, &numbers, reason, transaction, now)?;
     }
-    for number in moves_of(&operations) {
+    for number in moves_of(operations) {
         moves::end(tx, asset.id, number, Phase::Voided, now)?;
     }
-    operation::finish(tx, asset.id, &[number], Some(reason), now)?;
+    operation::finish(tx, asset.id, &numbers, Some(reason), now)?;
     let events = operations.iter().map(|operation| {
         let action = match operation.kind {
             OperationKind::Mint => "mint.voided",

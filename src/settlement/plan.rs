@@ -70,7 +70,7 @@ pub(super) fn choose(waiting: &[Waiting], gas: &GasBook, gas_usable: u64) -> Cho
             .iter()
             .partition(|operation| operation.kind == OperationKind::Mint);
         for change in &changes {
-            match why_no_move(asset, change, changes.first().copied()) {
+            match why_no_change(asset, change, changes.first().copied()) {
                 Some(reason) => choice.held.push(Held {
                     asset: asset.asset.id,
                     numbers: vec![change.sequence],
@@ -147,14 +147,17 @@ fn why_not(asset: &Waiting, first_change: Option<&Operation>) -> Option<String> 
     change.map(|kind| format!("waits for {} to be mined", kind.text()))
 }
 
-/// Why a burn or a forced transfer may not be sent now: it is tried on the chain as it is, so what was accepted before it
-/// has to be mined. Other changes go at once.
-fn why_no_move(asset: &Waiting, change: &Operation, first: Option<&Operation>) -> Option<String> {
-    if !moves::takes(change.kind) {
+/// Why a change may not be sent now: what is sent where no contract stands yet succeeds there without an effect; and a burn
+/// or a forced transfer is tried on the chain as it is, so what was accepted before it has to be mined.
+fn why_no_change(asset: &Waiting, change: &Operation, first: Option<&Operation>) -> Option<String> {
+    if change.kind == OperationKind::Create {
         return None;
     }
     if asset.placement.first_block.is_none() {
         return Some(NO_CONTRACT.to_owned());
+    }
+    if !moves::takes(change.kind) {
+        return None;
     }
     let earlier = first.filter(|first| first.sequence != change.sequence);
     let kind = earlier.map(|earlier| earlier.kind).or(asset.change_on_its_way);

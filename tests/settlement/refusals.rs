@@ -2,13 +2,15 @@
 
 use moneyer::operation::Status;
 use moneyer::settlement::{self, Decision};
-use moneyer::types::{Address, OperationId};
-use serde_json::json;
+use moneyer::types::{Address, Amount, OperationId};
+use reqwest::Method;
+use serde_json::{Value, json};
 
+use crate::adoption::grant_roles;
 use crate::lines::newcomer;
 use crate::proxy::Fault;
 use crate::stage::Stage;
-use crate::support::{Database, PIN};
+use crate::support::{Database, PIN, Server, batch, with_pin};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registration_that_the_node_refuses_is_told_again_and_the_mint_that_waited_goes() {
@@ -49,6 +51,68 @@ async fn an_asset_whose_creation_the_node_refuses_does_not_stand() {
     let asset = stage.server.asset(&token).await.id;
     assert!(!stage.server.read(move |tx| settlement::stands(tx, asset)).await);
     stage.finish_in_agreement().await;
+}
+
+/// What waits for a contract that will never be there ends with it, and nothing further is taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_asset_whose_creation_the_node_refuses_fails_with_all_that_waited_for_it() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let mut stage = Stage::start_bad(database, |_| {}).await;
+        let first = stage.asset("FIRST").await;
+        stage.until_mintable(&[first]).await;
+        stage.stop_settling().await;
+        let world = stage.server.world.clone();
+        let body = json!({
+            "type": "deposit", "name": "Refused", "symbol": "REFUSED", "decimals": 6, "countryCode": "056",
+            "basePrice": "1.00", "basePriceCurrencyCode": "EUR", "settlement": "evm",
+            "walletVerification": { "secretVerificationCode": PIN },
+        });
+        let later = async |person, path: &str, body: &Value| {
+            let call = stage.server.request(Method::POST, person, path);
+            let answer = call.header("Prefer", "respond-async").json(body).send().await;
+            assert_eq!(answer.status, 202, "{:?}", answer.body);
+            let id = OperationId::parse(answer.header("x-operation-id").unwrap()).unwrap();
+            (id, answer)
+        };
+        let (create, answer) = later(&world.creator, "/api/token/create", &body).await;
+        let token = Address::parse(answer.body["id"].as_str().unwrap()).unwrap();
+        grant_roles(&stage, token).await;
+        let unpause_path = format!("/api/token/{token}/unpause");
+        let (unpause, _) = later(&world.emergency, &unpause_path, &with_pin(&json!({}))).await;
+        let mint = stage.accept(&token, &world.recipients[..2], 5).await;
+        stage.proxy().inject("eth_sendRawTransaction", Fault::Refusal, 1);
+
+        stage.settle().await;
+
+        for id in [create, unpause, mint] {
+            let ended = stage.ended(id).await;
+            assert_eq!(ended.status, Status::Failed);
+            let reason = ended.error.unwrap();
+            assert!(reason.contains("the node refuses the transaction for good"), "{reason}");
+        }
+        assert!(
+            stage.signed(unpause).await.is_empty(),
+            "nothing is sent where no contract is"
+        );
+        let asset = stage.server.asset(&token).await;
+        assert_eq!((asset.pending, asset.is_paused()), (Amount::ZERO, true));
+        let mint_path = Server::mint_path(&token);
+        let emergency = stage
+            .server
+            .verified()
+            .post(&world.emergency, &unpause_path, &json!({}))
+            .await;
+        let issuer = stage
+            .server
+            .post(&world.issuer, &mint_path, &batch(&world.recipients[..1], 1))
+            .await;
+        for refused in [emergency, issuer] {
+            assert_eq!(refused.status, 409, "{:?}", refused.body);
+            let message = refused.body["message"].as_str().unwrap();
+            assert!(message.contains("could not be created"), "{message}");
+        }
+        stage.finish_in_agreement().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

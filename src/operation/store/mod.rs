@@ -17,6 +17,9 @@ use crate::error::Error;
 use crate::on;
 use crate::types::{Amount, AssetId, Hash32, OperationId, Timestamp, UserId};
 
+/// The number of an asset's first operation.
+const FIRST: i64 = 1;
+
 pub(super) fn insert(tx: &mut Tx<'_>, rows: &[Operation]) -> Result<(), Error> {
     Bulk::into("operations")
         .column(
@@ -214,6 +217,27 @@ pub(super) fn of_numbers(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64]) -> Re
         .order(operations::sequence);
     let rows: Vec<Row> = on!(tx, c => query.load(c))?;
     rows.into_iter().map(Operation::try_from).collect()
+}
+
+pub(super) fn queued_of(tx: &mut Tx<'_>, asset: AssetId) -> Result<Vec<Operation>, Error> {
+    let query = operations::table
+        .filter(operations::asset_id.eq(asset))
+        .filter(operations::status.eq(Status::Queued.text()))
+        .filter(is_open())
+        .order(operations::sequence);
+    let rows: Vec<Row> = on!(tx, c => query.load(c))?;
+    rows.into_iter().map(Operation::try_from).collect()
+}
+
+/// Why the asset was not created; its creation is its first operation.
+pub(super) fn failed_creation(tx: &mut Tx<'_>, asset: AssetId) -> Result<Option<String>, Error> {
+    let creation = operations::table
+        .find((asset, FIRST))
+        .filter(operations::kind.eq(OperationKind::Create.text()))
+        .filter(operations::status.eq(Status::Failed.text()))
+        .select(operations::error);
+    let error: Option<Option<String>> = on!(tx, c => creation.first(c).optional())?;
+    Ok(error.map(Option::unwrap_or_default))
 }
 
 pub(super) fn advance(tx: &mut Tx<'_>, asset: AssetId, numbers: &[i64], status: Status) -> Result<(), Error> {
