@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use moneyer::config::{Endpoint, KeySource};
 use moneyer::operation::Status;
-use moneyer::types::{Address, OperationId};
+use moneyer::types::{Address, Amount, OperationId};
+use reqwest::Method;
+use serde_json::json;
 
 use crate::lines::freeze;
 use crate::node::ACCOUNTS;
 use crate::proxy::Fault;
 use crate::stage::Stage;
-use crate::support::Database;
+use crate::support::{Database, with_pin};
 
 /// Longer than the process lives.
 const NEVER: Duration = Duration::from_secs(30);
@@ -88,6 +90,43 @@ async fn what_the_signer_was_not_there_for_is_judged_again_before_it_is_signed()
     );
     freeze(&stage, token, recipients[0], false).await;
     assert_eq!(stage.ended_by_mining(first).await.status, Status::Succeeded);
+    stage.finish_in_agreement().await;
+}
+
+/// The same of a forced transfer, whose receiver was free to receive when it got its nonce.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forced_transfer_that_the_signer_was_not_there_for_is_judged_again_before_it_is_signed() {
+    let (mut stage, token) = start(Database::Sqlite, "FORCED").await;
+    let (before, world) = (stage.count(), stage.server.world.clone());
+    let (from, to) = (*world.recipients.last().unwrap(), world.recipients[0]);
+    settle_by_remote_signer(&mut stage).await;
+    let path = format!("/api/token/{token}/transfer/forced");
+    let body = with_pin(&json!({ "from": from, "recipients": to, "amounts": "1" }));
+    let call = stage.server.request(Method::POST, &world.custodian, &path);
+    let accepted = call.header("Prefer", "respond-async").json(&body).send().await;
+    let id = OperationId::parse(accepted.header("x-operation-id").unwrap()).unwrap();
+    stage.until(id, Status::Signed).await;
+    stage.until_told("the signer does not sign").await;
+    freeze(&stage, token, to, true).await;
+
+    stage.proxy().heal();
+
+    stage
+        .wait("the transfer to be held", async || {
+            stage.node.mine(1);
+            let hold = stage.operation(id).await.hold?;
+            hold.contains("recipient_frozen").then_some(())
+        })
+        .await;
+    assert!(stage.signed(id).await.is_empty());
+    assert_eq!(stage.balance(token, to).await, Amount::ZERO);
+    freeze(&stage, token, to, false).await;
+    assert_eq!(stage.ended_by_mining(id).await.status, Status::Succeeded);
+    assert_eq!(
+        stage.count(),
+        before + 4,
+        "an empty transaction, the freeze, its end, and the transfer"
+    );
     stage.finish_in_agreement().await;
 }
 

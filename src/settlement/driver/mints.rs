@@ -178,12 +178,13 @@ impl Session {
 
     /// Rule 14 for what has had its nonce for a while and was not signed.
     pub(super) async fn still_goes(&self, part: &Part) -> Result<bool, Error> {
-        let (Some(asset), is_mint) = (part.asset, part.kind == "mint") else {
-            return Ok(true);
+        let Some(asset) = part.asset else { return Ok(true) };
+        let is_mint = match part.kind.as_str() {
+            "mint" => true,
+            NFT => false,
+            "moves" => return self.moves_still_go(&part.operations).await,
+            _ => return Ok(true),
         };
-        if !is_mint && part.kind != NFT {
-            return Ok(true);
-        }
         let numbers: Vec<i64> = part.operations.iter().map(|(_, number)| *number).collect();
         let (chain, judging) = (self.chain.clone(), Arc::clone(&self.driver.judging));
         self.driver

@@ -10,10 +10,11 @@ use crate::chain::Receipt;
 use crate::chain::contracts::{events, token};
 use crate::error::Error;
 use crate::ledger;
-use crate::operation::{Operation, OperationKind};
-use crate::settlement::moves;
+use crate::operation::{self, Operation, OperationKind};
+use crate::settlement::model::Placement;
 use crate::settlement::plan::{Held, Waiting};
 use crate::settlement::ruling::{Ruling, Sendable};
+use crate::settlement::{moves, store};
 use crate::types::{Address, Amount, AssetId};
 
 type Line = (Address, Option<Address>, Amount);
@@ -25,24 +26,8 @@ impl Session {
         waiting: &Waiting,
         operation: &Operation,
     ) -> Result<Option<(Vec<u8>, u64)>, Error> {
-        let (asset, number, chain) = (operation.asset, operation.sequence, self.chain.clone());
-        let is_ours = !waiting.placement.adopted;
-        let (lines, missing) = self
-            .driver
-            .db
-            .read(move |tx| {
-                let lines = ledger::moves_of(tx, asset, number)?;
-                let missing = match is_ours {
-                    true => moves::registrations_missing(tx, &chain, &lines)?,
-                    false => None,
-                };
-                Ok((lines, missing))
-            })
-            .await?;
-        let ruling = match missing {
-            Some(reason) => Some(Ruling::Waits(reason)),
-            None => self.rule_on(operation, &lines).await?,
-        };
+        let number = operation.sequence;
+        let (lines, ruling) = self.judged_moves(operation, waiting.placement).await?;
         match ruling {
             Some(Ruling::Waits(reason)) => {
                 self.keep(waiting, number, reason).await?;
@@ -77,20 +62,48 @@ impl Session {
         self.hold(std::slice::from_ref(waiting), vec![held]).await
     }
 
-    /// Rule 14: whoever could receive when it was accepted may no longer be allowed to.
-    async fn rule_on(&self, operation: &Operation, lines: &[Line]) -> Result<Option<Ruling>, Error> {
-        let received = lines.iter().filter_map(|(_, to, amount)| Some(((*to)?, *amount)));
+    /// Rule 14 for what has had its nonce for a while and was not signed.
+    pub(super) async fn moves_still_go(&self, operations: &[(AssetId, i64)]) -> Result<bool, Error> {
+        for (asset, number) in operations.iter().copied() {
+            let found = self.driver.db.read(move |tx| {
+                let operation = operation::of_numbers(tx, asset, &[number])?.pop();
+                Ok(operation.zip(store::placements(tx, &[asset])?.pop()))
+            });
+            let Some((operation, placement)) = found.await? else {
+                continue;
+            };
+            if self.judged_moves(&operation, placement).await?.1.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Its lines, and why it may not go (rule 14): our registry does not know a receiver yet, or whoever could receive when
+    /// it was accepted may no longer.
+    async fn judged_moves(
+        &self,
+        operation: &Operation,
+        placement: Placement,
+    ) -> Result<(Vec<Line>, Option<Ruling>), Error> {
         let (asset, kind, number) = (operation.asset, operation.kind, operation.sequence);
-        let sendable = Sendable {
-            number,
-            lines: received.collect(),
-        };
-        let judging = Arc::clone(&self.driver.judging);
-        let judged = self
-            .driver
-            .db
-            .read(move |tx| judging(tx, asset, kind, std::slice::from_ref(&sendable)));
-        Ok(judged.await?.remove(&number))
+        let (chain, judging) = (self.chain.clone(), Arc::clone(&self.driver.judging));
+        let judged = self.driver.db.read(move |tx| {
+            let lines = ledger::moves_of(tx, asset, number)?;
+            if !placement.adopted
+                && let Some(reason) = moves::registrations_missing(tx, &chain, &lines)?
+            {
+                return Ok((lines, Some(Ruling::Waits(reason))));
+            }
+            let received = lines.iter().filter_map(|(_, to, amount)| Some(((*to)?, *amount)));
+            let sendable = Sendable {
+                number,
+                lines: received.collect(),
+            };
+            let mut rulings = judging(tx, asset, kind, std::slice::from_ref(&sendable))?;
+            Ok((lines, rulings.remove(&number)))
+        });
+        judged.await
     }
 
     /// The gas limit with which the token takes it, or why it does not.
