@@ -87,8 +87,8 @@ pub struct Entry {
 /// How far the registration of a wallet has come on the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mirrored {
-    /// A transaction with the present state is mined.
-    Mined { verified: bool },
+    /// A transaction with the present state is mined; until it is final its block may still vanish.
+    Mined { verified: bool, is_final: bool },
     /// A change waits or is on its way.
     OnItsWay,
 }

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use moneyer::chain::contracts::registry;
 use moneyer::chain::{Fees, Signer, Transaction};
 use moneyer::config::Finality;
 use moneyer::operation::Status;
@@ -10,6 +11,7 @@ use moneyer::types::{Address, Amount, OperationId};
 
 use serde_json::json;
 
+use crate::lines::{newcomer, registry_of};
 use crate::node::{ACCOUNTS, number};
 use crate::stage::Stage;
 use crate::support::Database;
@@ -335,4 +337,42 @@ async fn a_nonce_of_the_set_up_that_something_else_took_needs_a_person_and_canno
     };
     assert!(told.contains(&format!("nonce {nonce} needs a person")), "{told}");
     stage.finish().await;
+}
+
+/// The registry took the recipient and let it go in one block, as a contract does that is asked on another branch than the
+/// one that was looked at: the mint is not refused for good before that block is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mint_is_not_refused_for_a_registration_whose_block_may_still_vanish() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let mut stage = start(database).await;
+        let token = stage.asset("BRANCH").await;
+        stage.until_mintable(&[token]).await;
+        stage.stop_settling().await;
+        let registry_at = registry_of(&stage, token).await;
+        let agent = Address::parse(ACCOUNTS[1]).unwrap();
+        stage.send(ACCOUNTS[0], registry_at, &registry::add_agent(agent));
+        stage.node.stop_mining();
+        stage.settle().await;
+        let wallet = newcomer(&stage).await;
+        let id = stage.accept(&token, &[wallet], 1).await;
+        stage.pool(1).await;
+        let cheap = format!("{:#x}", stage.node.base_fee());
+        let data = format!("0x{}", to_hex(&registry::delete_identity(wallet)));
+        stage.node.send_as(json!({
+            "from": ACCOUNTS[1], "to": registry_at.to_string(), "data": data, "gas": "0x100000", "gasPrice": cheap,
+        }));
+
+        stage.node.mine(1);
+
+        stage
+            .wait("the mint to wait for the block", async || {
+                let hold = stage.operation(id).await.hold?;
+                hold.contains("to be final").then_some(())
+            })
+            .await;
+        stage.node.reorg(1);
+        let ended = stage.ended_by_mining(id).await;
+        assert_eq!(ended.status, Status::Succeeded, "{:?}", ended.error);
+        stage.finish_in_agreement().await;
+    }
 }

@@ -69,30 +69,52 @@ impl Session {
         Ok(true)
     }
 
-    /// Mints that the contract refuses. One that was let go by the books and not yet by the contract, since the change that
-    /// lets it go was accepted while it was looked at, waits for that change to be final.
-    async fn refuse_mints(&mut self, waiting: &Waiting, refused: Vec<(Operation, String)>) -> Result<(), Error> {
+    /// Mints that the contract refuses: for good, or for now.
+    async fn refuse_mints(&mut self, waiting: &Waiting, refused: Vec<(Mint, String)>) -> Result<(), Error> {
         let mut held = Vec::new();
-        for (operation, reason) in refused {
-            match self.open_change(&operation).await? {
-                Some(kind) => held.push(Held {
-                    asset: operation.asset,
-                    numbers: vec![operation.sequence],
-                    reason: waits_for(kind, &reason),
+        for (mint, refusal) in refused {
+            let recipients = mint.lines.iter().map(|line| line.0).collect();
+            match self.why_for_now(&mint.operation, recipients, &refusal).await? {
+                Some(reason) => held.push(Held {
+                    asset: mint.operation.asset,
+                    numbers: vec![mint.operation.sequence],
+                    reason,
                 }),
-                None => self.refuse(operation, reason).await?,
+                None => self.refuse(mint.operation, refusal).await?,
             }
         }
         self.hold_mints(waiting, held).await
     }
 
-    /// What the books know and the contract not yet, and what may be why it refuses this operation.
-    pub(super) async fn open_change(&self, operation: &Operation) -> Result<Option<OperationKind>, Error> {
-        let operation = operation.clone();
-        self.driver
-            .db
-            .read(move |tx| operation::open_change(tx, &operation))
-            .await
+    /// What an operation waits for that the contract refuses now and may take later; none where it has failed. The books
+    /// know a change that the contract does not: it was accepted while the operation was looked at. Or the contract knew a
+    /// receiver, and the block that told it was replaced since the chain was looked at.
+    pub(super) async fn why_for_now(
+        &self,
+        operation: &Operation,
+        receivers: Vec<Address>,
+        refusal: &str,
+    ) -> Result<Option<String>, Error> {
+        let (operation, chain) = (operation.clone(), self.chain.clone());
+        let found = self.driver.db.read(move |tx| {
+            if let Some(change) = operation::open_change(tx, &operation)? {
+                return Ok(Some(change.text().to_owned()));
+            }
+            let placement = store::placements(tx, &[operation.asset])?.pop();
+            if placement.is_none_or(|placement| placement.adopted) {
+                return Ok(None);
+            }
+            let mirrored = store::mirrored(tx, &chain, &receivers)?;
+            let is_open = |wallet: &&Address| match mirrored.get(*wallet) {
+                Some(Mirrored::Mined { is_final, .. }) => !is_final,
+                Some(Mirrored::OnItsWay) => true,
+                None => false,
+            };
+            let open = receivers.iter().find(is_open);
+            Ok(open.map(|wallet| format!("the registration of {wallet}")))
+        });
+        let found = found.await?;
+        Ok(found.map(|what| format!("waits for {what} to be final; until then the contract says: {refusal}")))
     }
 
     /// An operation that ends before it was in any transaction.
@@ -251,14 +273,6 @@ impl Session {
     }
 }
 
-/// Why an operation waits that the contract refuses while such a change is not final.
-pub(super) fn waits_for(change: OperationKind, refusal: &str) -> String {
-    format!(
-        "waits for {} to be final; until then the contract says: {refusal}",
-        change.text()
-    )
-}
-
 fn sendable(mint: &Mint) -> Sendable {
     Sendable {
         number: mint.operation.sequence,
@@ -322,9 +336,9 @@ fn unready(
             return Some(format!("the recipient {wallet} is frozen"));
         }
         match mirrored.get(wallet) {
-            Some(Mirrored::Mined { verified: true }) => None,
+            Some(Mirrored::Mined { verified: true, .. }) => None,
             _ if placement.adopted => None,
-            Some(Mirrored::Mined { verified: false }) => Some(format!("the recipient {wallet} is not registered")),
+            Some(Mirrored::Mined { verified: false, .. }) => Some(format!("the recipient {wallet} is not registered")),
             Some(Mirrored::OnItsWay) | None => Some(format!("waits for the registration of {wallet} to be mined")),
         }
     };

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Session;
-use super::mints::waits_for;
 use super::preflight::{with_margin, without_margin};
 use crate::chain::Receipt;
 use crate::chain::contracts::{events, token};
@@ -43,10 +42,11 @@ impl Session {
         match self.fits(waiting, &lines, &data).await? {
             Ok(gas_limit) => Ok(Some((data, gas_limit))),
             // A transfer to somebody who was frozen and is free again has to wait until the contract knows.
-            Err(reason) => {
-                match self.open_change(operation).await? {
-                    Some(change) => self.keep(waiting, number, waits_for(change, &reason)).await?,
-                    None => self.refuse(operation.clone(), reason).await?,
+            Err(refusal) => {
+                let receivers = lines.iter().filter_map(|(_, to, _)| *to).collect();
+                match self.why_for_now(operation, receivers, &refusal).await? {
+                    Some(reason) => self.keep(waiting, number, reason).await?,
+                    None => self.refuse(operation.clone(), refusal).await?,
                 }
                 Ok(None)
             }

@@ -8,7 +8,6 @@ use crate::asset;
 use crate::chain::contracts::{registry, returned, token};
 use crate::chain::{At, Call, Revert};
 use crate::error::Error;
-use crate::operation::Operation;
 use crate::settlement::lot::Group;
 use crate::settlement::{Placement, capacity, reverts, store};
 use crate::types::{Address, Amount};
@@ -70,7 +69,7 @@ pub(super) struct Checked {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Judged {
     pub checked: Option<Checked>,
-    pub refused: Vec<(Operation, String)>,
+    pub refused: Vec<(Mint, String)>,
 }
 
 /// Why one operation cannot be minted.
@@ -194,14 +193,10 @@ impl Session {
     }
 
     /// Which operations are at fault, by number. None when it is the token itself: everything waits and a person is told.
-    async fn find_bad(
-        &mut self,
-        batch: &Batch,
-        revert: &Revert,
-    ) -> Result<Option<Vec<(i64, (Operation, String))>>, Error> {
+    async fn find_bad(&mut self, batch: &Batch, revert: &Revert) -> Result<Option<Vec<(i64, (Mint, String))>>, Error> {
         if let Some((mint, line)) = revert.line.and_then(|line| owner_of(&batch.mints, line)) {
             let reason = line_reason(mint, line, revert);
-            return Ok(Some(vec![(mint.operation.sequence, (mint.operation.clone(), reason))]));
+            return Ok(Some(vec![(mint.operation.sequence, (mint.clone(), reason))]));
         }
         let (mut bad, mut unclear, mut tried) = (Vec::new(), Vec::new(), 0_usize);
         for mint in &batch.mints {
@@ -211,7 +206,7 @@ impl Session {
             }
             tried = tried.saturating_add(1);
             self.keep_lease().await?;
-            let refusal = |reason| (mint.operation.sequence, (mint.operation.clone(), reason));
+            let refusal = |reason| (mint.operation.sequence, (mint.clone(), reason));
             match self.fault_of(batch.token, batch.placement.registry, mint).await? {
                 None => {}
                 Some(Fault::Line(reason)) => bad.push(refusal(reason)),
@@ -301,11 +296,11 @@ impl Session {
 }
 
 /// What was reverted too often fails, and what was reverted goes in smaller company.
-fn leave_out_reverted(batch: &mut Batch, bound: u64) -> Vec<(Operation, String)> {
+fn leave_out_reverted(batch: &mut Batch, bound: u64) -> Vec<(Mint, String)> {
     let mut refused = Vec::new();
     batch.mints.retain(|mint| match mint.reverts.why_given_up(bound) {
         Some(reason) => {
-            refused.push((mint.operation.clone(), reason));
+            refused.push((mint.clone(), reason));
             false
         }
         None => true,
@@ -317,7 +312,7 @@ fn leave_out_reverted(batch: &mut Batch, bound: u64) -> Vec<(Operation, String)>
 
 /// Whole operations leave from the back; one that is alone and too large can never be sent. Gas: what is needed, what may
 /// be estimated, and what one transaction may spend.
-fn cut(batch: &mut Batch, refused: &mut Vec<(Operation, String)>, (gas, usable, bound): (Option<u64>, u64, u64)) {
+fn cut(batch: &mut Batch, refused: &mut Vec<(Mint, String)>, (gas, usable, bound): (Option<u64>, u64, u64)) {
     let count = batch.mints.len();
     if count > 1 {
         let keep = match gas {
@@ -334,7 +329,7 @@ fn cut(batch: &mut Batch, refused: &mut Vec<(Operation, String)>, (gas, usable, 
         let needed = gas.map_or_else(|| "more".to_owned(), |gas| gas.to_string());
         let reason =
             format!("needs {needed} gas and one transaction may spend {bound}: mint to fewer recipients at a time");
-        refused.push((mint.operation, reason));
+        refused.push((mint, reason));
     }
 }
 

@@ -10,6 +10,9 @@ use crate::on;
 use crate::settlement::model::{ChainRecord, Entry, Mirrored, SenderKey};
 use crate::types::{Address, CountryCode, Timestamp};
 
+/// States of an intent whose result no block can take away.
+const SETTLED: [&str; 2] = ["final", "closed"];
+
 /// Wallets whose registration changed, the oldest first.
 pub(in super::super) fn changed_wallets(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Address>, Error> {
     let query = registry_changes::table
@@ -23,7 +26,7 @@ pub(in super::super) fn changed_wallets(tx: &mut Tx<'_>, limit: i64) -> Result<V
 pub(in super::super) fn is_idle(tx: &mut Tx<'_>) -> Result<bool, Error> {
     let waiting: i64 = on!(tx, c => registry_changes::table.count().get_result(c))?;
     let open = chain_intents::table
-        .filter(chain_intents::state.ne_all(["final", "closed"]))
+        .filter(chain_intents::state.ne_all(SETTLED))
         .count();
     let open: i64 = on!(tx, c => open.get_result(c))?;
     Ok(waiting == 0 && open == 0)
@@ -132,13 +135,19 @@ pub(in super::super) fn mirrored(
         .filter(chain_intents::chain_id.eq(column(chain.chain_id)?))
         .filter(chain_intents::sender.eq(chain.sender))
         .filter(chain_intents::nonce.eq_any(nonces))
-        .select((chain_intents::nonce, chain_intents::success));
-    let intents: Vec<(i64, Option<bool>)> = on!(tx, c => intents.load(c))?;
-    let results: HashMap<i64, Option<bool>> = intents.into_iter().collect();
+        .select((chain_intents::nonce, chain_intents::success, chain_intents::state));
+    let intents: Vec<(i64, Option<bool>, String)> = on!(tx, c => intents.load(c))?;
+    let results: HashMap<i64, (Option<bool>, bool)> = intents
+        .into_iter()
+        .map(|(nonce, success, state)| (nonce, (success, SETTLED.contains(&state.as_str()))))
+        .collect();
     let told = told.into_iter().filter_map(|(wallet, verified, nonce)| {
         let mirrored = match results.get(&nonce)? {
-            Some(true) => Mirrored::Mined { verified },
-            Some(false) | None => Mirrored::OnItsWay,
+            (Some(true), is_final) => Mirrored::Mined {
+                verified,
+                is_final: *is_final,
+            },
+            (Some(false) | None, _) => Mirrored::OnItsWay,
         };
         Some((wallet, mirrored))
     });
