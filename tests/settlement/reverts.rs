@@ -1,10 +1,14 @@
 //! What a trial lets pass and a block does not.
 
+use moneyer::chain::contracts::token::Switch;
 use moneyer::chain::contracts::{returned, token};
 use moneyer::operation::Status;
 use moneyer::types::{Address, Amount};
 use serde_json::json;
 
+use crate::lines::freeze;
+use crate::node::ACCOUNTS;
+use crate::proxy::Fault;
 use crate::stage::Stage;
 use crate::support::Database;
 use crate::support::abi::to_hex;
@@ -51,4 +55,48 @@ async fn a_mint_that_is_reverted_only_in_a_block_fails_alone_after_a_few_transac
     assert!(sent <= 8, "{sent} transactions");
     stage.node.rpc("anvil_setCode", json!([registry.to_string(), code]));
     stage.finish_in_agreement().await;
+}
+
+/// Somebody else froze the recipient in the block of the mint. The books know that he is free again, and the contract does
+/// not yet when the revert is final.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mint_that_was_reverted_waits_for_a_change_that_the_contract_does_not_know_yet() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let mut stage = Stage::start_bad(database, |_| {}).await;
+        let token = stage.asset("FREED").await;
+        stage.until_mintable(&[token]).await;
+        stage.stop_settling().await;
+        let agent = Address::parse(ACCOUNTS[1]).unwrap();
+        stage.send(ACCOUNTS[0], token, &token::add_agent(agent));
+        stage.node.stop_mining();
+        stage.settle().await;
+        let recipients = stage.server.world.recipients[..1].to_vec();
+        let id = stage.accept(&token, &recipients, 1).await;
+        stage.pool(1).await;
+        let data = format!("0x{}", to_hex(&token::set_address_frozen(recipients[0], Switch::On)));
+        let dear = format!("{:#x}", 200_000_000_000_u64);
+        stage.node.send_as(json!({
+            "from": ACCOUNTS[1], "to": token.to_string(), "data": data, "gas": "0x100000", "gasPrice": dear,
+        }));
+        freeze(&stage, token, recipients[0], true).await;
+        stage.pool(3).await;
+        stage.proxy().break_method("eth_sendRawTransaction", Fault::Refuse);
+        freeze(&stage, token, recipients[0], false).await;
+
+        stage.node.mine(1);
+        stage.until(id, Status::Mined).await;
+        stage.node.mine(1);
+        let after = stage
+            .wait("the revert to be final", async || {
+                let mint = stage.operation(id).await;
+                (mint.status != Status::Mined).then_some(mint)
+            })
+            .await;
+
+        assert_eq!(after.status, Status::Queued, "{:?}", after.error);
+        stage.proxy().heal();
+        stage.ended_by_mining(id).await;
+        stage.every_mint_is_there_once(token, &[id], &recipients).await;
+        stage.finish_in_agreement().await;
+    }
 }

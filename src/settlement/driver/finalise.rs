@@ -316,9 +316,15 @@ impl Session {
 
     async fn sort(&self, ends: &mut Ends, token: Address, registry: Address, mint: &Mint) -> Result<(), Error> {
         let operation = (mint.operation.asset, mint.operation.sequence);
-        match self.fault_of(token, registry, mint).await? {
-            Some(Fault::Line(reason)) => ends.failed.push((operation.0, operation.1, reason)),
-            Some(Fault::Token(_)) | None => ends.again.push(operation),
+        let Some(Fault::Line(reason)) = self.fault_of(token, registry, mint).await? else {
+            ends.again.push(operation);
+            return Ok(());
+        };
+        // What the books let go and the contract does not know yet is tried again, and held.
+        let recipients = mint.lines.iter().map(|line| line.0).collect();
+        match self.why_for_now(&mint.operation, recipients, &reason).await? {
+            Some(_) => ends.again.push(operation),
+            None => ends.failed.push((operation.0, operation.1, reason)),
         }
         Ok(())
     }
