@@ -31,7 +31,8 @@ impl Session {
         for resolution in decided {
             let facts = self.facts_of(resolution.nonce).await?;
             let intent = self.sender.intent(resolution.nonce);
-            match ends_of(&resolution, &facts, intent) {
+            let is_passed = self.sender.has_passed(resolution.nonce);
+            match ends_of(&resolution, &facts, (intent, is_passed)) {
                 Ok(ends) => self.carry_out(resolution, &facts, ends).await?,
                 Err(why) => self.put_back(resolution, why).await?,
             }
@@ -164,12 +165,20 @@ fn ids(operations: &[Operation]) -> Vec<String> {
     operations.iter().map(|operation| operation.id.to_string()).collect()
 }
 
-/// What a decision does to the operations, or why it must not be carried out.
-fn ends_of(resolution: &Resolution, facts: &Facts, intent: Option<&Intent>) -> Result<Ends, String> {
+/// What a decision does to the operations, or why it must not be carried out. The chain has or has not passed the nonce.
+fn ends_of(
+    resolution: &Resolution,
+    facts: &Facts,
+    (intent, is_passed): (Option<&Intent>, bool),
+) -> Result<Ends, String> {
     let nonce = resolution.nonce;
     match intent.map(|intent| (intent.state, intent.attention)) {
         Some((State::Unknown, _)) => not_mined(resolution, facts),
         Some((State::Final { .. }, Some(Attention::LateReorg))) => match resolution.decision {
+            // Nobody would send it again, and every nonce above it would wait for ever.
+            Decision::Done if !is_passed => Err(format!(
+                "the chain has lost nonce {nonce}, and it is being sent again: --as done when it is mined"
+            )),
             Decision::Done => Ok(Ends::default()),
             Decision::Again | Decision::Failed => Err(format!(
                 "nonce {nonce} was final and is posted: only --as done, which keeps the books as they are"

@@ -172,6 +172,11 @@ impl Sender {
         self.intents.get(&nonce)
     }
 
+    /// Whether the last view of the chain has a transaction at this nonce, ours or not.
+    pub fn has_passed(&self, nonce: u64) -> bool {
+        self.sight.is_some_and(|sight| sight.count > nonce)
+    }
+
     /// In the order of their nonces.
     pub fn intents(&self) -> impl Iterator<Item = &Intent> {
         self.intents.values()
