@@ -117,7 +117,7 @@ impl Sender {
         self.policy.bump.is_over(since, sight.mark())
     }
 
-    /// Adds an attempt that pays more; at the ceiling, or without the funds, it stops and says so (rules 10, 18).
+    /// Adds an attempt that pays more, or offers a refused one again that pays as much; at the ceiling, or without the funds, it stops and says so (rules 10, 18).
     pub(super) fn outbid(&mut self, nonce: u64, sight: Sight) -> Option<Action> {
         let intent = self.intents.get(&nonce)?;
         let highest = highest_fees(intent);
@@ -139,7 +139,9 @@ impl Sender {
             return self.raise_own(Attention::Funds, detail);
         }
         self.change(nonce, |intent| {
-            add_attempt(intent, fees);
+            if highest.is_none() || !offer_again(intent, fees) {
+                add_attempt(intent, fees);
+            }
             intent.attention = intent.attention.filter(|attention| *attention != Attention::FeeCeiling);
         });
         None
@@ -263,6 +265,19 @@ pub(super) fn add_attempt(intent: &mut Intent, fees: Fees) {
         sent: None,
         refused: false,
     });
+}
+
+/// What the node refused is offered once more, where the next offer would be the same bytes: signed again they would be one
+/// more attempt, and one more after every refusal. False when there is no such attempt.
+fn offer_again(intent: &mut Intent, fees: Fees) -> bool {
+    let content = intent.content();
+    let is_same = |attempt: &&mut Attempt| attempt.refused && attempt.content == content && attempt.fees == fees;
+    let Some(attempt) = intent.attempts.iter_mut().rev().find(is_same) else {
+        return false;
+    };
+    attempt.refused = false;
+    attempt.sent = None;
+    true
 }
 
 fn lacks_noop(intent: &Intent) -> bool {

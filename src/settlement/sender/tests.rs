@@ -476,18 +476,43 @@ fn a_better_offer_that_is_refused_is_made_again_after_the_same_patience() {
     let actions = stage.answer(0, 1, Sent::Refused("exceeds the configured cap".to_owned()));
     assert_eq!(alarms(&actions), [(Some(0), Attention::Refused)]);
 
-    let is_signing = |action: &Action| matches!(action, Action::Sign { .. });
-    assert!(!stage.blocks(4).iter().any(is_signing));
-    assert_eq!(stage.attempts(0), 2);
-    let actions = stage.blocks(1);
+    for _ in 0..3 {
+        assert!(!stage.blocks(4).contains(&broadcast(0, 1)));
+        assert!(stage.blocks(1).contains(&broadcast(0, 1)), "the same bytes");
+        assert_eq!(stage.attempts(0), 2);
+        stage.answer(0, 1, Sent::Refused("exceeds the configured cap".to_owned()));
+    }
 
+    stage.base_fee *= 3;
+    let actions = stage.blocks(5);
+
+    let is_signing = |action: &Action| matches!(action, Action::Sign { attempt: 2, .. });
     assert!(actions.iter().any(is_signing), "{actions:?}");
     let intent = stage.sender.intent(0).unwrap();
-    assert_eq!(
-        intent.attempts[2].fees, intent.attempts[1].fees,
-        "an eighth more than the one that waits"
+    assert!(
+        intent.attempts[2].fees.max > intent.attempts[1].fees.max,
+        "it pays more"
     );
-    assert_eq!(intent.attempts[2].content, Content::Work);
+}
+
+#[test]
+fn a_better_offer_that_was_refused_and_is_taken_later_is_the_one_that_counts() {
+    let mut stage = Stage::sent(1);
+    stage.blocks(5);
+    stage.sender.step(Event::Signed {
+        nonce: 0,
+        attempt: 1,
+        hash: tx(0, 1),
+        content: Content::Work,
+    });
+    stage.answer(0, 1, Sent::Refused("exceeds the configured cap".to_owned()));
+    stage.blocks(5);
+    stage.answer(0, 1, Sent::Accepted);
+    stage.mine(0, 1, true);
+
+    stage.look();
+
+    assert_eq!(stage.sender.intent(0).unwrap().outcome(), Some(Outcome::Done));
 }
 
 // --- rules 7 and 8 ----------------------------------------------------------------------------------------------------
