@@ -126,6 +126,10 @@ fn describe_settlement() {
         "Age of the oldest transaction that is not mined"
     );
     describe_gauge!(
+        "settlement_oldest_held_seconds",
+        "Age of the oldest operation that is accepted and waits for something"
+    );
+    describe_gauge!(
         "settlement_signer_balance",
         "What the signer owns, in whole coins of the chain"
     );

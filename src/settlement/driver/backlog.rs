@@ -3,15 +3,16 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Session;
+use super::report::whole;
 use crate::asset;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::operation::{self, Operation, OperationKind};
+use crate::operation::{self, Operation, OperationKind, Turns};
 use crate::settlement::lot::{self, Group};
 use crate::settlement::model::Placement;
 use crate::settlement::plan::Waiting;
 use crate::settlement::store;
-use crate::types::AssetId;
+use crate::types::{AssetId, Timestamp};
 
 /// Queued operations of each sort that are looked at together.
 const BACKLOG_MAX: i64 = 2_000;
@@ -30,6 +31,10 @@ impl Session {
             Ok((load(tx, queued, &partly_filled)?, next))
         });
         let (mut backlog, next) = loaded.await?;
+        // The oldest of them are in the first part.
+        if turns == Turns::default() {
+            metrics::gauge!("settlement_oldest_held_seconds").set(whole(oldest_held(&backlog, self.driver.now())));
+        }
         self.turns_of_held = next;
         for waiting in &mut backlog {
             let asset = waiting.asset.id;
@@ -39,6 +44,15 @@ impl Session {
         backlog.retain(|waiting| !waiting.operations.is_empty());
         Ok(backlog)
     }
+}
+
+/// Since when the one of them was accepted that waits for longest, in seconds.
+fn oldest_held(backlog: &[Waiting], now: Timestamp) -> u64 {
+    let operations = backlog.iter().flat_map(|waiting| &waiting.operations);
+    let held = operations.filter(|operation| operation.hold.is_some());
+    let oldest = held.map(|operation| operation.created_at.seconds()).min();
+    let age = oldest.map_or(0, |oldest| now.seconds().saturating_sub(oldest));
+    u64::try_from(age).unwrap_or(0)
 }
 
 fn load(tx: &mut Tx<'_>, queued: Vec<Operation>, partly_filled: &HashSet<Group>) -> Result<Vec<Waiting>, Error> {
