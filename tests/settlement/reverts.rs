@@ -2,6 +2,7 @@
 
 use moneyer::chain::contracts::token::Switch;
 use moneyer::chain::contracts::{returned, token};
+use moneyer::config::Finality;
 use moneyer::operation::Status;
 use moneyer::types::{Address, Amount};
 use serde_json::json;
@@ -95,6 +96,57 @@ async fn a_mint_that_was_reverted_waits_for_a_change_that_the_contract_does_not_
 
         assert_eq!(after.status, Status::Queued, "{:?}", after.error);
         stage.proxy().heal();
+        stage.ended_by_mining(id).await;
+        stage.every_mint_is_there_once(token, &[id], &recipients).await;
+        stage.finish_in_agreement().await;
+    }
+}
+
+/// It was out of gas, and when that is final the contract says of it that its recipient is frozen: true, and no reason to
+/// fail it. A freeze holds what is not minted (specs/chain.md part A).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mint_that_was_reverted_waits_for_a_recipient_who_was_frozen_meanwhile_and_is_minted_when_he_is_free() {
+    for is_freed_before_it_is_final in [true, false] {
+        let mut stage = Stage::start_bad(Database::Sqlite, |chain| chain.finality = Finality::Depth(3)).await;
+        let token = stage.asset("FREED").await;
+        stage.until_mintable(&[token]).await;
+        stage.stop_settling().await;
+        stage.node.stop_mining();
+        let recipients = stage.server.world.recipients[..20].to_vec();
+        stage.proxy().estimate(60);
+        let id = stage.accept(&token, &recipients, 1).await;
+        stage.settle().await;
+        stage.pool(1).await;
+        assert_eq!(freeze(&stage, token, recipients[7], true).await.status, 202);
+        stage.pool(2).await;
+        stage.proxy().heal();
+        // The end of the freeze gets no further than the books.
+        stage.proxy().break_method("eth_sendRawTransaction", Fault::Refuse);
+        stage.node.mine(1);
+        if is_freed_before_it_is_final {
+            assert_eq!(freeze(&stage, token, recipients[7], false).await.status, 202);
+        }
+
+        stage.until(id, Status::Mined).await;
+        stage.node.mine(3);
+        let reverted = stage
+            .wait("the revert to be final", async || {
+                let operation = stage.operation(id).await;
+                (operation.status != Status::Mined).then_some(operation)
+            })
+            .await;
+
+        assert_eq!((reverted.error, reverted.status), (None, Status::Queued));
+        stage.proxy().heal();
+        if !is_freed_before_it_is_final {
+            stage
+                .wait("the mint to be held", async || {
+                    let hold = stage.operation(id).await.hold.unwrap_or_default();
+                    hold.contains("is frozen").then_some(())
+                })
+                .await;
+            assert_eq!(freeze(&stage, token, recipients[7], false).await.status, 202);
+        }
         stage.ended_by_mining(id).await;
         stage.every_mint_is_there_once(token, &[id], &recipients).await;
         stage.finish_in_agreement().await;

@@ -14,7 +14,7 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::operation::{self, Status};
 use crate::settlement::finish::{self, Proof};
-use crate::settlement::model::Part;
+use crate::settlement::model::{Part, Placement};
 use crate::settlement::nft;
 use crate::settlement::sender::{Attempt, Content, Event, Intent, Outcome, Sender};
 use crate::settlement::store;
@@ -251,20 +251,19 @@ impl Session {
             return Ok(Ends::default());
         };
         let numbers: Vec<i64> = part.operations.iter().map(|(_, number)| *number).collect();
-        let (mints, registry) = self
+        let (mints, placement) = self
             .driver
             .db
             .read(move |tx| {
-                let registry = store::placements(tx, &[asset])?
-                    .first()
-                    .map(|placement| placement.registry);
-                Ok((mints::load(tx, asset, &numbers)?, registry.unwrap_or(Address::ZERO)))
+                let placement = store::placements(tx, &[asset])?.into_iter().next();
+                let placement = placement.ok_or_else(|| Error::internal("a mint of an asset without a contract"))?;
+                Ok((mints::load(tx, asset, &numbers)?, placement))
             })
             .await?;
         let mut ends = Ends::default();
         for mint in &mints {
             self.keep_lease().await?;
-            self.sort(&mut ends, token, registry, mint).await?;
+            self.sort(&mut ends, token, &placement, mint).await?;
         }
         Ok(ends)
     }
@@ -314,17 +313,20 @@ impl Session {
         })
     }
 
-    async fn sort(&self, ends: &mut Ends, token: Address, registry: Address, mint: &Mint) -> Result<(), Error> {
+    /// Who is at fault fails; but not for what the contract says now where it would have been held for that, had it not
+    /// been sent yet: then it waits in the queue.
+    async fn sort(&self, ends: &mut Ends, token: Address, placement: &Placement, mint: &Mint) -> Result<(), Error> {
         let operation = (mint.operation.asset, mint.operation.sequence);
-        let Some(Fault::Line(reason)) = self.fault_of(token, registry, mint).await? else {
+        let Some(Fault::Line(reason)) = self.fault_of(token, placement.registry, mint).await? else {
             ends.again.push(operation);
             return Ok(());
         };
         // What the books let go and the contract does not know yet is tried again, and held.
         let recipients = mint.lines.iter().map(|line| line.0).collect();
-        match self.why_for_now(&mint.operation, recipients, &reason).await? {
-            Some(_) => ends.again.push(operation),
-            None => ends.failed.push((operation.0, operation.1, reason)),
+        let waits = self.why_for_now(&mint.operation, recipients, &reason).await?.is_some();
+        match waits || self.would_be_held(placement, mint).await? {
+            true => ends.again.push(operation),
+            false => ends.failed.push((operation.0, operation.1, reason)),
         }
         Ok(())
     }
