@@ -1,8 +1,11 @@
 //! What a transaction may cost: base fees that jump, replacements, a ceiling, an empty purse; and a pool that drops.
 
+use diesel::prelude::*;
+use moneyer::db::schema::chain_attempts;
+use moneyer::on;
 use moneyer::operation::Status;
 use moneyer::settlement::Case;
-use moneyer::types::{Hash32, OperationId};
+use moneyer::types::{Amount, Hash32, OperationId};
 
 use crate::node::ACCOUNTS;
 use crate::proxy::Fault;
@@ -138,6 +141,85 @@ async fn a_signer_without_funds_takes_no_nonce_and_goes_on_when_it_has_some() {
 
     stage.ended_by_mining(id).await;
     stage.every_mint_is_there_once(token, &[id], &recipients).await;
+    stage.finish_in_agreement().await;
+}
+
+/// What was offered for each nonce from this one on, one attempt after the other: the most per gas, and the priority fee.
+async fn offers(stage: &Stage, from: u64) -> Vec<Vec<(u128, u128)>> {
+    let from = i64::try_from(from).unwrap();
+    let read = stage.server.read(move |tx| {
+        let attempts = chain_attempts::table
+            .filter(chain_attempts::nonce.ge(from))
+            .order((chain_attempts::nonce, chain_attempts::attempt))
+            .select((
+                chain_attempts::nonce,
+                chain_attempts::fee_max,
+                chain_attempts::fee_priority,
+            ));
+        let rows: Vec<(i64, Amount, Amount)> = on!(tx, c => attempts.load(c))?;
+        Ok(rows)
+    });
+    let wei = |amount: Amount| amount.to_string().parse::<u128>().unwrap();
+    let mut offers: Vec<Vec<(u128, u128)>> = Vec::new();
+    for (nonce, max, priority) in read.await {
+        let place = usize::try_from(nonce - from).unwrap();
+        offers.resize(offers.len().max(place + 1), Vec::new());
+        offers[place].push((wei(max), wei(priority)));
+    }
+    offers
+}
+
+/// Rule 10: what stands behind the lowest cannot be mined before it, whatever it offers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_lowest_of_several_in_flight_is_outbid_and_each_when_it_is_the_lowest() {
+    let stage = Stage::start_bad(Database::Postgres, |_| {}).await;
+    let mut tokens = Vec::new();
+    for symbol in ["LOWA", "LOWB", "LOWC", "LOWD"] {
+        tokens.push(stage.asset(symbol).await);
+    }
+    stage.until_mintable(&tokens).await;
+    stage.node.stop_mining();
+    let recipients = stage.server.world.recipients[..3].to_vec();
+    let (before, mut ids) = (stage.count(), Vec::new());
+    for token in &tokens {
+        ids.push(stage.accept(token, &recipients, 1).await);
+    }
+    stage.pool(4).await;
+    let counts = |offers: &[Vec<(u128, u128)>]| offers.iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(counts(&offers(&stage, before).await), [1, 1, 1, 1]);
+
+    // None of them fits the blocks of now, and no replacement arrives: the lowest stays the lowest.
+    stage.proxy().break_method("eth_sendRawTransaction", Fault::Refuse);
+    mine_at(&stage, 30 * GWEI, "two replacements of the lowest", async || {
+        (counts(&offers(&stage, before).await)[0] == 3).then_some(())
+    })
+    .await;
+    assert_eq!(stage.count(), before);
+    assert_eq!(counts(&offers(&stage, before).await)[1..], [1, 1, 1]);
+    stage.proxy().heal();
+    mine_at(&stage, 30 * GWEI, "the mints", async || {
+        let tried = counts(&offers(&stage, before).await);
+        // The count is read after the offers: what was the lowest then is not above it now.
+        let lowest = usize::try_from(stage.count() - before).unwrap();
+        let early = tried.iter().skip(lowest + 1).find(|tried| **tried > 1);
+        assert_eq!(early, None, "{tried:?} with {lowest} mined");
+        (lowest == 4).then_some(())
+    })
+    .await;
+
+    for (id, token) in ids.iter().zip(&tokens) {
+        stage.ended_by_mining(*id).await;
+        stage.every_mint_is_there_once(*token, &[*id], &recipients).await;
+    }
+    assert_eq!(stage.count(), before + 4);
+    for offers in offers(&stage, before).await {
+        assert!(offers.len() > 1, "the first offer was too low: {offers:?}");
+        for pair in offers.windows(2) {
+            let [(max, priority), (more, more_priority)] = [pair[0], pair[1]];
+            let is_an_eighth_more = more * 8 >= max * 9 && more_priority * 8 >= priority * 9;
+            assert!(is_an_eighth_more, "{offers:?}");
+        }
+    }
     stage.finish_in_agreement().await;
 }
 
