@@ -6,14 +6,14 @@
 //! | rule | | test |
 //! |---|---|---|
 //! | 1 | one row per intent, one key for ever | `api/idempotency`, `crash.rs` |
-//! | 2, 3 | nonce and row in one commit; one sender by lease | `crashes::two_processes_with_one_key_send_as_one` |
+//! | 2, 3 | nonce and row in one commit; one sender by lease | `processes::two_server_processes…`, `crashes::two_processes_with_one_key_send_as_one` |
 //! | 4 | bytes are stored before they are sent | `steps::…after_the_signature_and_before_sending…` |
 //! | 5 | an unclear answer decides nothing | `replies::a_reply_that_is_lost…`, `chain/sending` |
 //! | 6 | one nonce for life | `steps::…after_the_row…`, `fees::the_original_may_win…` |
 //! | 7 | no receipt is no evidence | `replies::a_receipt_that_is_null…` |
 //! | 8 | a nonce that something else took needs a person | `reorgs::a_foreign_transaction_at_our_nonce…`, `backups` |
 //! | 9 | gaps are sent again or filled | `fees::the_middle_of_five…`, `reorgs::a_nonce_that_others_used…` |
-//! | 10 | only the lowest is outbid, up to a ceiling | `fees::a_jump_of_the_base_fee…`, `fees::at_the_ceiling…` |
+//! | 10 | only the lowest is outbid, up to a ceiling | `fees::only_the_lowest…`, `fees::a_jump_of_the_base_fee…`, `fees::at_the_ceiling…` |
 //! | 11 | a no-op cancels, and whichever is mined counts | `replies::a_refused_mint_that_is_mined…`, `replies::a_no_op_that_is_mined…`, `refusals` |
 //! | 12 | blocks are known by their hash | `reorgs::a_reorganisation_of_depth_three…` |
 //! | 13 | books change at final, and it is watched on | `steps::…after_the_receipt…`, `reorgs::what_was_final_and_vanishes…` |
@@ -64,6 +64,8 @@ mod mints;
 mod moves;
 #[path = "settlement/observed.rs"]
 mod observed;
+#[path = "settlement/processes.rs"]
+mod processes;
 #[path = "settlement/refusals.rs"]
 mod refusals;
 #[path = "settlement/reorgs.rs"]
