@@ -23,6 +23,8 @@ mod evil;
 mod journal;
 #[path = "load/kill.rs"]
 mod kill;
+#[path = "load/logs.rs"]
+mod logs;
 #[path = "load/mint.rs"]
 mod mint;
 #[path = "load/nft.rs"]
@@ -40,6 +42,10 @@ mod nft;
 mod node;
 #[path = "load/order.rs"]
 mod order;
+#[path = "load/people.rs"]
+mod people;
+#[path = "load/person.rs"]
+mod person;
 #[path = "load/place.rs"]
 mod place;
 #[allow(

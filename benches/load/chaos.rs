@@ -5,34 +5,34 @@
 //! Where the sender calls for a person (something else was mined at our nonce) the run looks at the chain as a person
 //! would, and decides.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use moneyer::asset::Settlement;
 use moneyer::chain::Rpc;
-use moneyer::chain::contracts::events;
+use moneyer::chain::contracts::token::Switch;
 use moneyer::config::Chain;
 use moneyer::db::{Db, Page};
 use moneyer::operation::{self, Of};
 use moneyer::settlement;
-use moneyer::types::{Address, Amount};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::evil::Chaos;
-use crate::journal::{self, Acknowledged, Journal};
+use crate::journal::{self, Journal};
 use crate::kill::Load;
+use crate::logs;
 use crate::node::{ACCOUNTS, CHAIN_ID, KEYS, Mining, Node, Options};
-use crate::order::{Line, OrderBook};
+use crate::order::OrderBook;
+use crate::people::{self, People};
 use crate::place::{Engine, Place};
 use crate::proxy::Proxy;
 use crate::reconcile;
 use crate::server::Launch;
-use crate::world::{self, Size, World};
+use crate::world::{self, Size, Terms, World};
 
 /// Further blocks until one is final: more than any reorganisation here takes away.
-const FINALITY_DEPTH: u64 = 4;
+pub const FINALITY_DEPTH: u64 = 4;
 /// Between two requests of one client: about as much as the chain takes.
 pub const PAUSE: Duration = Duration::from_millis(250);
 /// Everything that was accepted must have ended so long after the last fault.
@@ -66,12 +66,16 @@ pub struct ChaosArgs {
 pub struct Report {
     pub acknowledged: usize,
     pub acknowledged_recipients: usize,
+    /// Accepted, with a recipient whom the registry on the chain does not verify: voided, and nothing of them on the chain.
+    pub rightly_failed: usize,
     /// Acknowledged, and not in the books or not on the chain.
     pub lost: usize,
     /// In the books, or on the chain, more often than asked for.
     pub doubled: usize,
     pub unacknowledged_but_committed: usize,
     pub transfers_on_chain: usize,
+    /// Transfers of holders themselves, each observed once.
+    pub observed: usize,
     pub transactions: u64,
     /// How often each fault struck.
     pub struck: BTreeMap<&'static str, u32>,
@@ -113,7 +117,12 @@ pub fn run(args: &ChaosArgs, maintenance: Option<&str>) -> Outcome<Report> {
         issuers: 2,
         recipients: POOL,
     };
-    let world = world::create_with(&db, size, Settlement::Evm)?;
+    let terms = Terms {
+        holder_transfers: Switch::On,
+        apart: &people::wallets()?,
+        ..Terms::CHAIN
+    };
+    let world = world::create_with(&db, size, terms)?;
     // The addresses of the contracts follow from the nonces of the set-up: nobody may take one of those.
     until("the set-up to be final", || Ok(db.read_blocking(settlement::is_idle)?))?;
     let journal = place.folder().join("journal");
@@ -130,9 +139,12 @@ pub fn run(args: &ChaosArgs, maintenance: Option<&str>) -> Outcome<Report> {
         seed,
     };
 
-    let mut chaos = Chaos::new(node, proxy, &db, &launch, seed)?;
-    let told = load.run(&mut server, |server, shared| chaos.rage(args.faults, server, shared))?;
+    let people = People::new(&world, book.chooser(args.clients.into(), seed));
+    let mut chaos = Chaos::new(node, proxy, &db, &load, people)?;
+    chaos.forget_the_stranger()?;
+    let mut told = load.run(&mut server, |server, shared| chaos.rage(args.faults, server, shared))?;
     let calm = chaos.calm_down(&mut server, &world)?;
+    told.doomed.append(&mut chaos.people.doomed);
 
     let acknowledged = journal::read(&journal)?;
     let mut found = reconcile::compare(&db, &world.assets, &acknowledged, &told)?;
@@ -141,17 +153,20 @@ pub fn run(args: &ChaosArgs, maintenance: Option<&str>) -> Outcome<Report> {
     if check.as_ref().is_ok_and(|said| said != AGREE) {
         found.faults.push("books and chain were not compared".to_owned());
     }
-    let minted = minted(&chaos.chain_at_node()?, &world)?;
-    let on_chain = compare(&minted, &acknowledged, &found.unacknowledged);
+    let logs = logs::read(&chaos.chain_at_node()?, &world.assets)?;
+    let mut on_chain = logs::compare_mints(&logs.mints, &acknowledged, &found.unacknowledged);
+    on_chain.add(logs::compare_moves(&db, &world.assets, &logs.moves)?);
     found.faults.extend(on_chain.faults);
     found.faults.truncate(FAULTS_TOLD_MAX);
     Ok(Report {
         acknowledged: acknowledged.len(),
         acknowledged_recipients: acknowledged.iter().map(|mint| mint.lines.len()).sum(),
+        rightly_failed: told.doomed.len(),
         lost: found.lost + on_chain.missing,
         doubled: found.doubled + on_chain.surplus,
         unacknowledged_but_committed: found.unacknowledged_but_committed,
-        transfers_on_chain: minted.len(),
+        transfers_on_chain: logs.mints.len(),
+        observed: logs.moves.len(),
         transactions: chaos.node.count(ACCOUNTS[0]),
         struck: chaos.struck,
         decisions: chaos.decisions,
@@ -198,63 +213,10 @@ pub fn open_operations(db: &Db, world: &World) -> Outcome<usize> {
     Ok(open)
 }
 
+/// The block for which books and chain can be compared; none where a part of the answer is missing.
 #[tokio::main(flavor = "current_thread")]
-pub async fn is_comparable(db: &Db, chain: &Chain) -> Outcome<bool> {
+pub async fn comparable_at(db: &Db, chain: &Chain) -> Outcome<Option<u64>> {
     let rpc = Rpc::connect(chain)?;
-    Ok(settlement::reconcile(db, &rpc).await.is_ok_and(|found| found.is_some()))
-}
-
-/// Every mint that the tokens' logs tell of.
-#[tokio::main(flavor = "current_thread")]
-async fn minted(chain: &Chain, world: &World) -> Outcome<Vec<(Address, Line)>> {
-    let rpc = Rpc::connect(chain)?;
-    let tokens: Vec<Address> = world.assets.iter().map(|asset| asset.address).collect();
-    let head = rpc.head().await?.number;
-    let logs = rpc.logs(&tokens, 0, head).await?;
-    let mints = events::decode_transfers(&logs).into_iter().map(|transfer| {
-        let line = Line {
-            recipient: transfer.to,
-            amount: transfer.amount,
-        };
-        (transfer.token, line)
-    });
-    Ok(mints.collect())
-}
-
-#[derive(Default)]
-struct OnChain {
-    missing: usize,
-    surplus: usize,
-    faults: Vec<String>,
-}
-
-/// Every line that was acknowledged, or committed before its answer was lost, is one Transfer; no other is there.
-fn compare(minted: &[(Address, Line)], acknowledged: &[Acknowledged], others: &[(Address, Line)]) -> OnChain {
-    let mut left: HashMap<(Address, Address, Amount), i64> = HashMap::new();
-    let told = acknowledged
-        .iter()
-        .flat_map(|mint| mint.lines.iter().map(|line| (mint.asset, *line)));
-    for (asset, line) in told.chain(others.iter().copied()) {
-        *left.entry((asset, line.recipient, line.amount)).or_default() += 1;
-    }
-    for (asset, line) in minted {
-        *left.entry((*asset, line.recipient, line.amount)).or_default() -= 1;
-    }
-    let mut found = OnChain::default();
-    for ((asset, recipient, amount), count) in left.into_iter().filter(|(_, count)| *count != 0) {
-        let times = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-        let what = if count > 0 {
-            "is not on the chain"
-        } else {
-            "is on the chain and nobody asked for it"
-        };
-        found
-            .faults
-            .push(format!("{amount} of {asset} to {recipient} {what} ({times})"));
-        match count > 0 {
-            true => found.missing += times,
-            false => found.surplus += times,
-        }
-    }
-    found
+    let found = settlement::reconcile(db, &rpc).await.ok().flatten();
+    Ok(found.map(|found| found.block))
 }

@@ -1,28 +1,26 @@
-//! One fault after the other, on the way between a server and a local chain, and what a person does about those that need
-//! one.
+//! One fault after the other, on the way between a server and a local chain.
 
 use std::collections::BTreeMap;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use moneyer::app::Clock;
 use moneyer::chain::{Fees, Signer, Transaction};
 use moneyer::config::{Chain, Endpoint, KeySource};
 use moneyer::db::Db;
-use moneyer::error::Error;
-use moneyer::settlement::{self, Decision, Progress};
-use moneyer::types::{Address, Amount, Hash32};
+use moneyer::types::{Address, Amount};
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use secrecy::SecretBox;
 use serde_json::{Value, json};
 
 use crate::Outcome;
-use crate::chaos::{CALM_MAX, LOOK, PAUSE, is_comparable, open_operations, until};
-use crate::kill::{self, Shared};
+use crate::chaos::{CALM_MAX, FINALITY_DEPTH, LOOK, PAUSE, comparable_at, open_operations, until};
+use crate::kill::{self, Load, Shared};
 use crate::node::{ACCOUNTS, CHAIN_ID, KEYS, Node, number};
+use crate::people::People;
 use crate::proxy::{Fault, Proxy};
-use crate::server::{Launch, Server};
+use crate::server::Server;
 use crate::world::World;
 
 /// The deepest reorganisation: it never reaches what is final, see `chaos.rs`.
@@ -54,10 +52,13 @@ enum Evil {
     NetworkBad,
     EstimatesWrong,
     TwoSenders,
+    RecipientUnverified,
+    HolderTransfers,
+    RecipientFrozen,
 }
 
 impl Evil {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 21] = [
         Self::ReplyLost,
         Self::GatewayFailsAfterwards,
         Self::KilledAnywhere,
@@ -76,6 +77,9 @@ impl Evil {
         Self::NetworkBad,
         Self::EstimatesWrong,
         Self::TwoSenders,
+        Self::RecipientUnverified,
+        Self::HolderTransfers,
+        Self::RecipientFrozen,
     ];
 
     const fn name(self) -> &'static str {
@@ -98,6 +102,9 @@ impl Evil {
             Self::NetworkBad => "network_bad",
             Self::EstimatesWrong => "estimates_wrong",
             Self::TwoSenders => "two_senders",
+            Self::RecipientUnverified => "recipient_unverified",
+            Self::HolderTransfers => "holder_transfers",
+            Self::RecipientFrozen => "recipient_frozen",
         }
     }
 }
@@ -119,33 +126,40 @@ fn chain() -> Outcome<Chain> {
 pub struct Chaos<'a> {
     pub node: Node,
     proxy: Proxy,
-    db: &'a Db,
-    launch: &'a Launch,
+    pub db: &'a Db,
+    pub load: &'a Load<'a>,
     chain: Chain,
-    random: StdRng,
+    pub random: StdRng,
+    /// Struck in this order, the last one first; then all of them again.
+    deck: Vec<Evil>,
+    pub people: People<'a>,
     pub struck: BTreeMap<&'static str, u32>,
     pub decisions: u32,
 }
 
 impl<'a> Chaos<'a> {
-    pub fn new(node: Node, proxy: Proxy, db: &'a Db, launch: &'a Launch, seed: u64) -> Outcome<Self> {
+    pub fn new(node: Node, proxy: Proxy, db: &'a Db, load: &'a Load<'a>, people: People<'a>) -> Outcome<Self> {
         Ok(Self {
             node,
             proxy,
             db,
-            launch,
+            load,
             chain: chain()?,
-            random: StdRng::seed_from_u64(seed),
-            struck: BTreeMap::new(),
+            random: StdRng::seed_from_u64(load.seed),
+            deck: Vec::new(),
+            people,
+            struck: Evil::ALL.into_iter().map(|evil| (evil.name(), 0)).collect(),
             decisions: 0,
         })
     }
 
     pub fn rage(&mut self, faults: u32, server: &mut Server, shared: &Shared) -> Outcome<()> {
         kill::wait_for_an_answer(server, shared)?;
-        let mut left = faults;
+        self.give_to_holders(shared)?;
+        let (mut left, begin) = (faults, Instant::now());
         while left > 0 {
-            let evil = Evil::ALL[self.random.random_range(0..Evil::ALL.len())];
+            let evil = self.next();
+            eprintln!("{:.1} s: {}", begin.elapsed().as_secs_f32(), evil.name());
             if self.strike(evil, server, shared)? {
                 *self.struck.entry(evil.name()).or_default() += 1;
                 left -= 1;
@@ -158,7 +172,18 @@ impl<'a> Chaos<'a> {
         Ok(())
     }
 
-    fn pause(&mut self) {
+    /// Each comes before any comes again, so that a short run has many of them and a long one all.
+    fn next(&mut self) -> Evil {
+        loop {
+            if let Some(evil) = self.deck.pop() {
+                return evil;
+            }
+            self.deck = Evil::ALL.to_vec();
+            self.deck.shuffle(&mut self.random);
+        }
+    }
+
+    pub fn pause(&mut self) {
         let millis = self.random.random_range(FAULT_MILLIS);
         std::thread::sleep(Duration::from_millis(millis));
     }
@@ -168,12 +193,12 @@ impl<'a> Chaos<'a> {
         match evil {
             Evil::ReplyLost => self.next_sending(Fault::DropReply),
             Evil::GatewayFailsAfterwards => self.next_sending(Fault::StatusAfter(502)),
-            Evil::KilledAnywhere => shared.kill(server, self.launch)?,
+            Evil::KilledAnywhere => shared.kill(server, self.load.launch)?,
             Evil::KilledAfterSigning => return self.kill_in_sending(Fault::TimeOut(PAUSE * 20), server, shared),
             Evil::KilledAfterSending => return self.kill_in_sending(Fault::TimeOutAfter(PAUSE * 20), server, shared),
             Evil::OneDropped => return Ok(self.drop_one()),
-            // A node that is started again may begin another chain here, which a server rightly refuses to join.
-            Evil::NodeForgetsItsPool | Evil::PoolDropped => self.node.drop_all_transactions(),
+            Evil::NodeForgetsItsPool => self.start_node_again()?,
+            Evil::PoolDropped => self.node.drop_all_transactions(),
             Evil::BaseFeeJumps => {
                 let gwei = self.random.random_range(3..40);
                 self.node.set_next_base_fee(gwei * WEI_PER_GWEI);
@@ -206,6 +231,9 @@ impl<'a> Chaos<'a> {
                 self.pause();
             }
             Evil::TwoSenders => self.two_senders(server, shared)?,
+            Evil::RecipientUnverified => self.mint_to_the_stranger(shared)?,
+            Evil::HolderTransfers => return self.transfer_of_a_holder(),
+            Evil::RecipientFrozen => return self.freeze_a_recipient(shared),
         }
         Ok(true)
     }
@@ -233,14 +261,27 @@ impl<'a> Chaos<'a> {
             std::thread::sleep(LOOK / 10);
         }
         std::thread::sleep(LOOK / 2);
-        shared.kill(server, self.launch)?;
+        shared.kill(server, self.load.launch)?;
         Ok(true)
+    }
+
+    /// The node ends and comes up with its chain and without its pool. It saves its chain once a second: with blocks coming
+    /// it would lose more of them than finality allows for, so it ends between two.
+    fn start_node_again(&mut self) -> Outcome<()> {
+        let genesis = self.node.block("0x0");
+        self.node.stop_mining();
+        std::thread::sleep(LOOK * 5);
+        self.node.stop();
+        self.node.start_again();
+        match self.node.block("0x0")["hash"] == genesis["hash"] {
+            true => Ok(()),
+            false => Err("the node has begun another chain".into()),
+        }
     }
 
     fn drop_one(&mut self) -> bool {
         self.node.stop_mining();
-        std::thread::sleep(LOOK * 5);
-        let (pending, _) = self.node.pool();
+        let pending = self.gathered();
         let dropped = match pending.len() {
             0 => false,
             count => {
@@ -250,6 +291,18 @@ impl<'a> Chaos<'a> {
         };
         self.go_on_mining();
         dropped
+    }
+
+    /// What waits in the pool of a node that makes no blocks, once it is more than one, or what it is after a while.
+    fn gathered(&self) -> Vec<String> {
+        let begin = Instant::now();
+        loop {
+            std::thread::sleep(LOOK);
+            let (pending, _) = self.node.pool();
+            if pending.len() > 1 || begin.elapsed() > PAUSE * 10 {
+                return pending;
+            }
+        }
     }
 
     fn go_on_mining(&self) {
@@ -294,9 +347,9 @@ impl<'a> Chaos<'a> {
 
     /// A second process with the same key; the first dies while it looks on.
     fn two_senders(&mut self, server: &mut Server, shared: &Shared) -> Outcome<()> {
-        let mut second = Second(self.launch.spawn_worker()?);
+        let mut second = Second(self.load.launch.spawn_worker()?);
         self.pause();
-        shared.kill(server, self.launch)?;
+        shared.kill(server, self.load.launch)?;
         self.pause();
         self.pause();
         second.0.kill()?;
@@ -304,51 +357,7 @@ impl<'a> Chaos<'a> {
         Ok(())
     }
 
-    /// As a person does who compares the case with the chain.
-    fn decide(&mut self) -> Outcome<()> {
-        if let Some(foreign) = self.db.read_blocking(settlement::foreign_use)? {
-            let now = Clock::System.now();
-            let acknowledged = self.db.write_blocking(|tx| {
-                match settlement::acknowledge(tx, foreign.last, &[], "these transactions are payments of ours", now) {
-                    Ok(()) => Ok(true),
-                    // Another one came since.
-                    Err(Error::Conflict(_)) => Ok(false),
-                    Err(error) => Err(error),
-                }
-            })?;
-            self.decisions += u32::from(acknowledged);
-        }
-        let cases = self.db.read_blocking(settlement::cases)?;
-        for case in cases {
-            let is_unknown = case.state == "unknown";
-            let is_registry =
-                case.kind == "registry" && matches!(case.attention.as_str(), "reverted" | "refused_for_good");
-            if !is_unknown && !is_registry {
-                continue;
-            }
-            let mined = |hash: &Hash32| !self.node.receipt(&hash.to_string()).is_null();
-            if is_unknown && case.transactions.iter().any(mined) {
-                continue;
-            }
-            let (nonce, now) = (case.nonce, Clock::System.now());
-            let decided = self.db.write_blocking(|tx| {
-                match settlement::progress(tx, nonce)? {
-                    Progress::Waits => return Ok(false),
-                    Progress::Done | Progress::Refused(_) => {}
-                }
-                match settlement::decide(tx, nonce, Decision::Again, "not on the chain", now) {
-                    Ok(()) => Ok(true),
-                    // Since it was listed the chain brought a receipt, or the last decision was carried out.
-                    Err(Error::Conflict(_)) => Ok(false),
-                    Err(error) => Err(error),
-                }
-            })?;
-            self.decisions += u32::from(decided);
-        }
-        Ok(())
-    }
-
-    /// Waits until every operation has ended and books and chain can be compared.
+    /// Waits until every operation has ended and books and chain can be compared as of then.
     pub fn calm_down(&mut self, server: &mut Server, world: &World) -> Outcome<Duration> {
         self.heal();
         self.go_on_mining();
@@ -358,8 +367,11 @@ impl<'a> Chaos<'a> {
             Ok(open_operations(self.db, world)? == 0)
         })
         .map_err(|error| format!("{error}: {}", server.log_end()))?;
-        let chain = self.chain_at_node()?;
-        until("books at one block", || is_comparable(self.db, &chain))?;
+        let (chain, last) = (self.chain_at_node()?, self.node.head());
+        self.node.mine(FINALITY_DEPTH + 1);
+        until("books at one block", || {
+            Ok(comparable_at(self.db, &chain)?.is_some_and(|block| block >= last))
+        })?;
         Ok(waited)
     }
 

@@ -113,7 +113,34 @@ pub struct Load<'a> {
     pub seed: u64,
 }
 
+/// What became of an order.
+enum Answered {
+    /// With this operation.
+    Accepted(String),
+    Refused(String),
+    /// Nobody may say whether it was taken; or it was not sent, because the load is over.
+    No,
+}
+
 impl Load<'_> {
+    /// Sends an order beside the clients' until it is answered, and returns its operation. The server must stay alive
+    /// meanwhile.
+    pub fn ask(&self, shared: &Shared, mut drawn: Drawn) -> Outcome<(String, Order)> {
+        drawn.order.idempotency_key = Some(drawn.order.request_id.clone());
+        let client = Client {
+            number: usize::from(self.clients),
+            load: self,
+            shared,
+        };
+        let mut told = Told::default();
+        let answered = client.send(&mut None, &drawn, &mut told)?;
+        match (answered, told.faults.pop()) {
+            (Answered::Accepted(operation), None) => Ok((operation, drawn.order)),
+            (Answered::Refused(said), _) => Err(format!("{}: {said}", drawn.order.request_id).into()),
+            (Answered::Accepted(_) | Answered::No, fault) => Err(fault.unwrap_or_default().into()),
+        }
+    }
+
     /// Returns when every client has come to its end.
     pub fn run(&self, server: &mut Server, torment: impl FnOnce(&mut Server, &Shared) -> Outcome<()>) -> Outcome<Told> {
         let shared = Shared::default();
@@ -280,14 +307,21 @@ impl Client<'_> {
             if chooser.is_heads() {
                 drawn.order.idempotency_key = Some(drawn.order.request_id.clone());
             }
-            self.send(&mut connection, &drawn, &mut told)?;
+            match self.send(&mut connection, &drawn, &mut told)? {
+                Answered::Accepted(operation) => {
+                    self.load.journal.acknowledge(&operation, &drawn.order)?;
+                    self.shared.acknowledged.fetch_add(1, Ordering::SeqCst);
+                }
+                Answered::Refused(said) => told.refused.push((drawn.order, said)),
+                Answered::No => {}
+            }
             std::thread::sleep(self.load.pause);
         }
         Ok(told)
     }
 
     /// Sends until the order is answered, or lost and not to be sent again.
-    fn send(&self, open: &mut Option<(Connection, u64)>, drawn: &Drawn, told: &mut Told) -> Outcome<()> {
+    fn send(&self, open: &mut Option<(Connection, u64)>, drawn: &Drawn, told: &mut Told) -> Outcome<Answered> {
         let (mut body, mut request) = (Vec::new(), Vec::new());
         self.load
             .book
@@ -298,7 +332,7 @@ impl Client<'_> {
         loop {
             let Some((mut connection, opened)) = open.take().or_else(|| self.connect()) else {
                 if !is_sent && self.shared.stop.load(Ordering::SeqCst) {
-                    return Ok(());
+                    return Ok(Answered::No);
                 }
                 if begin.elapsed() > ANSWER_MAX {
                     return Err(format!("no server for {ANSWER_MAX:?}").into());
@@ -308,23 +342,20 @@ impl Client<'_> {
             };
             match connection.call(&request) {
                 Ok(answer) if answer.is_success() => {
-                    let operation = answer.operation.ok_or("a mint without X-Operation-Id")?;
-                    self.load.journal.acknowledge(&operation, order)?;
-                    self.shared.acknowledged.fetch_add(1, Ordering::SeqCst);
                     *open = Some((connection, opened));
-                    return Ok(());
+                    let operation = answer.operation.ok_or("a mint without X-Operation-Id")?;
+                    return Ok(Answered::Accepted(operation));
                 }
                 Ok(answer) => {
                     let said = format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body));
-                    told.refused.push((order.clone(), said));
                     *open = Some((connection, opened));
-                    return Ok(());
+                    return Ok(Answered::Refused(said));
                 }
                 Err(error) => {
                     is_sent = true;
                     self.interrupted(order, opened, &error, told);
                     if order.idempotency_key.is_none() {
-                        return Ok(());
+                        return Ok(Answered::No);
                     }
                 }
             }

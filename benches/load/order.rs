@@ -29,6 +29,8 @@ pub struct Line {
 pub struct OrderBook {
     assets: Vec<(Address, String)>,
     recipients: Vec<(Address, String)>,
+    /// So many of them, from the front, are drawn; the others are only added ([`OrderBook::add`]).
+    drawn: usize,
     issuers: Vec<(String, String)>,
 }
 
@@ -59,7 +61,8 @@ impl OrderBook {
         };
         Self {
             assets: world.assets.iter().map(|asset| text(&asset.address)).collect(),
-            recipients: world.recipients.iter().map(text).collect(),
+            recipients: world.recipients.iter().chain(&world.apart).map(text).collect(),
+            drawn: world.recipients.len(),
             issuers: world.issuers.iter().map(|i| (head(i), verification(i))).collect(),
         }
     }
@@ -70,14 +73,19 @@ impl OrderBook {
             run: seed,
             number: 0,
             random: StdRng::seed_from_u64(seed ^ u64::try_from(client).unwrap_or_default().rotate_left(32)),
-            deck: (0..self.recipients.len()).collect(),
+            deck: (0..self.drawn).collect(),
         }
     }
 
-    /// A request of `lines` different recipients.
+    /// A request of `lines` different recipients, on any of the assets.
     pub fn draw(&self, chooser: &mut Chooser, lines: usize) -> Drawn {
+        let asset = chooser.random.random_range(0..self.assets.len());
+        self.draw_on(asset, chooser, lines)
+    }
+
+    /// The same on the asset at this place in the book.
+    pub fn draw_on(&self, asset: usize, chooser: &mut Chooser, lines: usize) -> Drawn {
         let Chooser { random, deck, .. } = chooser;
-        let asset = random.random_range(0..self.assets.len());
         for place in 0..lines.min(deck.len()) {
             let other = random.random_range(place..deck.len());
             deck.swap(place, other);
@@ -96,6 +104,16 @@ impl OrderBook {
             lines,
         };
         Drawn { order, picks, asset }
+    }
+
+    /// Puts one more recipient into an order, who is not drawn; the line he has there. None when the book does not know him.
+    pub fn add(&self, drawn: &mut Drawn, chooser: &mut Chooser, recipient: Address) -> Option<usize> {
+        let pick = self.recipients.iter().position(|(known, _)| *known == recipient)?;
+        let place = chooser.random.random_range(0..=drawn.picks.len());
+        let amount = Amount::from(chooser.random.random_range(1..=AMOUNT_MAX));
+        drawn.picks.insert(place, pick);
+        drawn.order.lines.insert(place, Line { recipient, amount });
+        Some(place)
     }
 
     /// An order on the first asset for the recipients of a portion of the book: portion 0 is the first `lines` of them.

@@ -27,13 +27,26 @@ pub struct Told {
     pub interrupted: Vec<Order>,
     /// Answered with something else than a success.
     pub refused: Vec<(Order, String)>,
+    /// Accepted, and must have failed.
+    pub doomed: Vec<Doomed>,
     pub faults: Vec<String>,
 }
+
+/// An order that was accepted, with a recipient at this place whom the registry on the chain does not verify.
+pub struct Doomed {
+    pub operation: OperationId,
+    pub order: Order,
+    pub line: usize,
+}
+
+/// What the contract says of such a recipient.
+const REFUSAL: &str = "RecipientNotVerified";
 
 impl Told {
     pub fn add(&mut self, other: Self) {
         self.interrupted.extend(other.interrupted);
         self.refused.extend(other.refused);
+        self.doomed.extend(other.doomed);
         self.faults.extend(other.faults);
     }
 }
@@ -55,6 +68,9 @@ struct Mint {
     request_id: String,
     asset: Address,
     lines: Vec<Line>,
+    phases: BTreeSet<&'static str>,
+    /// Why it failed.
+    error: Option<String>,
     events: Vec<Event>,
 }
 
@@ -84,6 +100,7 @@ pub fn compare(db: &Db, assets: &[Asset], acknowledged: &[Acknowledged], told: &
     }
     find_doubled(&mints, acknowledged, &mut found);
     find_lost(&mints, acknowledged, &mut found);
+    find_spared(&mints, &told.doomed, &mut found);
     explain(&mints, acknowledged, told, &mut found);
     found.faults.truncate(FAULTS_MAX);
     Ok(found)
@@ -93,11 +110,8 @@ pub fn compare(db: &Db, assets: &[Asset], acknowledged: &[Acknowledged], told: &
 fn mints_of(tx: &mut Tx<'_>, asset: &Asset, faults: &mut Vec<String>) -> Result<HashMap<OperationId, Mint>, Error> {
     let mut mints = HashMap::new();
     for operation in operations_of(tx, asset)? {
-        let posted = ledger::lines_of(tx, asset.id, operation.sequence)?;
-        if posted.iter().any(|line| line.phase != Phase::Posted) {
-            faults.push(format!("operation {} is not posted", operation.id));
-        }
-        let lines = posted.iter().map(|line| Line {
+        let written = ledger::lines_of(tx, asset.id, operation.sequence)?;
+        let lines = written.iter().map(|line| Line {
             recipient: line.recipient,
             amount: line.amount,
         });
@@ -105,6 +119,8 @@ fn mints_of(tx: &mut Tx<'_>, asset: &Asset, faults: &mut Vec<String>) -> Result<
             request_id: operation.request_id,
             asset: asset.address,
             lines: lines.collect(),
+            phases: written.iter().map(|line| line.phase.text()).collect(),
+            error: operation.error,
             events: Vec::new(),
         };
         mints.insert(operation.id, mint);
@@ -174,9 +190,40 @@ fn find_lost(mints: &HashMap<OperationId, Mint>, acknowledged: &[Acknowledged], 
     }
 }
 
+/// Everything is posted but what had to fail; that has failed for the recipient who is why, and nothing of it is left.
+fn find_spared(mints: &HashMap<OperationId, Mint>, doomed: &[Doomed], found: &mut Found) {
+    let expected: HashMap<OperationId, &Doomed> = doomed.iter().map(|one| (one.operation, one)).collect();
+    for (id, mint) in mints.iter().filter(|(id, _)| !expected.contains_key(id)) {
+        if mint.phases != BTreeSet::from([Phase::Posted.text()]) {
+            let (phases, error) = (&mint.phases, mint.error.as_deref().unwrap_or("no reason"));
+            found.faults.push(format!("operation {id} is {phases:?}: {error}"));
+        }
+    }
+    for (id, one) in expected {
+        let Some(mint) = mints.get(&id) else {
+            found.lost += 1;
+            found
+                .faults
+                .push(format!("operation {id} was accepted and is not there"));
+            continue;
+        };
+        let is_asked = mint.request_id == one.order.request_id && mint.lines == one.order.lines && mint.is_told();
+        let blamed = one.order.lines.get(one.line);
+        let blame = blamed.map_or_else(String::new, |line| format!("line {} ({}): ", one.line, line.recipient));
+        let error = mint.error.as_deref().unwrap_or_default();
+        let is_blamed = error.starts_with(&blame) && error.contains(REFUSAL);
+        if !is_asked || !is_blamed || mint.phases != BTreeSet::from([Phase::Voided.text()]) {
+            let phases = &mint.phases;
+            let fault = format!("operation {id} was to fail with {blame}{REFUSAL}; it is {phases:?}: {error}");
+            found.faults.push(fault);
+        }
+    }
+}
+
 /// Every mint that was not acknowledged must be of a request that was on its way when a kill came.
 fn explain(mints: &HashMap<OperationId, Mint>, acknowledged: &[Acknowledged], told: &Told, found: &mut Found) {
-    let answered: BTreeSet<OperationId> = acknowledged.iter().map(|mint| mint.operation).collect();
+    let doomed = told.doomed.iter().map(|one| one.operation);
+    let answered: BTreeSet<OperationId> = acknowledged.iter().map(|mint| mint.operation).chain(doomed).collect();
     let interrupted: HashMap<&str, &Order> = told.interrupted.iter().map(|o| (o.request_id.as_str(), o)).collect();
     for (id, mint) in mints.iter().filter(|(id, _)| !answered.contains(id)) {
         let order = interrupted.get(mint.request_id.as_str());

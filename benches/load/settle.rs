@@ -6,7 +6,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use moneyer::asset::{self, Asset, Settlement};
+use moneyer::asset::{self, Asset};
 use moneyer::chain::contracts::{events, token};
 use moneyer::chain::{Receipt, Rpc};
 use moneyer::config::Chain;
@@ -23,7 +23,7 @@ use crate::node::{self, Mining, Node};
 use crate::order::{Drawn, Line, OrderBook};
 use crate::place::{Engine, Place};
 use crate::server::Launch;
-use crate::world::{self, Size};
+use crate::world::{self, Size, Terms};
 
 /// Recipients of one request: as many as the API takes.
 const PER_REQUEST: usize = 100;
@@ -91,7 +91,7 @@ pub fn run(args: &SettleArgs, maintenance: Option<&str>) -> Outcome<Report> {
         issuers: 8,
         recipients: usize::try_from(args.recipients)?,
     };
-    let world = world::create_with(&db, size, Settlement::Evm)?;
+    let world = world::create_with(&db, size, Terms::CHAIN)?;
     let (asset, spare) = (&world.assets[0], &world.spare_assets[0]);
     wait("the registrations on the chain", || is_calm(&db, &[asset, spare]))?;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use moneyer::access::{self, By, KeyKind, NewKey, NewUser, Role, Scope, User, Vault};
 use moneyer::app::Clock;
 use moneyer::asset::{Asset, AssetKind, AssetName, Decimals, NewAsset, Price, Settlement, Symbol, Token};
+use moneyer::chain::contracts::token::Switch;
 use moneyer::compliance::{self, SANCTIONS_SAMPLE, SanctionsFile, Shrink};
 use moneyer::ctx::Ctx;
 use moneyer::db::{Db, Tx};
@@ -36,11 +37,34 @@ const REGISTRATION_MAX: usize = 1_000;
 const CAP: &str = "1000000000000000000000000000000000000";
 
 pub struct World {
+    pub officer: Ctx,
     pub assets: Vec<Asset>,
     /// Assets of the same kind that no request names: the ceiling is measured on them.
     pub spare_assets: Vec<Asset>,
     pub issuers: Vec<Issuer>,
     pub recipients: Vec<Address>,
+    /// Others who may hold, whom the load by itself mints nothing to.
+    pub apart: Vec<Address>,
+}
+
+/// How the assets settle, and for whom besides the load's recipients.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    pub settlement: Settlement,
+    pub holder_transfers: Switch,
+    pub apart: &'a [Address],
+}
+
+impl Terms<'_> {
+    pub const BOOK: Self = Self {
+        settlement: Settlement::Book,
+        holder_transfers: Switch::Off,
+        apart: &[],
+    };
+    pub const CHAIN: Self = Self {
+        settlement: Settlement::Evm,
+        ..Self::BOOK
+    };
 }
 
 /// May mint on every asset.
@@ -65,7 +89,7 @@ pub fn policies() -> PathBuf {
 /// Brings an empty database to the state in which every request of the load is allowed.
 pub fn create(db: &Db, size: Size) -> Outcome<World> {
     db.migrate(false)?;
-    create_with(db, size, Settlement::Book)
+    create_with(db, size, Terms::BOOK)
 }
 
 /// A system with nobody in it but an officer.
@@ -90,23 +114,25 @@ pub fn found(db: &Db) -> Outcome<Founded> {
     })
 }
 
-/// The same on a database that has its schema, with assets that settle this way.
-pub fn create_with(db: &Db, size: Size, settlement: Settlement) -> Outcome<World> {
+/// The same on a database that has its schema, on these terms.
+pub fn create_with(db: &Db, size: Size, terms: Terms<'_>) -> Outcome<World> {
     let Founded {
         officer,
         policies,
         vault,
     } = found(db)?;
     let recipients: Vec<Address> = (0..size.recipients).map(|number| wallet(b'r', number)).collect();
-    for wallets in recipients.chunks(REGISTRATION_MAX) {
+    for wallets in recipients.chunks(REGISTRATION_MAX).chain([terms.apart]) {
         db.write_blocking(|tx| approve(tx, &officer, wallets))?;
     }
     let issuers = create_issuers(db, &vault, size.issuers)?;
     let mut assets = Vec::new();
     for number in 0..size.assets + size.spare_assets {
-        assets.push(db.write_blocking(|tx| create_asset(tx, &officer, &policies, (number, settlement), &issuers))?);
+        assets.push(db.write_blocking(|tx| create_asset(tx, &officer, &policies, (number, terms), &issuers))?);
     }
     Ok(World {
+        officer,
+        apart: terms.apart.to_vec(),
         spare_assets: assets.split_off(size.assets),
         assets,
         issuers,
@@ -197,20 +223,16 @@ fn create_asset(
     tx: &mut Tx<'_>,
     officer: &Ctx,
     policies: &PolicySet,
-    (number, settlement): (usize, Settlement),
+    (number, terms): (usize, Terms<'_>),
     issuers: &[Issuer],
 ) -> Result<Asset, Error> {
-    let (asset, _) = servicing::create(
-        tx,
-        officer,
-        policies,
-        equity(number, settlement).map_err(Error::internal)?,
-    )?;
+    let new = equity(number, terms.settlement).map_err(Error::internal)?;
+    let (asset, _) = servicing::create_with(tx, officer, policies, new, terms.holder_transfers)?;
     let mut grants: Vec<_> = issuers
         .iter()
         .map(|issuer| (issuer.user.wallet, Role::SupplyManagement))
         .collect();
-    grants.push((officer.actor.wallet, Role::Emergency));
+    grants.extend([Role::Emergency, Role::Custodian].map(|role| (officer.actor.wallet, role)));
     access::grant(tx, officer, Scope::Asset(asset.id), &grants)?;
     servicing::unpause(tx, officer, asset.id)?;
     Ok(asset)
