@@ -6,16 +6,16 @@
 //! | rule | | test |
 //! |---|---|---|
 //! | 1 | one row per intent, one key for ever | `api/idempotency`, `crash.rs` |
-//! | 2, 3 | nonce and row in one commit; one sender by lease | `processes::two_server_processes…`, `crashes::two_processes_with_one_key_send_as_one` |
+//! | 2, 3 | nonce and row in one commit; one sender by lease | `processes`, `crashes::two_processes_with_one_key…`, `crashes::a_process_whose_key_was_taken…` |
 //! | 4 | bytes are stored before they are sent | `steps::…after_the_signature_and_before_sending…` |
 //! | 5 | an unclear answer decides nothing | `replies::a_reply_that_is_lost…`, `chain/sending` |
 //! | 6 | one nonce for life | `steps::…after_the_row…`, `fees::the_original_may_win…` |
 //! | 7 | no receipt is no evidence | `replies::a_receipt_that_is_null…` |
 //! | 8 | a nonce that something else took needs a person | `reorgs::a_foreign_transaction_at_our_nonce…`, `backups` |
-//! | 9 | gaps are sent again or filled | `fees::the_middle_of_five…`, `reorgs::a_nonce_that_others_used…` |
+//! | 9 | so many in flight; gaps are sent again or filled | `fees::no_more_than_so_many…`, `fees::the_middle_of_five…`, `reorgs::a_nonce_that_others_used…` |
 //! | 10 | only the lowest is outbid, up to a ceiling | `fees::only_the_lowest…`, `fees::a_jump_of_the_base_fee…`, `fees::at_the_ceiling…` |
 //! | 11 | a no-op cancels, and whichever is mined counts | `replies::a_refused_mint_that_is_mined…`, `replies::a_no_op_that_is_mined…`, `refusals` |
-//! | 12 | blocks are known by their hash | `reorgs::a_reorganisation_of_depth_three…` |
+//! | 12 | blocks are known by their hash | `reorgs::a_reorganisation_of_depth_three…`, `reorgs::a_revert_that_a_reorganisation_takes_back…` |
 //! | 13 | books change at final, and it is watched on | `steps::…after_the_receipt…`, `reorgs::what_was_final_and_vanishes…` |
 //! | 14 | tried and judged again before it is sent | `lines::one_recipient_unverified…`, `lines::who_loses_a_claim…`, `moves::a_receiver_who_is_sanctioned…` |
 //! | 15 | whoever is at fault fails, the others go again | `lines::one_recipient_unverified…`, `lines::mints_that_run_out_of_gas…`, `reverts` |
@@ -26,9 +26,11 @@
 //! | 20 | books and chain are compared, not repaired | `observed`, `logs`, and the end of every test here |
 //!
 //! Bad times beside the rules: a node that forgets its pool (`crashes`), the gas of one transaction and beyond
-//! (`lines::operations_beyond_the_gas…`, `lines::a_mint_that_runs_out_of_all…`), a registry that reverts (`lines`), a
-//! holder's own transfer (`observed`), another chain at the start (`replies::a_server_does_not_start…`), all of them at
-//! random under load (`crash.rs`, `bin/bench chaos-chain`).
+//! (`lines::operations_beyond_the_gas…`, `lines::a_mint_that_runs_out_of_all…`, refused at acceptance where it is known:
+//! `adoption::more_recipients_than_fit…`), a registry that reverts (`lines`), a recipient who is frozen while his mint is
+//! reverted (`reverts`), a token that would mint while it is paused (`adoption::t_rex_would_mint…`), a holder's own transfer
+//! (`observed`), another chain at the start (`replies::a_server_does_not_start…`), all of them at random under load
+//! (`crash.rs`, `bin/bench chaos-chain`).
 
 #![allow(
     clippy::unwrap_used,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use moneyer::operation::Status;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -62,6 +63,37 @@ async fn two_processes_with_one_key_send_as_one() {
     stage.finish().await;
 }
 
+/// Rule 3: it does not know yet that its lease has another holder, and does what it would do next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_key_was_taken_while_it_waited_for_the_node_writes_and_sends_nothing_more() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let stage = Stage::start_bad(database, |_| {}).await;
+        let token = stage.quiet_asset("FENCE").await;
+        let recipients = stage.server.world.recipients[..3].to_vec();
+        let before = stage.count();
+        stage.node.freeze();
+        let id = stage.accept(&token, &recipients, 1).await;
+        // Long enough for a look to have begun, which waits for the node.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+
+        stage.take_lease_away().await;
+        assert!(stage.take_lease("another", 60).await);
+        stage.node.thaw();
+        // A dozen looks, in which it would be sent.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+
+        assert_eq!(stage.operation(id).await.status, Status::Queued);
+        assert!(stage.signed(id).await.is_empty());
+        assert!(stage.node.pool().0.is_empty());
+        assert!(!stage.take_lease("a third", 60).await, "the other one has it");
+        stage.take_lease_away().await;
+        stage.ended_by_mining(id).await;
+        stage.every_mint_is_there_once(token, &[id], &recipients).await;
+        assert_eq!(stage.count(), before + 1);
+        stage.finish_in_agreement().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_killed_and_forgets_its_pool_is_told_again() {
     let mut stage = Stage::start_on(
@@ -90,5 +122,6 @@ async fn a_node_that_is_killed_and_forgets_its_pool_is_told_again() {
     stage.node.start_again();
 
     stage.every_mint_is_there_once(token, &ids, &recipients).await;
+    assert_eq!(stage.signed(ids[1]).await.len(), 1, "the same bytes");
     stage.finish().await;
 }

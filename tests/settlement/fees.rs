@@ -145,7 +145,7 @@ async fn a_signer_without_funds_takes_no_nonce_and_goes_on_when_it_has_some() {
 }
 
 /// What was offered for each nonce from this one on, one attempt after the other: the most per gas, and the priority fee.
-async fn offers(stage: &Stage, from: u64) -> Vec<Vec<(u128, u128)>> {
+pub async fn offers(stage: &Stage, from: u64) -> Vec<Vec<(u128, u128)>> {
     let from = i64::try_from(from).unwrap();
     let read = stage.server.read(move |tx| {
         let attempts = chain_attempts::table

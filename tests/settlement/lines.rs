@@ -51,6 +51,7 @@ async fn one_recipient_unverified_on_the_chain_among_a_hundred_fails_its_operati
         assert_eq!(failed.status, Status::Failed);
         assert!(reason.starts_with(&format!("line 60 ({bad})")), "{reason}");
         assert!(reason.contains("RecipientNotVerified"), "{reason}");
+        assert!(stage.signed(broken).await.is_empty(), "it was tried before it was sent");
         stage.every_mint_is_there_once(token, &[first, last], &good[..10]).await;
         assert_eq!(stage.balance(token, good[20]).await, Amount::ZERO, "no line of it");
         assert_eq!(transaction_of(&stage, first).await, transaction_of(&stage, last).await);

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use moneyer::chain::contracts::registry;
+use moneyer::chain::contracts::{registry, returned, token};
 use moneyer::chain::{Fees, Signer, Transaction};
 use moneyer::config::Finality;
 use moneyer::operation::Status;
@@ -63,18 +63,17 @@ async fn a_reorganisation_of_depth_three_without_our_transaction_gets_it_again()
         let stage = start(database).await;
         let token = stage.quiet_asset("REORG").await;
         let before = stage.count();
+        let supply = stage.server.asset(&token).await.supply;
         let id = mined_three_deep(&stage, &token).await;
-        let asset = stage.server.asset(&token).await;
+        // A dozen looks at blocks that are not final.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(stage.operation(id).await.status, Status::Mined);
 
         stage.node.reorg(3);
 
         assert_eq!(stage.count(), before, "the chain has lost it");
         stage.until(id, Status::Sent).await;
-        assert_eq!(
-            stage.server.asset(&token).await.supply,
-            asset.supply,
-            "nothing was posted"
-        );
+        assert_eq!(stage.server.asset(&token).await.supply, supply, "nothing was posted");
         stage.pool(1).await;
         stage.ended_by_mining(id).await;
         assert_eq!(stage.signed(id).await.len(), 1, "the same bytes");
@@ -83,6 +82,41 @@ async fn a_reorganisation_of_depth_three_without_our_transaction_gets_it_again()
         stage.every_mint_is_there_once(token, &[id], &recipients).await;
         stage.finish_in_agreement().await;
     }
+}
+
+/// Rules 12 and 15: what failed in a block has not failed before that block is final.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revert_that_a_reorganisation_takes_back_fails_nothing_and_sends_nothing_else() {
+    let stage = start(Database::Sqlite).await;
+    let token = stage.quiet_asset("REVERT").await;
+    let (before, recipients) = (stage.count(), stage.server.world.recipients[..3].to_vec());
+    let registry = returned::address(&stage.ask(token, token::identity_registry()).await).unwrap();
+    let registry = registry.to_string();
+    let code = stage.node.rpc("eth_getCode", json!([registry, "latest"]));
+    let id = stage.accept(&token, &recipients, 1).await;
+    stage.pool(1).await;
+    // PUSH1 0, PUSH1 0, REVERT
+    stage.node.rpc("anvil_setCode", json!([registry, "0x60006000fd"]));
+    stage.node.mine(3);
+    stage.until(id, Status::Mined).await;
+    let hash = stage.signed(id).await[0].to_string();
+    assert_eq!(stage.node.receipt(&hash)["status"], "0x0");
+    // A dozen looks at it.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(stage.operation(id).await.status, Status::Mined);
+    assert_eq!(stage.count(), before + 1, "nothing else is sent for it yet");
+
+    stage.node.reorg(3);
+    stage.node.rpc("anvil_setCode", json!([registry, code]));
+
+    stage.until(id, Status::Sent).await;
+    stage.pool(1).await;
+    let ended = stage.ended_by_mining(id).await;
+    assert_eq!((ended.status, ended.error), (Status::Succeeded, None));
+    assert_eq!(stage.signed(id).await.len(), 1, "the same bytes");
+    assert_eq!(stage.count(), before + 1);
+    stage.every_mint_is_there_once(token, &[id], &recipients).await;
+    stage.finish_in_agreement().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,16 +1,17 @@
 //! A network that loses, delays and invents answers, and endpoints that lie.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moneyer::config::Endpoint;
 use moneyer::operation::Status;
 use moneyer::settlement;
 use moneyer::types::{Address, Amount, Hash32, OperationId};
 
+use crate::fees::offers;
 use crate::node::{KEYS, Node, Options};
 use crate::proxy::{Fault, Proxy};
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage};
 use crate::support::Database;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -22,13 +23,17 @@ async fn a_reply_that_is_lost_after_the_node_took_the_transaction_decides_nothin
 
     let mut ids = Vec::new();
     for fault in [Fault::DropReply, Fault::StatusAfter(502)] {
-        stage.proxy().inject("eth_sendRawTransaction", fault, 1);
+        // However often it is offered.
+        stage.proxy().break_method("eth_sendRawTransaction", fault);
         let id = stage.accept(&token, &recipients, 1).await;
         stage.pool(1).await;
+        stage.until(id, Status::Sent).await;
+        stage.proxy().heal();
         stage.ended_by_mining(id).await;
-        assert_eq!(stage.signed(id).await.len(), 1, "{fault:?}");
         ids.push(id);
     }
+    let attempts: Vec<usize> = offers(&stage, before).await.iter().map(Vec::len).collect();
+    assert_eq!(attempts, [1, 1], "nothing took the place of either");
 
     stage.every_mint_is_there_once(token, &ids, &recipients).await;
     assert_eq!(stage.count(), before + 2);
@@ -47,6 +52,11 @@ async fn a_receipt_that_is_null_for_a_while_fails_nothing_and_mints_nothing_agai
     let id = stage.accept(&token, &recipients, 1).await;
     stage.pool(1).await;
 
+    // A dozen looks without a receipt, at one block: nobody is called yet.
+    stage.node.mine(1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let waiting = stage.operation(id).await;
+    assert_eq!((waiting.status, waiting.attention), (Status::Sent, None));
     // Long enough for a person to be called: even then it has not failed and nothing else is sent for it.
     stage
         .wait("an alarm", async || {
@@ -80,20 +90,24 @@ async fn an_endpoint_that_lies_behind_is_not_believed() {
     let token = stage.asset("LAG").await;
     stage.until_mintable(&[token]).await;
     let recipients = stage.server.world.recipients[..3].to_vec();
-    let asked = honest.count("eth_blockNumber") + honest.count("eth_getBlockByNumber");
+    let asked = || honest.count("eth_blockNumber") + honest.count("eth_getBlockByNumber");
 
-    stage.proxy().lag_at(stage.node.head());
-    let ids = [
-        stage.accept(&token, &recipients, 1).await,
-        stage.accept(&token, &recipients, 1).await,
-    ];
-
-    for id in ids {
-        assert_eq!(stage.ended(id).await.status, Status::Succeeded);
+    let mut ids = Vec::new();
+    // It stands still at what was seen, and is known by that after a while; or it knows less than was seen.
+    for (behind, patience) in [(0, PATIENCE), (5, Duration::from_secs(2))] {
+        let (before, begin) = (asked(), Instant::now());
+        stage.proxy().lag_at(stage.node.head() - behind);
+        ids.push(stage.accept(&token, &recipients, 1).await);
+        stage
+            .wait("the honest one to be asked", async || (asked() > before).then_some(()))
+            .await;
+        assert!(begin.elapsed() < patience, "the one that lies was believed for long");
+        ids.push(stage.accept(&token, &recipients, 1).await);
+        for id in &ids {
+            assert_eq!(stage.ended(*id).await.status, Status::Succeeded);
+        }
+        stage.proxy().catch_up();
     }
-    let asked_since = honest.count("eth_blockNumber") + honest.count("eth_getBlockByNumber") - asked;
-    assert!(asked_since > 0, "only the one that lies was asked");
-    stage.proxy().catch_up();
     stage.every_mint_is_there_once(token, &ids, &recipients).await;
     stage.finish_in_agreement().await;
 }

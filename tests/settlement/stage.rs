@@ -199,16 +199,22 @@ impl Stage {
 
     /// Whoever holds the key holds it no more: what is still on its way from there is refused.
     pub async fn take_lease_away(&self) {
+        // An hour from now every lease of now has ended, and so has this one before it begins.
+        assert!(self.take_lease_at("nobody", 3_600, -3_601).await);
+    }
+
+    /// Whether the key was free and is somebody's now, for so many seconds.
+    pub async fn take_lease(&self, owner: &'static str, seconds: i64) -> bool {
+        self.take_lease_at(owner, 0, seconds).await
+    }
+
+    async fn take_lease_at(&self, owner: &'static str, from_now: i64, seconds: i64) -> bool {
         let sender = Signer::open(&self.chain.signer).await.unwrap().address();
         let name = format!("sender:{}:{sender}", self.chain.id);
-        // An hour from now every lease of now has ended, and so has this one before it begins.
-        let later = Clock::System.now().plus_seconds(3_600);
-        let taken = self
-            .server
-            .app
-            .db()
-            .write(move |tx| moneyer::job::acquire_for(tx, &name, "nobody", later, -3_601));
-        assert!(taken.await.unwrap().is_some());
+        let at = Clock::System.now().plus_seconds(from_now);
+        let db = self.server.app.db();
+        let taken = db.write(move |tx| moneyer::job::acquire_for(tx, &name, owner, at, seconds));
+        taken.await.unwrap().is_some()
     }
 
     /// How many transactions of our signer are mined.
