@@ -76,7 +76,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Enough to hit requests in every stage, few enough for every run of the tests.
 const KILLS_DEFAULT: u32 = 8;
-/// About half a minute on each database.
+/// Less than a minute on each database.
 const FAULTS_DEFAULT: u32 = 15;
 
 #[expect(clippy::disallowed_methods, reason = "settings of the tests, not of the server")]
