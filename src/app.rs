@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use crate::access::{Door, Gate, KeyKind, RateLimit, Vault};
 use crate::chain::Rpc;
@@ -64,6 +65,7 @@ struct Inner {
     rpc: Option<Arc<Rpc>>,
     clock: Arc<Clock>,
     body_bytes_max: usize,
+    body_within: Duration,
     proxies: usize,
     base_currency: Option<Currency>,
     chain: Option<ChainName>,
@@ -121,6 +123,7 @@ impl App {
             policy,
             clock,
             body_bytes_max: config.server.body_bytes_max,
+            body_within: config.server.body,
             custody: config.certhis.custody.as_ref().map(Custody::open).transpose()?,
             email_retention_days: config.certhis.email_retention_days,
             base_currency: config.base_currency,
@@ -192,6 +195,11 @@ impl App {
     /// A larger body is refused before it is read.
     pub fn body_bytes_max(&self) -> usize {
         self.inner.body_bytes_max
+    }
+
+    /// How long a body may take to arrive.
+    pub fn body_within(&self) -> Duration {
+        self.inner.body_within
     }
 
     pub fn base_currency(&self) -> Option<Currency> {

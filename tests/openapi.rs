@@ -205,7 +205,7 @@ fn every_error_has_the_envelope_and_an_example_of_each_code() {
             expected.extend(["409", "422"]);
         }
         if !operation.says["requestBody"].is_null() {
-            expected.extend(["413", "415"]);
+            expected.extend(["408", "413", "415"]);
         }
         for status in expected {
             assert!(!operation.says["responses"][status].is_null(), "{name}: no {status}");

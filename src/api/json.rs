@@ -1,21 +1,54 @@
 //! JSON as every dialect takes it: a body read within its bound, and what is wrong with it told by path, without repeating
 //! what was sent.
 
+use std::time::Duration;
+
 use actix_web::dev::Payload;
+use actix_web::{HttpRequest, web};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
+use crate::app::App;
 use crate::error::{Error, Issue};
 
 /// Why a body is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unread {
     TooLarge { max: usize },
+    TooSlow { seconds: u64 },
     EndedEarly,
 }
 
-/// The bytes of a body of at most `max`.
-pub async fn read(mut payload: Payload, max: usize) -> Result<Vec<u8>, Unread> {
+/// How much of a body is taken, and for how long: who sends a byte a minute holds neither memory nor a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub bytes_max: usize,
+    pub within: Duration,
+}
+
+impl Bounds {
+    /// As the settings have them. Without an application nothing is taken.
+    pub fn of(request: &HttpRequest) -> Self {
+        let app = request.app_data::<web::Data<App>>();
+        Self {
+            bytes_max: app.map_or(0, |app| app.body_bytes_max()),
+            within: app.map_or(Duration::ZERO, |app| app.body_within()),
+        }
+    }
+}
+
+/// The bytes of a body within its bounds.
+pub async fn read(payload: Payload, bounds: Bounds) -> Result<Vec<u8>, Unread> {
+    let late = |_| Unread::TooSlow {
+        seconds: bounds.within.as_secs(),
+    };
+    timeout(bounds.within, read_all(payload, bounds.bytes_max))
+        .await
+        .map_err(late)?
+}
+
+async fn read_all(mut payload: Payload, max: usize) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Unread::EndedEarly)?;
@@ -102,7 +135,40 @@ fn sentence(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::web::Bytes;
+    use futures_util::stream;
+
     use super::*;
+
+    fn payload(chunks: usize, ends: bool) -> Payload {
+        let chunks = stream::iter((0..chunks).map(|_| Ok(Bytes::from_static(b"x"))));
+        match ends {
+            true => Payload::Stream {
+                payload: Box::pin(chunks),
+            },
+            false => Payload::Stream {
+                payload: Box::pin(chunks.chain(stream::pending())),
+            },
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_body_is_taken_within_its_bound_and_its_time() {
+        let bounds = |within| Bounds { bytes_max: 3, within };
+        let long = bounds(Duration::from_secs(60));
+
+        for (chunks, ends, expected) in [
+            (2, true, Ok(2)),
+            (3, true, Ok(3)),
+            (4, true, Err(Unread::TooLarge { max: 3 })),
+            (4, false, Err(Unread::TooLarge { max: 3 })),
+        ] {
+            let read = read(payload(chunks, ends), long).await;
+            assert_eq!(read.map(|bytes| bytes.len()), expected, "{chunks}");
+        }
+        let slow = read(payload(1, false), bounds(Duration::from_millis(20))).await;
+        assert_eq!(slow, Err(Unread::TooSlow { seconds: 0 }));
+    }
 
     #[test]
     fn a_nul_is_refused_and_the_text_that_speaks_of_one_is_not() {

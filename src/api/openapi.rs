@@ -61,6 +61,11 @@ const SHARED: &[Shared] = &[
         on: On::Every,
     },
     Shared {
+        status: 408,
+        description: "The body did not arrive in time",
+        on: On::Bodies,
+    },
+    Shared {
         status: 409,
         description: "The state is not what the request assumes, or the idempotency key was used with another request",
         on: On::Changes,

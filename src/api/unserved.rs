@@ -17,6 +17,8 @@ pub enum Unserved {
     MethodUnknown { allow: String },
     #[error("the body is larger than {max} bytes")]
     BodyTooLarge { max: usize },
+    #[error("the body did not arrive within {seconds} seconds")]
+    BodyTooSlow { seconds: u64 },
     #[error("the request panicked")]
     Panicked { request_id: String },
 }
@@ -29,6 +31,7 @@ impl Unserved {
             Self::RouteUnknown => StatusCode::NOT_FOUND,
             Self::MethodUnknown { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Panicked { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -38,7 +41,7 @@ impl Unserved {
         let (name, value) = match self {
             Self::MethodUnknown { allow } => (header::ALLOW, allow),
             Self::Panicked { request_id } => (REQUEST_ID, request_id),
-            Self::RouteUnknown | Self::BodyTooLarge { .. } => return None,
+            Self::RouteUnknown | Self::BodyTooLarge { .. } | Self::BodyTooSlow { .. } => return None,
         };
         Some((name, HeaderValue::from_str(value).ok()?))
     }

@@ -75,6 +75,8 @@ pub struct Server {
     pub workers: usize,
     /// A larger body is answered with 413.
     pub body_bytes_max: usize,
+    /// How long a body may take to arrive; a slower one is answered with 408.
+    pub body: Duration,
     /// How long a graceful stop waits for requests in progress.
     pub stop: Duration,
     /// Proxies of ours before this server: each has added the address of its caller to `X-Forwarded-For`.
@@ -244,7 +246,8 @@ impl Config {
     pub fn describe(&self) -> String {
         let place = self.database.place();
         format!(
-            "mode = {:?}\nserver.listen = {}\nserver.workers = {}\nserver.body_bytes_max = {}\nserver.stop_seconds = {}\n\
+            "mode = {:?}\nserver.listen = {}\nserver.workers = {}\nserver.body_bytes_max = {}\n\
+             server.body_seconds = {}\nserver.stop_seconds = {}\n\
              server.proxies = {}\n\
              metrics.listen = {}\ndatabase.url = {place}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
              secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {:?}\nlog.filter = {}\n\
@@ -253,6 +256,7 @@ impl Config {
             self.server.listen,
             self.server.workers,
             self.server.body_bytes_max,
+            self.server.body.as_secs(),
             self.server.stop.as_secs(),
             self.server.proxies,
             self.metrics_listen,

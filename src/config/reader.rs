@@ -46,6 +46,7 @@ impl Reader {
                 listen,
                 workers: self.size("server.workers", 2, 1..=256),
                 body_bytes_max: self.size("server.body_bytes_max", 1_048_576, 1_024..=67_108_864),
+                body: self.seconds("server.body_seconds", 30, 1..=600),
                 stop: self.seconds("server.stop_seconds", 30, 0..=600),
                 proxies: self.size("server.proxies", 0, 0..=16),
             },

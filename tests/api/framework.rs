@@ -1,8 +1,13 @@
 //! What no handler sees: broken bodies, unknown routes, wrong methods, requests that are too large or too many.
 
+use std::time::Duration;
+
+use moneyer::access::environment::Tier;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::minting_shell::minting;
 use crate::both_databases;
 use crate::support::{Database, Options, Server, recipient};
 
@@ -193,6 +198,47 @@ async fn a_body_may_be_as_large_as_the_setting_says_and_not_larger() {
 
     refused.error(413, "PAYLOAD_TOO_LARGE");
     server.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_does_not_arrive_is_not_waited_for_in_any_dialect() {
+    let options = Options::default().with("server.body_seconds", 1);
+    let server = Server::start_with(Database::Sqlite, &options).await;
+    let secret = minting(&server, "Game", Tier::Standard).await.secret;
+
+    for (path, header, envelope) in [
+        ("/mint_access", "Accept: */*".to_owned(), "\"status\":false"),
+        (
+            "/v1/collections",
+            format!("X-Immutable-Api-Key: {secret}"),
+            "\"code\":\"VALIDATION_ERROR\"",
+        ),
+        (
+            "/api/projects",
+            format!("X-Api-Key: {}", server.world.admin.key),
+            "\"code\":\"REQUEST_TIMEOUT\"",
+        ),
+    ] {
+        let answer = answer_to_a_part(&server, path, &header).await;
+
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{path}: {answer}");
+        assert!(answer.contains(envelope), "{path}: {answer}");
+    }
+    server.finish().await;
+}
+
+/// What is said, until the connection is closed, to somebody who sends a byte of a body and no more.
+async fn answer_to_a_part(server: &Server, path: &str, header: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: moneyer\r\n{header}\r\nContent-Type: application/json\r\n\
+         Content-Length: 1048576\r\n\r\n{{"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await;
+    read.expect("the connection stays open").unwrap();
+    String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

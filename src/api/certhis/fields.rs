@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::CerthisError;
 use super::multipart;
 use crate::access::Vault;
-use crate::api::json::{self, Unread};
+use crate::api::json::{self, Bounds, Unread};
 use crate::api::unserved::Unserved;
 use crate::app::App;
 use crate::error::Error;
@@ -34,16 +34,13 @@ impl FromRequest for Body {
     type Future = LocalBoxFuture<'static, Result<Self, CerthisError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let max = request
-            .app_data::<web::Data<App>>()
-            .map_or(0, |app| app.body_bytes_max());
-        let payload = payload.take();
+        let (payload, bounds) = (payload.take(), Bounds::of(request));
         let content_type = request.headers().get(CONTENT_TYPE);
         let content_type = content_type.map(|value| value.to_str().unwrap_or("").to_owned());
         Box::pin(async move {
             Ok(Self {
                 content_type,
-                bytes: json::read(payload, max).await,
+                bytes: json::read(payload, bounds).await,
             })
         })
     }
@@ -54,6 +51,7 @@ impl Body {
         let bytes = match &self.bytes {
             Ok(bytes) => bytes.as_slice(),
             Err(Unread::TooLarge { max }) => return Err(Unserved::BodyTooLarge { max: *max }.into()),
+            Err(Unread::TooSlow { seconds }) => return Err(Unserved::BodyTooSlow { seconds: *seconds }.into()),
             Err(Unread::EndedEarly) => return Err(CerthisError::Invalid("body")),
         };
         let content_type = self.content_type.as_deref().unwrap_or_default();

@@ -11,7 +11,7 @@ use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use super::DalpError;
 use crate::access::Vault;
-use crate::api::json::{self, Unread};
+use crate::api::json::{self, Bounds, Unread};
 use crate::api::unserved::Unserved;
 use crate::app::App;
 use crate::audit::canonical_json;
@@ -36,6 +36,7 @@ impl From<Fault> for DalpError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Unread(Unread::TooLarge { max }) => Unserved::BodyTooLarge { max }.into(),
+            Fault::Unread(Unread::TooSlow { seconds }) => Unserved::BodyTooSlow { seconds }.into(),
             Fault::MediaType => Self::MediaType,
             Fault::Unread(Unread::EndedEarly) => Error::invalid("", "the body ended early").into(),
         }
@@ -47,24 +48,8 @@ impl FromRequest for Body {
     type Future = LocalBoxFuture<'static, Result<Self, DalpError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let max = request
-            .app_data::<web::Data<App>>()
-            .map_or(0, |app| app.body_bytes_max());
-        let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
-        let payload = payload.take();
-        Box::pin(async move {
-            Ok(match json::read(payload, max).await {
-                Err(unread) => Self {
-                    bytes: Vec::new(),
-                    fault: Some(Fault::Unread(unread)),
-                },
-                Ok(bytes) if !bytes.is_empty() && !is_json => Self {
-                    bytes,
-                    fault: Some(Fault::MediaType),
-                },
-                Ok(bytes) => Self { bytes, fault: None },
-            })
-        })
+        let body = Self::read(request, payload, Bounds::of(request));
+        Box::pin(async move { Ok(body.await) })
     }
 }
 
@@ -75,6 +60,19 @@ fn is_json(value: &header::HeaderValue) -> bool {
 }
 
 impl Body {
+    fn read(request: &HttpRequest, payload: &mut Payload, bounds: Bounds) -> impl Future<Output = Self> + use<> {
+        let is_json = request.headers().get(header::CONTENT_TYPE).is_some_and(is_json);
+        let payload = payload.take();
+        async move {
+            let (bytes, fault) = match json::read(payload, bounds).await {
+                Err(unread) => (Vec::new(), Some(Fault::Unread(unread))),
+                Ok(bytes) if !bytes.is_empty() && !is_json => (bytes, Some(Fault::MediaType)),
+                Ok(bytes) => (bytes, None),
+            };
+            Self { bytes, fault }
+        }
+    }
+
     /// The typed body. Unknown fields are dropped, as the reference does. All broken bounds are reported at once.
     pub fn parse<T: DeserializeOwned + Validate>(&self) -> Result<T, DalpError> {
         if let Some(fault) = self.fault {

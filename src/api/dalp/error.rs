@@ -91,6 +91,7 @@ fn render_unserved(unserved: &Unserved) -> Rendered {
             Rendered::new(status, "METHOD_NOT_SUPPORTED", "This route does not have this method")
         }
         Unserved::BodyTooLarge { .. } => Rendered::new(status, "PAYLOAD_TOO_LARGE", unserved.to_string()),
+        Unserved::BodyTooSlow { .. } => Rendered::new(status, "REQUEST_TIMEOUT", unserved.to_string()),
         Unserved::Panicked { .. } => internal(),
     }
 }

@@ -17,6 +17,7 @@ pub fn error_examples() -> Vec<DalpError> {
         }
         .into(),
         Unserved::BodyTooLarge { max: 1_048_576 }.into(),
+        Unserved::BodyTooSlow { seconds: 30 }.into(),
         DalpError::MediaType,
     ];
     let malformed = [Error::Invalid(issues)];

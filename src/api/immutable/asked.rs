@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::ImmutableError;
-use crate::api::json::{self, Unread};
+use crate::api::json::{self, Bounds, Unread};
 use crate::api::unserved::Unserved;
 use crate::app::App;
 use crate::audit::canonical_json;
@@ -29,10 +29,8 @@ impl FromRequest for Body {
     type Future = LocalBoxFuture<'static, Result<Self, ImmutableError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let app = request.app_data::<web::Data<App>>();
-        let max = app.map_or(0, |app| app.body_bytes_max());
-        let payload = payload.take();
-        Box::pin(async move { Ok(Self(json::read(payload, max).await)) })
+        let (payload, bounds) = (payload.take(), Bounds::of(request));
+        Box::pin(async move { Ok(Self(json::read(payload, bounds).await)) })
     }
 }
 
@@ -40,6 +38,7 @@ impl From<Unread> for ImmutableError {
     fn from(unread: Unread) -> Self {
         match unread {
             Unread::TooLarge { max } => Unserved::BodyTooLarge { max }.into(),
+            Unread::TooSlow { seconds } => Unserved::BodyTooSlow { seconds }.into(),
             Unread::EndedEarly => Error::invalid("", "the body ended early").into(),
         }
     }

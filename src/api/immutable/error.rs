@@ -189,7 +189,7 @@ fn render_unserved(unserved: &Unserved) -> Rendered {
     match unserved {
         Unserved::RouteUnknown => Rendered::new(status, "RESOURCE_NOT_FOUND", "No such route"),
         Unserved::MethodUnknown { .. } => validation(status, "This route does not have this method"),
-        Unserved::BodyTooLarge { .. } => validation(status, unserved.to_string()),
+        Unserved::BodyTooLarge { .. } | Unserved::BodyTooSlow { .. } => validation(status, unserved.to_string()),
         Unserved::Panicked { .. } => internal(),
     }
 }

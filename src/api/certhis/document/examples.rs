@@ -130,6 +130,7 @@ pub(super) fn errors() -> Vec<(&'static str, CerthisError)> {
             Error::Conflict("The idempotency key was used with another request".to_owned()).into(),
         ),
         ("too large", Unserved::BodyTooLarge { max: 1_048_576 }.into()),
+        ("too slow", Unserved::BodyTooSlow { seconds: 30 }.into()),
         ("exhausted", CerthisError::Exhausted(shortage)),
         ("defect", Error::internal("").into()),
         (

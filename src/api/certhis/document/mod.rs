@@ -71,7 +71,7 @@ const OPERATIONS: &[Operation] = &[
 
 /// Statuses that every route may answer with, and those with a body.
 const OF_ALL: [u16; 6] = [400, 404, 405, 429, 500, 503];
-const OF_BODIES: [u16; 1] = [413];
+const OF_BODIES: [u16; 2] = [408, 413];
 
 fn whole() -> Value {
     let mut paths = Map::new();

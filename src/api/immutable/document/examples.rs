@@ -236,6 +236,7 @@ pub(super) fn errors() -> Vec<(&'static str, ImmutableError)> {
             Error::Conflict("The mint request was sent already, or has ended".to_owned()).into(),
         ),
         ("too large", Unserved::BodyTooLarge { max: 1_048_576 }.into()),
+        ("too slow", Unserved::BodyTooSlow { seconds: 30 }.into()),
         ("exhausted", ImmutableError::Exhausted(short)),
         (
             "files waiting",

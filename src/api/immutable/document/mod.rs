@@ -29,7 +29,7 @@ pub fn text() -> Result<String, serde_json::Error> {
 /// Statuses that every route may answer with, those of routes with a secret key, and those with a body.
 const OF_ALL: [u16; 7] = [400, 403, 404, 405, 429, 500, 503];
 const OF_KEYS: [u16; 1] = [401];
-const OF_BODIES: [u16; 1] = [413];
+const OF_BODIES: [u16; 2] = [408, 413];
 
 fn whole() -> Value {
     let mut paths = Map::new();
