@@ -18,6 +18,8 @@ mod answers;
 mod assets;
 #[path = "api/away.rs"]
 mod away;
+#[path = "api/bounds.rs"]
+mod bounds;
 #[path = "api/burns.rs"]
 mod burns;
 #[path = "api/certhis.rs"]

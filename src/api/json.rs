@@ -28,12 +28,23 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// A hundred tokens with 16 KiB of metadata each are 1.6 MiB; escapes and white space make more of them.
+    pub const MINTS_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+
     /// As the settings have them. Without an application nothing is taken.
     pub fn of(request: &HttpRequest) -> Self {
         let app = request.app_data::<web::Data<App>>();
         Self {
             bytes_max: app.map_or(0, |app| app.body_bytes_max()),
             within: app.map_or(Duration::ZERO, |app| app.body_within()),
+        }
+    }
+
+    /// Of a list of tokens to mint: never less than such a list may have.
+    pub fn for_mints(self) -> Self {
+        Self {
+            bytes_max: self.bytes_max.max(Self::MINTS_BYTES_MAX),
+            ..self
         }
     }
 }

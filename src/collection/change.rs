@@ -11,7 +11,7 @@ use crate::access::{self, Permission};
 use crate::asset::{self, Books};
 use crate::audit;
 use crate::db::Tx;
-use crate::error::{Error, Issue};
+use crate::error::Error;
 use crate::ledger;
 use crate::operation::{self, Status};
 use crate::policy::PolicySet;
@@ -118,7 +118,8 @@ pub fn claim(
     link(tx, caller, collection, Some(environment))
 }
 
-/// Replaces what tokens show: each whole, a field that is left out is gone. A token of a stack gets its own content, and
+/// Replaces what tokens show: each whole, a field that is left out is gone. Only the list as a whole has a bound, which its
+/// door keeps (immutable.md section 5). A token of a stack gets its own content, and
 /// the others keep theirs. `NotFound` when one was never minted; then nothing changes.
 pub fn refresh_tokens(
     tx: &mut Tx<'_>,
@@ -128,7 +129,6 @@ pub fn refresh_tokens(
 ) -> Result<(), Error> {
     let collection = find(tx, collection)?;
     may(tx, caller, &collection, Permission::Mint)?;
-    check_sizes("nft_metadata", contents.iter().map(|(_, metadata)| metadata))?;
     asset::lock(tx, collection.id)?;
     let now = caller.ctx.now;
     let ids: Vec<TokenId> = contents.iter().map(|(id, _)| *id).collect();
@@ -164,7 +164,6 @@ pub fn refresh_stacks(
 ) -> Result<(), Error> {
     let collection = find(tx, collection)?;
     may(tx, caller, &collection, Permission::Mint)?;
-    check_sizes("metadata", contents.iter().map(|(_, metadata)| metadata))?;
     asset::lock(tx, collection.id)?;
     let now = caller.ctx.now;
     let asked: Vec<(AssetId, MetadataId)> = contents.iter().map(|(id, _)| (collection.id, *id)).collect();
@@ -208,14 +207,4 @@ pub fn host(tx: &mut Tx<'_>, caller: &Caller<'_>, collection: &Collection, url: 
     };
     store::set_profile(tx, collection.id, &profile, caller.ctx.now)?;
     find(tx, collection.id)
-}
-
-fn check_sizes<'m>(path: &str, contents: impl Iterator<Item = &'m Metadata>) -> Result<(), Error> {
-    let numbered = contents.enumerate();
-    let issues = numbered.filter_map(|(index, one)| rules::of_metadata(&format!("{path}.{index}"), Some(one)));
-    let issues: Vec<Issue> = issues.collect();
-    if issues.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Invalid(issues))
 }

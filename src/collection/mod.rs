@@ -18,7 +18,7 @@
 //! Without a policy of its own a collection does not ask who its recipients are: the baseline's rules about addresses
 //! count (sanctions), those about identities do not. With one its recipients are judged as those of an asset.
 //!
-//! Limits: 100 requests in a call, 16 KiB of metadata each. Source: immutable.md sections 3, 5, 6 and 8.
+//! Limits: 100 requests in a call, 16 KiB of metadata each; what refreshes say is bounded by the call alone. Source: immutable.md sections 3, 5, 6 and 8.
 
 mod accept;
 mod activity;

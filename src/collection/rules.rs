@@ -76,7 +76,7 @@ fn of_token(minting: Minting, request: &NewMintRequest) -> Option<(&'static str,
     }
 }
 
-pub(super) fn of_metadata(path: &str, metadata: Option<&Metadata>) -> Option<Issue> {
+fn of_metadata(path: &str, metadata: Option<&Metadata>) -> Option<Issue> {
     let size = metadata.map_or(0, Metadata::size_bytes);
     (size > Metadata::SIZE_BYTES_MAX).then(|| {
         let message = format!("must be at most {} bytes, is {size}", Metadata::SIZE_BYTES_MAX);

@@ -13,7 +13,6 @@ use super::multipart;
 use crate::access::Vault;
 use crate::api::json::{self, Bounds, Unread};
 use crate::api::unserved::Unserved;
-use crate::app::App;
 use crate::error::Error;
 use crate::operation::Fingerprint;
 use crate::types::Address;

@@ -2,7 +2,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -13,7 +13,6 @@ use super::DalpError;
 use crate::access::Vault;
 use crate::api::json::{self, Bounds, Unread};
 use crate::api::unserved::Unserved;
-use crate::app::App;
 use crate::audit::canonical_json;
 use crate::error::{Error, Issue};
 use crate::operation::Fingerprint;
@@ -50,6 +49,19 @@ impl FromRequest for Body {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = Self::read(request, payload, Bounds::of(request));
         Box::pin(async move { Ok(body.await) })
+    }
+}
+
+/// A body with a list of tokens to mint.
+pub struct MintsBody(pub Body);
+
+impl FromRequest for MintsBody {
+    type Error = DalpError;
+    type Future = LocalBoxFuture<'static, Result<Self, DalpError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = Body::read(request, payload, Bounds::of(request).for_mints());
+        Box::pin(async move { Ok(Self(body.await)) })
     }
 }
 

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::body::Issues;
+use super::body::{Issues, MintsBody};
 use super::collection::{by_role, in_camel_case, in_path};
 use super::fields::{optional, required};
 use super::mutate::{Answer, Made, Steps, Terms, build, no_locks, replayed};
 use super::prefer::Prefer;
-use super::{Body, Call, DalpError, WalletVerification};
+use super::{Call, DalpError, WalletVerification};
 use crate::access::{self, Permission, Scope};
 use crate::collection::{self, Conflict, Metadata, MintRequest, NewMintRequest, Requested};
 use crate::ctx::Ctx;
@@ -166,7 +166,13 @@ pub struct MintedTokens {
         (status = 200, description = "Every request has ended: each says how", body = MintedTokens),
         (status = 202, description = "Accepted and not all final yet", body = MintedTokens)))]
 #[post("/collections/{collection}/mint")]
-pub async fn mint(call: Call, path: web::Path<String>, prefer: Prefer, body: Body) -> Result<HttpResponse, DalpError> {
+pub async fn mint(
+    call: Call,
+    path: web::Path<String>,
+    prefer: Prefer,
+    body: MintsBody,
+) -> Result<HttpResponse, DalpError> {
+    let MintsBody(body) = body;
     let found = in_path(&call, &path).await?;
     let parsed: MintTokensBody = body.parse()?;
     let mut issues = Issues::default();

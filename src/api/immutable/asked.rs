@@ -34,6 +34,19 @@ impl FromRequest for Body {
     }
 }
 
+/// A body with a list of tokens to mint.
+pub struct MintsBody(pub Body);
+
+impl FromRequest for MintsBody {
+    type Error = ImmutableError;
+    type Future = LocalBoxFuture<'static, Result<Self, ImmutableError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (payload, bounds) = (payload.take(), Bounds::of(request).for_mints());
+        Box::pin(async move { Ok(Self(Body(json::read(payload, bounds).await))) })
+    }
+}
+
 impl From<Unread> for ImmutableError {
     fn from(unread: Unread) -> Self {
         match unread {
@@ -56,7 +69,13 @@ impl Body {
         Ok(sha256(canonical_json(&value).as_bytes()))
     }
 
-    pub fn bytes(&self) -> Result<&[u8], ImmutableError> {
+    /// How long the value of a field is without white space; 0 for none, and for a body that is not JSON.
+    pub fn compact_bytes_of(&self, field: &str) -> Result<usize, ImmutableError> {
+        let value: Value = serde_json::from_slice(self.bytes()?).unwrap_or(Value::Null);
+        Ok(value.get(field).map_or(0, |list| list.to_string().len()))
+    }
+
+    fn bytes(&self) -> Result<&[u8], ImmutableError> {
         match &self.0 {
             Ok(bytes) => Ok(bytes),
             Err(unread) => Err((*unread).into()),

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::asked::{Asked, Body, address, all, token_id};
+use super::asked::{Asked, MintsBody, address, all, token_id};
 use super::once::{Kept, NotMade, Once};
 use super::quota::MintQuota;
 use super::shown::{Depth, Shown, page};
@@ -72,7 +72,8 @@ pub(super) fn request_of(index: usize, asset: MintAsset) -> Result<NewMintReques
 }
 
 #[post("/v1/chains/{chain_name}/collections/{contract_address}/nfts/mint-requests")]
-pub(super) async fn create_requests(caller: Caller, request: HttpRequest, body: Body) -> Answer {
+pub(super) async fn create_requests(caller: Caller, request: HttpRequest, body: MintsBody) -> Answer {
+    let MintsBody(body) = body;
     let asked = Asked::of(&request).await?;
     let linked = caller.linked(&asked).await?;
     let requests = requests_of(body.parse::<MintBody>()?.assets)?;

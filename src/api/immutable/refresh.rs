@@ -21,7 +21,7 @@ type Answer = Result<HttpResponse, ImmutableError>;
 
 const TOKENS_MAX: usize = 250;
 const STACKS_MAX: usize = 10;
-/// Of the whole body.
+/// Of a list, without white space.
 const SIZE_BYTES_MAX: usize = 228 * 1_024;
 
 #[derive(Deserialize)]
@@ -113,7 +113,7 @@ fn spending(caller: &Caller, kind: &str, tokens: i64) -> Spending {
 }
 
 fn check_size(body: &Body, field: &str) -> Result<(), ImmutableError> {
-    let size = body.bytes()?.len();
+    let size = body.compact_bytes_of(field)?;
     if size <= SIZE_BYTES_MAX {
         return Ok(());
     }
