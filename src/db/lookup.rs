@@ -123,6 +123,19 @@ impl<Q> Lookup<Q> {
         }
     }
 
+    /// Each token of an asset is looked up once, also when it is there twice; with [`id_key`] and [`token_key`].
+    pub fn of_asset_tokens(pairs: impl IntoIterator<Item = (Uuid, TokenId)>, query: Q) -> Self {
+        let pairs = pairs.into_iter().map(|(asset, token)| (asset, token.amount()));
+        let (assets, tokens): (Vec<Uuid>, Vec<Amount>) = each_once(pairs).into_iter().unzip();
+        Self {
+            keys: vec![
+                (KeyPart::Id, Column::Ids(assets)),
+                (KeyPart::TokenId, Column::Amounts(tokens)),
+            ],
+            query,
+        }
+    }
+
     /// Each account of a token is looked up once, also when it is there twice; with [`token_key`] and [`address_key`].
     pub fn of_token_accounts(pairs: impl IntoIterator<Item = (TokenId, Address)>, query: Q) -> Self {
         let pairs = pairs.into_iter().map(|(token, account)| (token.amount(), account));

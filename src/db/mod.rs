@@ -18,6 +18,7 @@ mod error;
 mod lookup;
 mod migrate;
 mod page;
+mod parts;
 mod postgres;
 pub mod schema;
 pub mod sql;
@@ -33,6 +34,7 @@ pub use error::is_away;
 pub use lookup::{Lookup, address_key, id_key, token_key};
 pub use migrate::{MigrationReport, migrations_of};
 pub use page::{Cursor, Page, PageError};
+pub use parts::in_parts;
 
 use crate::error::Error;
 
