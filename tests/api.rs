@@ -80,6 +80,8 @@ mod people;
 mod projects;
 #[path = "api/quotas.rs"]
 mod quotas;
+#[path = "api/reads.rs"]
+mod reads;
 #[path = "api/rules.rs"]
 mod rules;
 #[path = "api/servicing.rs"]

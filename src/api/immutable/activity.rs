@@ -79,6 +79,7 @@ async fn activities_page(reader: &Reader, asked: &Asked, mut filter: ActivityFil
         None => {}
         Some(Kind::Happens(kind)) => filter.kind = Some(kind),
         Some(Kind::Never) => {
+            window.check_activities()?;
             let nothing = Slice {
                 items: Vec::new(),
                 previous: None,

@@ -62,7 +62,7 @@ pub(super) fn rows<T>(
 
 #[get("/v1/chains")]
 pub(super) async fn list_chains(reader: Reader, request: HttpRequest) -> Answer {
-    Asked::of(&request).await?.window()?;
+    Asked::of(&request).await?.window()?.check_only()?;
     let gate = reader.app.gate();
     let minter = match gate.chain_id {
         Some(id) => reader.app.db().read(move |tx| settlement::sender_of(tx, id)).await?,

@@ -1,12 +1,13 @@
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::known;
-use crate::collection::page::{Begin, Slice, Window};
+use crate::collection::page::{Begin, List, Slice, Window};
 use crate::collection::{Activity, ActivityFilter, ActivityKind, Place};
 use crate::db::schema::activities;
-use crate::db::{Bulk, Tx};
+use crate::db::{Bulk, Tx, in_parts};
 use crate::error::Error;
 use crate::on;
 use crate::types::{ActivityId, Address, Amount, AssetId, Hash32, Timestamp, TokenId};
@@ -195,8 +196,50 @@ pub(in crate::collection) fn activities(
     filter: &ActivityFilter,
     window: &Window,
 ) -> Result<Slice<Activity>, Error> {
-    let begin = Begin::of(window)?;
-    let rows: Vec<Row> = on!(tx, c => {
+    let begin = Begin::of(List::Activities, window)?;
+    let limit = window.limit.saturating_add(1);
+    let rows = match filter.account {
+        None => part(tx, filter, None, begin, limit)?,
+        Some(account) => {
+            // Each side is found in an index of its own; whoever gives to itself is on both.
+            let mut rows = part(tx, filter, Some(Side::Sender(account)), begin, limit)?;
+            rows.extend(part(tx, filter, Some(Side::Recipient(account)), begin, limit)?);
+            rows.sort_unstable_by_key(mark);
+            rows.dedup_by_key(|row| row.id);
+            match begin {
+                Begin::Newest | Begin::Below(_) => rows.reverse(),
+                Begin::Above(_) => {}
+            }
+            rows
+        }
+    };
+    let found = rows
+        .into_iter()
+        .map(Activity::try_from)
+        .collect::<Result<Vec<_>, _>>()?;
+    let mark = |one: &Activity| (one.indexed_at, *one.id.as_uuid());
+    Ok(begin.slice(List::Activities, window, found, mark))
+}
+
+/// On which side of a movement an account is.
+#[derive(Clone, Copy)]
+enum Side {
+    Sender(Address),
+    Recipient(Address),
+}
+
+fn mark(row: &Row) -> (Timestamp, Uuid) {
+    (row.indexed_at, *row.id.as_uuid())
+}
+
+fn part(
+    tx: &mut Tx<'_>,
+    filter: &ActivityFilter,
+    side: Option<Side>,
+    begin: Begin<(Timestamp, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Row>, Error> {
+    let rows = on!(tx, c => {
         let mut query = activities::table.into_boxed();
         if let Some(collection) = filter.collection {
             query = query.filter(activities::asset_id.eq(collection));
@@ -207,10 +250,11 @@ pub(in crate::collection) fn activities(
         if let Some(kind) = filter.kind {
             query = query.filter(activities::kind.eq(kind.text()));
         }
-        if let Some(account) = filter.account {
-            let (from, to) = (activities::sender.assume_not_null(), activities::recipient.assume_not_null());
-            query = query.filter(from.eq(account).or(to.eq(account)));
-        }
+        query = match side {
+            None => query,
+            Some(Side::Sender(account)) => query.filter(activities::sender.assume_not_null().eq(account)),
+            Some(Side::Recipient(account)) => query.filter(activities::recipient.assume_not_null().eq(account)),
+        };
         if let Some(transaction) = filter.transaction {
             query = query.filter(activities::transaction_hash.eq(transaction));
         }
@@ -220,16 +264,7 @@ pub(in crate::collection) fn activities(
         if let Some(until) = filter.indexed_until {
             query = query.filter(activities::indexed_at.lt(until));
         }
-        let query = match begin {
-            Begin::Newest => query.order(activities::id.desc()),
-            Begin::Below(id) => query
-                .filter(activities::id.lt(ActivityId::from_uuid(id)))
-                .order(activities::id.desc()),
-            Begin::Above(id) => query
-                .filter(activities::id.gt(ActivityId::from_uuid(id)))
-                .order(activities::id.asc()),
-        };
-        query.limit(window.limit.saturating_add(1)).load(c)
+        in_order!(query, begin, activities.indexed_at and id as ActivityId).limit(limit).load(c)
     })?;
     let found = rows
         .into_iter()

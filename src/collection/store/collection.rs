@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use super::{known, stored};
-use crate::collection::page::{Begin, Slice, Window};
+use crate::collection::page::{Begin, List, Slice, Window};
 use crate::collection::{Collection, CollectionFilter, Minting, NewCollection, Profile, Verification};
 use crate::db::schema::{assets, collections, nft_balances};
 use crate::db::{self, Tx};
@@ -139,7 +139,7 @@ pub(in crate::collection) fn collections(
     filter: &CollectionFilter,
     window: &Window,
 ) -> Result<Slice<Collection>, Error> {
-    let begin = Begin::of(window)?;
+    let begin = Begin::of(List::Collections, window)?;
     let statuses: Vec<&str> = filter.verification.iter().map(|status| status.text()).collect();
     let rows: Vec<Row> = on!(tx, c => {
         let mut query = collections::table
@@ -165,19 +165,11 @@ pub(in crate::collection) fn collections(
                 .select(nft_balances::asset_id);
             query = query.filter(collections::asset_id.eq_any(held));
         }
-        let query = match begin {
-            Begin::Newest => query.order(collections::asset_id.desc()),
-            Begin::Below(id) => query
-                .filter(collections::asset_id.lt(AssetId::from_uuid(id)))
-                .order(collections::asset_id.desc()),
-            Begin::Above(id) => query
-                .filter(collections::asset_id.gt(AssetId::from_uuid(id)))
-                .order(collections::asset_id.asc()),
-        };
+        let query = in_order!(query, begin, collections.asset_id as AssetId);
         query.limit(window.limit.saturating_add(1)).load(c)
     })?;
     let found = rows.into_iter().map(collection).collect::<Result<Vec<_>, Error>>()?;
-    Ok(begin.slice(window, found, |one| *one.id.as_uuid()))
+    Ok(begin.slice(List::Collections, window, found, |one| *one.id.as_uuid()))
 }
 
 pub(in crate::collection) fn insert(

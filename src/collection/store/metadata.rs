@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use super::stored;
-use crate::collection::page::{Begin, Slice, Window};
+use crate::collection::page::{Begin, List, Order, Slice, Window};
 use crate::collection::{Metadata, Stack, StackFilter};
 use crate::db::schema::nft_metadata;
 use crate::db::{Bulk, Tx};
@@ -135,7 +135,7 @@ pub(in crate::collection) fn stacks(
     filter: &StackFilter,
     window: &Window,
 ) -> Result<Slice<Stack>, Error> {
-    let begin = Begin::of(window)?;
+    let order = Order::of([List::Stacks, List::StacksChanged], filter.updated_since, window)?;
     let rows: Vec<Row> = on!(tx, c => {
         let mut query = nft_metadata::table.into_boxed();
         if let Some(collection) = filter.collection {
@@ -147,17 +147,14 @@ pub(in crate::collection) fn stacks(
         if let Some(since) = filter.updated_since {
             query = query.filter(nft_metadata::updated_at.ge(since));
         }
-        let query = match begin {
-            Begin::Newest => query.order(nft_metadata::id.desc()),
-            Begin::Below(id) => query
-                .filter(nft_metadata::id.lt(MetadataId::from_uuid(id)))
-                .order(nft_metadata::id.desc()),
-            Begin::Above(id) => query
-                .filter(nft_metadata::id.gt(MetadataId::from_uuid(id)))
-                .order(nft_metadata::id.asc()),
-        };
-        query.limit(window.limit.saturating_add(1)).load(c)
+        let limit = window.limit.saturating_add(1);
+        match order {
+            Order::OfIds(_, begin) => in_order!(query, begin, nft_metadata.id as MetadataId).limit(limit).load(c),
+            Order::OfChanges(_, begin) => {
+                in_order!(query, begin, nft_metadata.updated_at and id as MetadataId).limit(limit).load(c)
+            }
+        }
     })?;
     let found = rows.into_iter().map(Stack::try_from).collect::<Result<Vec<_>, _>>()?;
-    Ok(begin.slice(window, found, |one| *one.id.as_uuid()))
+    Ok(order.slice(window, found, |one| (one.updated_at, *one.id.as_uuid())))
 }

@@ -1,5 +1,48 @@
 //! Every query of collections.
 
+/// The rows of a part of a list, newest first: in the order of their ids, or of one of their times and the id. The pair is
+/// compared as a row, which both databases find in an index.
+macro_rules! in_order {
+    ($query:expr, $begin:expr, $table:ident.$id:ident as $type:ty) => {
+        match $begin {
+            Begin::Newest => $query.order($table::$id.desc()),
+            Begin::Below(id) => $query
+                .filter($table::$id.lt(<$type>::from_uuid(id)))
+                .order($table::$id.desc()),
+            Begin::Above(id) => $query
+                .filter($table::$id.gt(<$type>::from_uuid(id)))
+                .order($table::$id.asc()),
+        }
+    };
+    ($query:expr, $begin:expr, $table:ident.$at:ident and id as $type:ty) => {{
+        let beyond = |way: &str, (at, id): (crate::types::Timestamp, uuid::Uuid)| {
+            let pair = concat!(
+                "(",
+                stringify!($table),
+                ".",
+                stringify!($at),
+                ", ",
+                stringify!($table),
+                ".id)"
+            );
+            diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("{pair} {way} ("))
+                .bind::<crate::db::sql::Instant, _>(at)
+                .sql(", ")
+                .bind::<crate::db::sql::Id, _>(<$type>::from_uuid(id))
+                .sql(")")
+        };
+        match $begin {
+            Begin::Newest => $query.order(($table::$at.desc(), $table::id.desc())),
+            Begin::Below(mark) => $query
+                .filter(beyond("<", mark))
+                .order(($table::$at.desc(), $table::id.desc())),
+            Begin::Above(mark) => $query
+                .filter(beyond(">", mark))
+                .order(($table::$at.asc(), $table::id.asc())),
+        }
+    }};
+}
+
 mod activity;
 mod collection;
 mod file;

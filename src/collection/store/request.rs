@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use diesel::prelude::*;
 
 use super::{known, stored};
-use crate::collection::page::{Begin, Slice, Window};
+use crate::collection::page::{Begin, List, Slice, Window};
 use crate::collection::{MintKind, MintRequest, RequestFilter, RequestStatus};
 use crate::db::schema::mint_requests;
 use crate::db::{Bulk, Tx};
@@ -283,7 +283,7 @@ pub(in crate::collection) fn page_of_requests(
     filter: &RequestFilter,
     window: &Window,
 ) -> Result<Slice<MintRequest>, Error> {
-    let begin = Begin::of(window)?;
+    let begin = Begin::of(List::Requests, window)?;
     let rows: Vec<Row> = on!(tx, c => {
         let mut query = mint_requests::table
             .filter(mint_requests::superseded.eq(false))
@@ -297,16 +297,8 @@ pub(in crate::collection) fn page_of_requests(
         if let Some(status) = filter.status {
             query = query.filter(mint_requests::status.eq(status.text()));
         }
-        let query = match begin {
-            Begin::Newest => query.order(mint_requests::id.desc()),
-            Begin::Below(id) => query
-                .filter(mint_requests::id.lt(MintRequestId::from_uuid(id)))
-                .order(mint_requests::id.desc()),
-            Begin::Above(id) => query
-                .filter(mint_requests::id.gt(MintRequestId::from_uuid(id)))
-                .order(mint_requests::id.asc()),
-        };
+        let query = in_order!(query, begin, mint_requests.id as MintRequestId);
         query.limit(window.limit.saturating_add(1)).load(c)
     })?;
-    Ok(begin.slice(window, requests(rows)?, |one| *one.id.as_uuid()))
+    Ok(begin.slice(List::Requests, window, requests(rows)?, |one| *one.id.as_uuid()))
 }

@@ -1,9 +1,9 @@
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::collection::page::{Begin, Slice, Window};
-use crate::collection::{NftFilter, OwnerFilter, Ownership, TokenRow};
-use crate::db::schema::{nft_balances, nft_tokens};
-use crate::db::{Bulk, Lookup, Tx, address_key, token_key};
+use crate::collection::page::{Begin, List, Order, Slice, Window};
+use crate::collection::{NftFilter, OwnerFilter, Ownership, RequestStatus, TokenRow};
+use crate::db::schema::{mint_requests, nft_balances, nft_tokens};
+use crate::db::{Bulk, Lookup, Tx, address_key, id_key, in_parts, token_key};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, AssetId, MetadataId, RowId, Timestamp, TokenId};
@@ -138,7 +138,7 @@ pub(in crate::collection) fn tokens(
     filter: &NftFilter,
     window: &Window,
 ) -> Result<Slice<TokenRow>, Error> {
-    let begin = Begin::of(window)?;
+    let order = Order::of([List::Owners, List::OwnersChanged], filter.updated_since, window)?;
     let rows: Vec<Row> = on!(tx, c => {
         let mut query = nft_tokens::table.into_boxed();
         if let Some(collection) = filter.collection {
@@ -150,16 +150,13 @@ pub(in crate::collection) fn tokens(
         if let Some(since) = filter.updated_since {
             query = query.filter(nft_tokens::updated_at.ge(since));
         }
-        let query = match begin {
-            Begin::Newest => query.order(nft_tokens::id.desc()),
-            Begin::Below(id) => query
-                .filter(nft_tokens::id.lt(RowId::from_uuid(id)))
-                .order(nft_tokens::id.desc()),
-            Begin::Above(id) => query
-                .filter(nft_tokens::id.gt(RowId::from_uuid(id)))
-                .order(nft_tokens::id.asc()),
-        };
-        query.limit(window.limit.saturating_add(1)).load(c)
+        let limit = window.limit.saturating_add(1);
+        match order {
+            Order::OfIds(_, begin) => in_order!(query, begin, nft_tokens.id as RowId).limit(limit).load(c),
+            Order::OfChanges(_, begin) => {
+                in_order!(query, begin, nft_tokens.updated_at and id as RowId).limit(limit).load(c)
+            }
+        }
     })?;
     let found = rows.into_iter().map(TokenRow::from).collect();
     Ok(begin.slice(window, found, |one: &TokenRow| *one.id.as_uuid()))
@@ -250,7 +247,7 @@ pub(in crate::collection) fn owners(
     filter: &OwnerFilter,
     window: &Window,
 ) -> Result<Slice<Ownership>, Error> {
-    let begin = Begin::of(window)?;
+    let order = Order::of([List::Tokens, List::TokensChanged], filter.updated_since, window)?;
     let rows: Vec<BalanceRow> = on!(tx, c => {
         let mut query = nft_balances::table
             .filter(nft_balances::balance.gt(Amount::ZERO))
@@ -267,16 +264,13 @@ pub(in crate::collection) fn owners(
         if let Some(since) = filter.updated_since {
             query = query.filter(nft_balances::updated_at.ge(since));
         }
-        let query = match begin {
-            Begin::Newest => query.order(nft_balances::id.desc()),
-            Begin::Below(id) => query
-                .filter(nft_balances::id.lt(RowId::from_uuid(id)))
-                .order(nft_balances::id.desc()),
-            Begin::Above(id) => query
-                .filter(nft_balances::id.gt(RowId::from_uuid(id)))
-                .order(nft_balances::id.asc()),
-        };
-        query.limit(window.limit.saturating_add(1)).load(c)
+        let limit = window.limit.saturating_add(1);
+        match order {
+            Order::OfIds(_, begin) => in_order!(query, begin, nft_balances.id as RowId).limit(limit).load(c),
+            Order::OfChanges(_, begin) => {
+                in_order!(query, begin, nft_balances.updated_at and id as RowId).limit(limit).load(c)
+            }
+        }
     })?;
     let found = rows.into_iter().map(ownership).collect();
     Ok(begin

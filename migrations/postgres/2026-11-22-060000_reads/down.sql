@@ -1,0 +1,16 @@
+CREATE INDEX activities_listed ON activities (asset_id, id);
+CREATE INDEX activities_token ON activities (asset_id, token_id, id);
+DROP INDEX nft_metadata_chain_changed;
+DROP INDEX nft_metadata_changed;
+DROP INDEX nft_balances_chain_changed;
+DROP INDEX nft_balances_changed;
+DROP INDEX nft_tokens_chain_changed;
+DROP INDEX nft_tokens_changed;
+DROP INDEX activities_recipient_time;
+DROP INDEX activities_sender_time;
+DROP INDEX activities_collection_token_time;
+DROP INDEX activities_token_time;
+DROP INDEX activities_collection_kind_time;
+DROP INDEX activities_kind_time;
+DROP INDEX activities_collection_time;
+DROP INDEX activities_time;
