@@ -208,7 +208,7 @@ pub(in crate::collection) fn awaited(
     Ok(found.into_iter().collect())
 }
 
-/// The newest request under a reference.
+/// The request under a reference that is on the list: those that it took the place of failed.
 pub(in crate::collection) fn latest(
     tx: &mut Tx<'_>,
     asset: AssetId,
@@ -217,7 +217,7 @@ pub(in crate::collection) fn latest(
     let query = mint_requests::table
         .filter(mint_requests::asset_id.eq(asset))
         .filter(mint_requests::reference_id.eq(reference.as_str()))
-        .order(mint_requests::id.desc());
+        .filter(mint_requests::superseded.eq(false));
     let row: Option<Row> = on!(tx, c => query.first(c).optional())?;
     row.map(MintRequest::try_from).transpose()
 }
