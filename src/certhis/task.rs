@@ -17,9 +17,6 @@ use crate::operation::{self, Operation, Status};
 use crate::policy::PolicySet;
 use crate::types::{Address, Amount, AssetId, ReferenceId, RowId, Timestamp, TokenId};
 
-/// Ids that are looked at together when a free one is wanted, and how many such looks one task may cost.
-const FREE_IDS_STEP: i64 = 256;
-const FREE_IDS_STEPS: i64 = 40;
 /// How the references of mint requests begin that are ours.
 const REFERENCE: &str = "certhis-";
 
@@ -274,23 +271,11 @@ fn open_wallet(tx: &mut Tx<'_>, ctx: &Ctx, means: &Means<'_>, email: &Email) -> 
 fn free_id(tx: &mut Tx<'_>, collection: &Collection) -> Result<TokenId, Error> {
     let counter = format!("token/{}", collection.id);
     let first = db::last_number(tx, &counter)?;
-    for step in 0..FREE_IDS_STEPS {
-        let from = first.saturating_add(step.saturating_mul(FREE_IDS_STEP));
-        let numbers = from..from.saturating_add(FREE_IDS_STEP);
-        let ids: Vec<(i64, TokenId)> = numbers
-            .filter_map(|number| Some((number, TokenId::from(Amount::from(u64::try_from(number).ok()?)))))
-            .collect();
-        let asked: Vec<TokenId> = ids.iter().map(|(_, id)| *id).collect();
-        let taken = collection::taken_ids(tx, collection.id, &asked)?;
-        if let Some((number, id)) = ids.into_iter().find(|(_, id)| !taken.contains(id)) {
-            db::set_last_number(tx, &counter, number.saturating_add(1))?;
-            return Ok(id);
-        }
-    }
-    Err(Error::invalid(
-        "nft_id",
-        "is required: the ids of this collection are given otherwise",
-    ))
+    let free = collection::free_id(tx, collection.id, u64::try_from(first).map_err(Error::internal)?)?;
+    let next = i64::try_from(free).ok().and_then(|free| free.checked_add(1));
+    let next = next.ok_or_else(|| Error::Conflict("every id is taken".to_owned()))?;
+    db::set_last_number(tx, &counter, next)?;
+    Ok(TokenId::from(Amount::from(free)))
 }
 
 /// `NotFound` when the collection has no such task.

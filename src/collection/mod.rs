@@ -58,8 +58,8 @@ pub use owner::note_owner;
 pub use page::{Slice, Window};
 pub use read::{
     ActivityFilter, CollectionFilter, NftFilter, OwnerFilter, RequestFilter, StackFilter, activities, activity, find,
-    find_by_address, find_by_number, find_many, list, metadata_of, mint_request, mint_requests, mint_requests_named,
-    nft, nfts, nfts_held, owners, stack, stacks, taken_ids,
+    find_by_address, find_by_number, find_many, free_id, list, metadata_of, mint_request, mint_requests,
+    mint_requests_named, nft, nfts, nfts_held, owners, stack, stacks, taken_ids,
 };
 pub use register::{Register, Unexplained};
 pub use request::{Conflict, MintKind, MintRequest, NewMintRequest, RequestStatus, Requested};

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::store;
 use super::{
@@ -7,7 +7,12 @@ use super::{
 };
 use crate::db::Tx;
 use crate::error::Error;
-use crate::types::{ActivityId, Address, AssetId, EnvironmentId, Hash32, MetadataId, ReferenceId, Timestamp, TokenId};
+use crate::types::{
+    ActivityId, Address, Amount, AssetId, EnvironmentId, Hash32, MetadataId, ReferenceId, Timestamp, TokenId,
+};
+
+/// Ids that are read at once where a free one is wanted.
+const TAKEN_STEP: i64 = 10_000;
 
 /// What a list of collections is narrowed by; everything given must match, empty is everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +115,32 @@ pub fn taken_ids(tx: &mut Tx<'_>, collection: AssetId, ids: &[TokenId]) -> Resul
     let others: Vec<TokenId> = ids.iter().filter(|id| !taken.contains(id)).copied().collect();
     taken.extend(store::live_token_ids(tx, collection, &others)?);
     Ok(taken)
+}
+
+/// The lowest id from `first` on that was not minted and is not about to be. Each of those in between is read once: under
+/// the lock of the collection, and whoever asks begins behind it the next time.
+pub fn free_id(tx: &mut Tx<'_>, collection: AssetId, first: u64) -> Result<u64, Error> {
+    let mut free = first;
+    loop {
+        let taken = store::taken_from(tx, collection, TokenId::from(Amount::from(free)), TAKEN_STEP)?;
+        let known = taken
+            .ids
+            .iter()
+            .filter(|id| taken.complete_to.is_none_or(|last| **id <= last));
+        let known: HashSet<TokenId> = known.copied().collect();
+        let before = free;
+        while known.contains(&TokenId::from(Amount::from(free))) {
+            free = free
+                .checked_add(1)
+                .ok_or(Error::Conflict("every id is taken".to_owned()))?;
+        }
+        let is_known_free = taken
+            .complete_to
+            .is_none_or(|last| TokenId::from(Amount::from(free)) <= last);
+        if is_known_free || free == before {
+            return Ok(free);
+        }
+    }
 }
 
 /// Each reference once, with its newest request.

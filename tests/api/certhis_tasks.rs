@@ -5,7 +5,8 @@ use moneyer::audit::EventFilter;
 use moneyer::certhis;
 use moneyer::collection::{self, Minting, RequestFilter, Window};
 use moneyer::compliance::SANCTIONS_SAMPLE;
-use moneyer::types::{Address, EnvironmentId};
+use moneyer::db::Bulk;
+use moneyer::types::{Address, Amount, EnvironmentId, RowId};
 use serde_json::{Value, json};
 
 use super::certhis_shop::{Pair, Shop, refused};
@@ -424,5 +425,56 @@ async fn an_e_mail_address_is_in_no_event_and_goes_when_its_time_has_come() {
         assert_eq!(forget().await, 0);
         assert!(status(&shop, &pair, task).await["wallet"].is_string(), "the task stays");
         server.finish().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_free_id_is_found_behind_any_number_that_are_taken() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let server = Server::start_with(database, &Options::default()).await;
+        let shop = Shop::open(&server, Minting::ById, 1).await;
+        let (id, now) = (shop.collection.id, server.now());
+        // All but one of 20,002 in a row, and one behind them.
+        let taken: Vec<u64> = (0..20_002).filter(|number| *number != 20_000).chain([20_005]).collect();
+        server
+            .write(&server.world.admin, move |tx, _| {
+                Bulk::into("nft_tokens")
+                    .column("asset_id", vec![*id.as_uuid(); taken.len()])
+                    .column(
+                        "token_id",
+                        taken.iter().map(|number| Amount::from(*number)).collect::<Vec<_>>(),
+                    )
+                    .column(
+                        "id",
+                        taken.iter().map(|_| *RowId::generate().as_uuid()).collect::<Vec<_>>(),
+                    )
+                    .column("total_supply", vec![Amount::ONE; taken.len()])
+                    .column("indexed_at", vec![now; taken.len()])
+                    .column("updated_at", vec![now; taken.len()])
+                    .execute(tx)
+                    .map(|_| ())
+            })
+            .await;
+        let pair = shop.pair().await;
+
+        for _ in 0..4 {
+            Shop::created(shop.mint(&pair, &[("wallet", &recipient(0).to_string())]).await);
+        }
+
+        let filter = RequestFilter {
+            collection: Some(id),
+            ..RequestFilter::default()
+        };
+        let requests = server
+            .read(move |tx| collection::mint_requests(tx, &filter, &Window::first(10)))
+            .await;
+        let ids: Vec<String> = requests
+            .items
+            .iter()
+            .rev()
+            .map(|one| one.token_id.unwrap().to_string())
+            .collect();
+        assert_eq!(ids, ["20000", "20002", "20003", "20004"]);
+        server.stop().await;
     }
 }

@@ -64,8 +64,8 @@ pub(super) use request::{
     page_of_requests, requested_metadata, save_requests, supersede,
 };
 pub(super) use token::{
-    balances_of, minted_token_ids, note_synced, owners, save_balances, save_tokens, sharing, tokens, tokens_by_ids,
-    tokens_with_balances,
+    balances_of, minted_token_ids, note_synced, owners, save_balances, save_tokens, sharing, taken_from, tokens,
+    tokens_by_ids, tokens_by_keys, tokens_with_balances,
 };
 
 use crate::error::Error;

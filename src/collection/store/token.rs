@@ -95,6 +95,48 @@ pub(in crate::collection) fn save_tokens(tx: &mut Tx<'_>, rows: &[TokenRow]) -> 
         .column("id", rows.iter().map(|row| *row.id.as_uuid()).collect::<Vec<_>>())
         .column(
             "metadata_id",
+/// Ids that are taken: all of them, or as many as there were room for, all up to `complete_to`.
+pub(in crate::collection) struct TakenIds {
+    pub ids: Vec<TokenId>,
+    pub complete_to: Option<TokenId>,
+}
+
+/// Ids from `first` on that were minted, or that a request is about which did not fail.
+pub(in crate::collection) fn taken_from(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    first: TokenId,
+    limit: i64,
+) -> Result<TakenIds, Error> {
+    let minted = nft_tokens::table
+        .filter(nft_tokens::asset_id.eq(asset))
+        .filter(nft_tokens::token_id.ge(first))
+        .order(nft_tokens::token_id)
+        .select(nft_tokens::token_id)
+        .limit(limit);
+    let minted: Vec<TokenId> = on!(tx, c => minted.load(c))?;
+    let token_id = mint_requests::token_id.assume_not_null();
+    let live = mint_requests::table
+        .filter(mint_requests::asset_id.eq(asset))
+        .filter(token_id.ge(first))
+        .filter(mint_requests::status.ne(RequestStatus::Failed.text()))
+        .order(token_id)
+        .select(token_id)
+        .distinct()
+        .limit(limit);
+    let live: Vec<TokenId> = on!(tx, c => live.load(c))?;
+    let is_cut = |ids: &Vec<TokenId>| i64::try_from(ids.len()).is_ok_and(|count| count >= limit);
+    let ends = [&minted, &live]
+        .into_iter()
+        .filter(|ids| is_cut(ids))
+        .filter_map(|ids| ids.last());
+    let complete_to = ends.min().copied();
+    Ok(TakenIds {
+        ids: minted.into_iter().chain(live).collect(),
+        complete_to,
+    })
+}
+
             rows.iter()
                 .map(|row| row.metadata_id.map(|id| *id.as_uuid()))
                 .collect::<Vec<_>>(),
