@@ -8,7 +8,7 @@ pub(super) use lines::{lines_of, pending_lines_of, posted_lines_of};
 
 use super::{Account, Phase, Posting, Sheet};
 use crate::db::schema::{accounts, assets, holder_countries, identities, postings};
-use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key, id_key};
+use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key, id_key, in_parts};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, AssetId, CountryCode, IdentityId, Timestamp};
@@ -54,7 +54,7 @@ pub(super) fn accounts(
     let ids = identities.iter().map(|identity| *identity.as_uuid());
     let rows: Vec<AccountRow> = match tx {
         Tx::Pg(c) => Lookup::of_ids(ids, of_asset.filter(identity_id.eq(id_key()))).load(*c)?,
-        Tx::Sqlite(c) => of_asset.filter(identity_id.eq_any(identities)).load(*c)?,
+        Tx::Sqlite(c) => in_parts(identities, |ids| of_asset.filter(identity_id.eq_any(ids)).load(*c))?,
     };
     let known: HashSet<Address> = rows.iter().map(|row| row.1).collect();
     let others: Vec<Address> = wallets
@@ -65,7 +65,7 @@ pub(super) fn accounts(
     let more: Vec<AccountRow> = match tx {
         _ if others.is_empty() => Vec::new(),
         Tx::Pg(c) => Lookup::of_addresses(&others, of_asset.filter(accounts::account.eq(address_key()))).load(*c)?,
-        Tx::Sqlite(c) => of_asset.filter(accounts::account.eq_any(others)).load(*c)?,
+        Tx::Sqlite(c) => in_parts(&others, |some| of_asset.filter(accounts::account.eq_any(some)).load(*c))?,
     };
     Ok(rows.into_iter().chain(more).map(account_of).collect())
 }

@@ -114,15 +114,15 @@ pub(in crate::collection) fn known_places(
     asset: AssetId,
     transactions: &[Hash32],
 ) -> Result<HashSet<(Hash32, u64, u32)>, Error> {
-    let query = activities::table
-        .filter(activities::asset_id.eq(asset))
-        .filter(activities::transaction_hash.eq_any(transactions))
-        .select((
-            activities::transaction_hash,
-            activities::log_index,
-            activities::position,
-        ));
-    let rows: Vec<(Hash32, i64, i32)> = on!(tx, c => query.load(c))?;
+    let of_asset = activities::table.filter(activities::asset_id.eq(asset)).select((
+        activities::transaction_hash,
+        activities::log_index,
+        activities::position,
+    ));
+    let rows: Vec<(Hash32, i64, i32)> = in_parts(transactions, |transactions| {
+        let query = of_asset.filter(activities::transaction_hash.eq_any(transactions));
+        on!(&mut *tx, c => query.load(c))
+    })?;
     rows.into_iter()
         .map(|(transaction, log_index, position)| {
             let log_index = u64::try_from(log_index).map_err(Error::internal)?;
@@ -191,6 +191,7 @@ pub(in crate::collection) fn activity(tx: &mut Tx<'_>, id: ActivityId) -> Result
     row.map(Activity::try_from).transpose()
 }
 
+/// In the order of their times, which never change.
 pub(in crate::collection) fn activities(
     tx: &mut Tx<'_>,
     filter: &ActivityFilter,
@@ -266,9 +267,5 @@ fn part(
         }
         in_order!(query, begin, activities.indexed_at and id as ActivityId).limit(limit).load(c)
     })?;
-    let found = rows
-        .into_iter()
-        .map(Activity::try_from)
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(begin.slice(window, found, |one| *one.id.as_uuid()))
+    Ok(rows)
 }

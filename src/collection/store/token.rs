@@ -45,7 +45,9 @@ pub(in crate::collection) fn tokens_by_ids(
     let of_asset = nft_tokens::table.filter(nft_tokens::asset_id.eq(asset));
     let rows: Vec<Row> = match tx {
         Tx::Pg(c) => Lookup::of_tokens(token_ids, of_asset.filter(nft_tokens::token_id.eq(token_key()))).load(*c)?,
-        Tx::Sqlite(c) => of_asset.filter(nft_tokens::token_id.eq_any(token_ids)).load(*c)?,
+        Tx::Sqlite(c) => in_parts(token_ids, |ids| {
+            of_asset.clone().filter(nft_tokens::token_id.eq_any(ids)).load(*c)
+        })?,
     };
     Ok(rows.into_iter().map(|row| (row.token_id, row.into())).collect())
 }
@@ -61,7 +63,9 @@ pub(in crate::collection) fn minted_token_ids(
         .select(nft_tokens::token_id);
     let found: Vec<TokenId> = match tx {
         Tx::Pg(c) => Lookup::of_tokens(token_ids, of_asset.filter(nft_tokens::token_id.eq(token_key()))).load(*c)?,
-        Tx::Sqlite(c) => of_asset.filter(nft_tokens::token_id.eq_any(token_ids)).load(*c)?,
+        Tx::Sqlite(c) => in_parts(token_ids, |ids| {
+            of_asset.clone().filter(nft_tokens::token_id.eq_any(ids)).load(*c)
+        })?,
     };
     Ok(found.into_iter().collect())
 }
@@ -237,12 +241,13 @@ pub(in crate::collection) fn balances_of(
             Lookup::of_token_accounts(pairs.iter().copied(), one).load(*c)?
         }
         Tx::Sqlite(c) => {
-            let tokens: BTreeSet<TokenId> = pairs.iter().map(|pair| pair.0).collect();
-            let accounts: BTreeSet<Address> = pairs.iter().map(|pair| pair.1).collect();
-            of_asset
-                .filter(nft_balances::token_id.eq_any(tokens))
-                .filter(nft_balances::account.eq_any(accounts))
-                .load(*c)?
+            let pairs: Vec<(TokenId, Address)> = pairs.iter().copied().collect();
+            in_parts(&pairs, |pairs| {
+                let tokens: BTreeSet<TokenId> = pairs.iter().map(|pair| pair.0).collect();
+                let accounts: BTreeSet<Address> = pairs.iter().map(|pair| pair.1).collect();
+                let of_tokens = of_asset.clone().filter(nft_balances::token_id.eq_any(tokens));
+                of_tokens.filter(nft_balances::account.eq_any(accounts)).load(*c)
+            })?
         }
     };
     Ok(rows

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::SanctionsList;
 use crate::db::schema::{sanctioned_addresses, sanctions_lists};
-use crate::db::{Bulk, Tx};
+use crate::db::{Bulk, Tx, in_parts};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Hash32, SanctionsListId, Timestamp};
@@ -32,11 +32,13 @@ pub(super) fn newest(tx: &mut Tx<'_>) -> Result<Option<SanctionsList>, Error> {
 
 /// Those of the wallets that are on the list.
 pub(super) fn hits(tx: &mut Tx<'_>, list: SanctionsListId, wallets: &[Address]) -> Result<HashSet<Address>, Error> {
-    let query = sanctioned_addresses::table
+    let of_list = sanctioned_addresses::table
         .filter(sanctioned_addresses::list_id.eq(list))
-        .filter(sanctioned_addresses::address.eq_any(wallets))
         .select(sanctioned_addresses::address);
-    let found: Vec<Address> = on!(tx, c => query.load(c))?;
+    let found: Vec<Address> = in_parts(wallets, |wallets| {
+        let query = of_list.filter(sanctioned_addresses::address.eq_any(wallets));
+        on!(&mut *tx, c => query.load(c))
+    })?;
     Ok(found.into_iter().collect())
 }
 

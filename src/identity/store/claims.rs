@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use super::super::{Claim, ClaimFact, ClaimStatus, rules};
 use super::registry::{Trust, topic_name};
 use crate::db::schema::claims;
-use crate::db::{Bulk, Cursor, Lookup, Page, Tx, id_key};
+use crate::db::{Bulk, Cursor, Lookup, Page, Tx, id_key, in_parts};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, ClaimId, IdentityId, Timestamp, TopicName, UserId};
@@ -285,7 +285,7 @@ pub(in super::super) fn claim_facts(
     let ids = identities.iter().map(|identity| *identity.as_uuid());
     let rows: Vec<FactRow> = match tx {
         Tx::Pg(c) => Lookup::of_ids(ids, query.filter(claims::identity_id.eq(id_key()))).load(*c)?,
-        Tx::Sqlite(c) => query.filter(claims::identity_id.eq_any(identities)).load(*c)?,
+        Tx::Sqlite(c) => in_parts(identities, |ids| query.filter(claims::identity_id.eq_any(ids)).load(*c))?,
     };
     let facts = rows.into_iter().map(|row| owned_fact(row, trust));
     let mut facts = facts.collect::<Result<Vec<_>, Error>>()?;

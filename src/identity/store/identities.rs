@@ -3,7 +3,7 @@ use diesel::prelude::*;
 
 use super::super::{Identity, IdentityFilter, KeyPurpose, Kind, Recipient};
 use crate::db::schema::{chains, identities, identity_keys, identity_wallets};
-use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key};
+use crate::db::{Bulk, Cursor, Lookup, Page, Tx, address_key, in_parts};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, CountryCode, Hash32, IdentityId, Timestamp};
@@ -70,7 +70,9 @@ pub(in super::super) fn by_wallets(tx: &mut Tx<'_>, wallets: &[Address]) -> Resu
         Tx::Pg(c) => {
             Lookup::of_addresses(wallets, query.filter(identity_wallets::wallet.eq(address_key()))).load(*c)?
         }
-        Tx::Sqlite(c) => query.filter(identity_wallets::wallet.eq_any(wallets)).load(*c)?,
+        Tx::Sqlite(c) => in_parts(wallets, |some| {
+            query.filter(identity_wallets::wallet.eq_any(some)).load(*c)
+        })?,
     };
     rows.into_iter().map(identity).collect()
 }
