@@ -14,7 +14,7 @@ use super::{
 use crate::asset::{self, Books};
 use crate::audit;
 use crate::db::Tx;
-use crate::error::{Error, Finding, Refusal};
+use crate::error::{Error, Finding, Issue};
 use crate::ledger::{self, IssueLine, SheetError};
 use crate::operation::{self, NewOperation, Operation, Plan};
 use crate::policy::PolicySet;
@@ -107,11 +107,16 @@ pub(super) fn accept(
         requests: Vec::new(),
         events: Vec::new(),
     };
-    for ((wish, findings), metadata) in wishes.iter().zip(&judged.findings).zip(stacks) {
+    let mut issues = Vec::new();
+    for (index, ((wish, findings), metadata)) in wishes.iter().zip(&judged.findings).zip(stacks).enumerate() {
         match findings.as_slice() {
-            [] => round.take(&mut books, wish, metadata)?,
+            [] if round.take(&mut books, wish, metadata)? => {}
+            [] => issues.push(beyond(index)),
             findings => round.refuse(wish, metadata, findings),
         }
+    }
+    if !issues.is_empty() {
+        return Err(Error::Invalid(issues));
     }
     round.write(tx, books).map(Requested::Accepted)
 }
@@ -199,7 +204,8 @@ struct Round<'r> {
 }
 
 impl Round<'_> {
-    fn take(&mut self, books: &mut Books, wish: &Wish, metadata: Option<MetadataId>) -> Result<(), Error> {
+    /// False for an amount that does not fit: nothing of it is taken.
+    fn take(&mut self, books: &mut Books, wish: &Wish, metadata: Option<MetadataId>) -> Result<bool, Error> {
         let identity = books.identity_of(&wish.owner);
         let line = IssueLine {
             recipient: wish.owner,
@@ -208,7 +214,13 @@ impl Round<'_> {
             amount: wish.amount,
         };
         let number = books.sheet.next_operation();
-        books.sheet.reserve(number, &[line]).map_err(refused)?;
+        match books.sheet.reserve(number, &[line]) {
+            Ok(()) => {}
+            Err(SheetError::Overflow) => return Ok(false),
+            Err(error @ (SheetError::Negative | SheetError::NotLoaded | SheetError::Nobody)) => {
+                return Err(Error::internal(error));
+            }
+        }
         books.sheet.number();
         let operation = Operation::queued(&NewOperation {
             asset: self.collection.id,
@@ -228,7 +240,7 @@ impl Round<'_> {
         self.events.push(events::accepted(self.caller, &operation, &request));
         self.operations.push(operation);
         self.requests.push(request);
-        Ok(())
+        Ok(true)
     }
 
     /// It has failed before anything was sent, and takes no number.
@@ -284,14 +296,8 @@ impl Round<'_> {
     }
 }
 
-/// More than 2^256 − 1 of a collection cannot be.
-fn refused(error: SheetError) -> Error {
-    match error {
-        SheetError::Overflow => Error::Refused(vec![Finding {
-            line: None,
-            rule: "amount-range".to_owned(),
-            refusal: Refusal::AmountOverflow,
-        }]),
-        SheetError::Negative | SheetError::NotLoaded | SheetError::Nobody => Error::internal(error),
-    }
+/// Of all ids of a collection together there are at most 2^256 − 1: the books count them in one sum.
+fn beyond(index: usize) -> Issue {
+    let message = "does not fit: of all tokens of a collection together there can be 2^256 - 1";
+    Issue::new(&format!("assets.{index}.amount"), "range", message)
 }

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::{LineRefusal, MintFile, told};
+use super::{LineRefusal, MintFile};
 use crate::access::{self, Permission};
 use crate::collection::accept::{self, Refusing, Shows, Wish};
 use crate::collection::{Caller, Collection, Conflict, ContractType, NewMintRequest, Requested, Right};
@@ -86,15 +86,6 @@ impl Part {
                 Ok(Requested::Accepted(_)) => break,
                 Ok(Requested::Conflict(conflict)) => self.refuse_used(tx, asking.collection, &conflict)?,
                 Err(Error::Invalid(issues)) => self.refuse_invalid(&issues),
-                Err(Error::Refused(findings)) => {
-                    if findings.iter().any(|finding| finding.refusal.is_of_the_rules()) {
-                        return Err(Error::Refused(findings));
-                    }
-                    if self.accepted.len() > 1 {
-                        return self.ask_one_by_one(tx, asking);
-                    }
-                    self.refuse_where(|_, _| Some(told(&findings)));
-                }
                 Err(
                     error @ (Error::NotAllowed(_)
                     | Error::Forbidden { .. }
@@ -115,20 +106,6 @@ impl Part {
     fn settled(&self) -> usize {
         let known = self.accepted.iter().filter(|wanted| wanted.stack.is_some());
         self.refused.len().saturating_add(known.count())
-    }
-
-    /// Together they are refused (their sum passes what can be): those that can be taken are.
-    fn ask_one_by_one(&mut self, tx: &mut Tx<'_>, asking: &Asking<'_>) -> Result<(), Error> {
-        for one in std::mem::take(&mut self.accepted) {
-            let mut alone = Self {
-                accepted: vec![one],
-                refused: Vec::new(),
-            };
-            alone.ask(tx, asking)?;
-            self.accepted.append(&mut alone.accepted);
-            self.refused.append(&mut alone.refused);
-        }
-        Ok(())
     }
 
     fn refuse_used(&mut self, tx: &mut Tx<'_>, collection: &Collection, conflict: &Conflict) -> Result<(), Error> {
