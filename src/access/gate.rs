@@ -1,13 +1,19 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use super::arrivals::Arrivals;
 use super::environment::UsageBuffer;
-use super::quota::{ClientRates, Rate};
+use super::quota::{ClientRates, Rate, Rates};
+use super::refused::RefusedKeys;
 use crate::config::Minting;
+use crate::types::UserId;
 
+const HOUR: Duration = Duration::from_secs(3_600);
 const HOUR_SECONDS: i64 = 3_600;
+/// Refusals of one user that are noted in an hour: enough to see who tries what, too few to fill the audit log.
+const REFUSALS_NOTED: i64 = 60;
 /// Four of the largest files at once.
 const BODIES_MEBIBYTES_MAX: usize = 128;
 /// Two of the largest files at once. What is read out of one takes up to ten times its room, until it is stored: its bytes,
@@ -22,6 +28,9 @@ pub struct Gate {
     pub chain_id: Option<u64>,
     pub clients: ClientRates,
     pub usage: UsageBuffer,
+    pub refused: RefusedKeys,
+    /// How often users were turned away whose keys are good.
+    pub refusals: Rates<UserId>,
     /// Room for the bytes of files of mint requests that arrive, in MiB.
     pub bodies: Arc<Semaphore>,
     /// Room for files that are being read, in MiB of their bytes.
@@ -36,6 +45,8 @@ impl Gate {
         Self {
             clients: ClientRates::new(requests, settings.anonymous_window),
             usage: UsageBuffer::default(),
+            refused: RefusedKeys::default(),
+            refusals: Rates::new(REFUSALS_NOTED, HOUR),
             bodies: Arc::new(Semaphore::new(BODIES_MEBIBYTES_MAX)),
             files: Arc::new(Semaphore::new(FILES_MEBIBYTES_MAX)),
             arrivals: Arc::default(),

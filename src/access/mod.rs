@@ -21,6 +21,7 @@ mod permission;
 pub mod plan;
 pub mod quota;
 mod rate;
+mod refused;
 mod role;
 mod rules;
 mod store;
@@ -39,6 +40,7 @@ pub use key::{ApiKey, KeyKind};
 pub use model::{Authenticated, By, Grant, Holder, IssuedKey, KeyChange, NewKey, NewUser, StoredKey, User};
 pub use permission::{Givers, Permission, roles};
 pub use rate::RateLimit;
+pub use refused::RefusedKeys;
 pub use role::{Held, Role, RoleError, Scope};
 pub use vault::Vault;
 pub(crate) use vault::{random_bytes, random_text};
@@ -327,7 +329,8 @@ pub fn revoke(tx: &mut Tx<'_>, by: impl Into<By>, scope: Scope, grants: &[Grant]
 }
 
 /// Records that a known user was refused a right (the refused change itself is rolled back, so this is a transaction of
-/// its own). `attempt` names what was tried, such as a route.
+/// its own). `attempt` names what was tried, such as a route. In the stream of whoever tried it, also where it was about an
+/// asset: nobody writes into the history of an asset that is not theirs, or waits for its lock.
 pub fn note_forbidden(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -335,9 +338,9 @@ pub fn note_forbidden(
     attempt: &str,
     required: &[&'static str],
 ) -> Result<(), Error> {
-    let (stream, asset) = place(scope, &ctx.actor.wallet);
+    let (_, asset) = place(scope, &ctx.actor.wallet);
     let event = Event {
-        stream,
+        stream: Stream::of_subject(&ctx.actor.wallet),
         actor: ctx.actor.name(),
         action: "access.refused",
         asset,

@@ -76,7 +76,8 @@ pub fn reader(tx: &mut Tx<'_>, vault: &Vault, token: &str) -> Result<Option<Read
     store::reader(tx, hash(vault, token))
 }
 
-fn hash(vault: &Vault, token: &str) -> Hash32 {
+/// What is stored instead of a key.
+pub fn hash(vault: &Vault, token: &str) -> Hash32 {
     vault.mac("access.rate_limit_key", &[token.as_bytes()])
 }
 

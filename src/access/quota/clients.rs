@@ -1,3 +1,4 @@
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,16 +9,15 @@ use super::bucket::{Bucket, Rate};
 use super::{Standing, Taken};
 use crate::types::Timestamp;
 
-/// Requests of callers without a key, per client address, counted in this process: several processes allow as many times
-/// more. Addresses of IPv6 count by their first 64 bits, which is what one household or server is given.
-pub struct ClientRates {
+/// How often each of many did something, counted in this process: several processes allow as many times more.
+pub struct Rates<K> {
     rate: Rate,
-    buckets: Cache<IpAddr, Arc<Mutex<Bucket>>>,
+    buckets: Cache<K, Arc<Mutex<Bucket>>>,
 }
 
-impl ClientRates {
+impl<K: Hash + Eq + Send + Sync + 'static> Rates<K> {
     /// Some 20 MB. Beyond it those forgotten first are the ones that ask least.
-    const CLIENTS_MAX: u64 = 100_000;
+    const COUNT_MAX: u64 = 100_000;
 
     pub fn new(requests: i64, window: Duration) -> Self {
         let window_seconds = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
@@ -25,7 +25,7 @@ impl ClientRates {
             rate: Rate::bounded(requests, window_seconds, requests),
             // Who rested for a whole window has a full bucket again.
             buckets: Cache::builder()
-                .max_capacity(Self::CLIENTS_MAX)
+                .max_capacity(Self::COUNT_MAX)
                 .time_to_idle(window)
                 .build(),
         }
@@ -35,10 +35,9 @@ impl ClientRates {
         self.rate
     }
 
-    /// Counts a request.
-    pub fn count(&self, client: IpAddr, now: Timestamp) -> Taken {
+    pub fn count(&self, of: K, now: Timestamp) -> Taken {
         let fresh = || Arc::new(Mutex::new(Bucket::full(self.rate, now)));
-        let bucket = self.buckets.get_with(household(client), fresh);
+        let bucket = self.buckets.get_with(of, fresh);
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
         *bucket = bucket.at(self.rate, now);
         let granted = bucket.take(self.rate, 1);
@@ -50,6 +49,25 @@ impl ClientRates {
                 wait_micros: standing.retry_after_micros,
             },
         }
+    }
+}
+
+/// Requests of callers without a key, per client address. Addresses of IPv6 count by their first 64 bits, which is what one
+/// household or server is given.
+pub struct ClientRates(Rates<IpAddr>);
+
+impl ClientRates {
+    pub fn new(requests: i64, window: Duration) -> Self {
+        Self(Rates::new(requests, window))
+    }
+
+    pub const fn rate(&self) -> Rate {
+        self.0.rate()
+    }
+
+    /// Counts a request.
+    pub fn count(&self, client: IpAddr, now: Timestamp) -> Taken {
+        self.0.count(household(client), now)
     }
 }
 

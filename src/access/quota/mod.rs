@@ -15,7 +15,7 @@ mod store;
 mod tests;
 
 pub use bucket::{Bucket, Rate, Standing};
-pub use clients::ClientRates;
+pub use clients::{ClientRates, Rates};
 
 use crate::db::Tx;
 use crate::error::Error;

@@ -78,15 +78,7 @@ impl FromRequest for Caller {
         Box::pin(async move {
             let visit = visit?;
             visit.rate_limit_key().await?;
-            let known = match visit.secret_key().await {
-                Ok(known) => known,
-                Err(Error::Unauthenticated) => {
-                    // Guesses are counted as what they are: requests of a client without a key.
-                    visit.count_client()?;
-                    return Err(Error::Unauthenticated.into());
-                }
-                Err(error) => return Err(error.into()),
-            };
+            let known = visit.secret_key().await?;
             let ctx = Ctx {
                 actor: known.actor,
                 request_id: visit.request_id.clone(),
@@ -218,6 +210,11 @@ impl Caller {
             change(tx, &by)
         });
         let changed = changed.await;
+        let refusals = &self.app.gate().refusals;
+        if let Taken::Refused { .. } = refusals.count(self.ctx.actor.user, self.ctx.now) {
+            metrics::counter!("refusals_not_noted_total").increment(1);
+            return Ok(());
+        }
         if let Err(Error::Forbidden { .. } | Error::NotAllowed(_)) = &changed {
             self.note_refusal(None).await?;
         }
@@ -268,6 +265,10 @@ impl Visit {
             rate_limit: header(RATE_LIMIT_KEY),
             app,
         })
+        let (refused, hash) = (&self.app.gate().refused, plan::hash(&vault, token.expose_secret()));
+        if refused.knows(&hash) {
+            return Err(ImmutableError::ReaderUnknown);
+        }
     }
 
     /// Who reads with a rate-limit key; none without one. Asked at each request: a key that was revoked opens nothing.
@@ -280,13 +281,18 @@ impl Visit {
             .app
             .db()
             .read(move |tx| plan::reader(tx, &vault, token.expose_secret()));
-        match reader.await? {
-            Some(reader) => Ok(Some(reader)),
-            None => {
-                // A guess, as below: a request of a client without a key.
-                self.count_client()?;
-                Err(ImmutableError::ReaderUnknown)
-            }
+    /// A dead key is refused as such, however often it comes and whatever else comes from the same address.
+        let reader = reader.await?;
+        if reader.is_none() {
+            refused.note(hash);
+        let (refused, hash) = (
+            &self.app.gate().refused,
+            environment::hash(&vault, token.expose_secret()),
+        );
+        if refused.knows(&hash) {
+            return Err(Error::Unauthenticated);
+        }
+            return Err(ImmutableError::ReaderUnknown);
         }
     }
 
@@ -297,7 +303,11 @@ impl Visit {
             .app
             .db()
             .read(move |tx| environment::authenticate(tx, &vault, token.expose_secret(), now));
-        known.await
+        let known = known.await;
+        if let Err(Error::Unauthenticated) = &known {
+            refused.note(hash);
+        }
+        known
     }
 
     async fn count_read(&self, reader: Option<plan::Reader>) -> Result<ReadStanding, ImmutableError> {
