@@ -43,7 +43,7 @@ pub use health::{Health, health};
 pub use model::{ChainRecord, Contracts, Look, Placement, SettledIn};
 pub use moves::accept_moves;
 pub use nft::{
-    FoundCollection, beginning as beginning_of_collection, look as look_at_collection,
+    FoundCollection, beginning as beginning_of_collection, facts as facts_of_collection, look as look_at_collection,
     take_over as take_over_collection,
 };
 pub use reconcile::{Reconciled, reconcile};

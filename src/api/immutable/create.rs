@@ -2,10 +2,12 @@
 //! that is there already.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::asked::{Body, address};
 use super::call::Spending;
@@ -14,7 +16,8 @@ use super::quota::{ReadStanding, What};
 use super::shown::{Shown, result};
 use super::{Caller, ImmutableError};
 use crate::access::quota::Account;
-use crate::chain::collection::Standard;
+use crate::chain::Rpc;
+use crate::chain::collection::{CollectionFacts, Standard};
 use crate::collection::{self, Collection, ContractType, Profile, Right};
 use crate::db::Tx;
 use crate::error::{Error, Issue};
@@ -22,6 +25,8 @@ use crate::servicing::{self, CollectionTerms};
 use crate::settlement::{self, FoundCollection};
 use crate::types::Address;
 
+/// How long the history of one contract may take to be read: nobody who has a key keeps our node busy for hours.
+const READ_WITHIN: Duration = Duration::from_secs(60);
 /// The chain may be read on between a look and its commit; each further look reads only what is new.
 const LOOKS_MAX: usize = 8;
 
@@ -100,11 +105,16 @@ pub(super) async fn create_collection(caller: Caller, body: Body) -> Result<Http
             standing,
         },
     };
+    let mut has_read = false;
     let made = match wish.contract {
         None => deploy(&caller, wish, answer).await,
-        Some(contract) => link(&caller, contract, wish, answer).await,
+        Some(contract) => link(&caller, contract, wish, answer, &mut has_read).await,
     };
-    once.answer_paid(&caller, &spending, made).await
+    match has_read {
+        // Reading the chain is paid for, whatever comes of it.
+        true => once.answer(&caller, made).await,
+        false => once.answer_paid(&caller, &spending, made).await,
+    }
 }
 
 fn spending(caller: &Caller) -> Spending {
@@ -153,8 +163,14 @@ async fn deploy(caller: &Caller, wish: Wish, answer: Answering) -> Result<Kept, 
         .await
 }
 
-/// Links a collection that is known here, or takes its contract over.
-async fn link(caller: &Caller, contract: Address, wish: Wish, answer: Answering) -> Result<Kept, ImmutableError> {
+/// Links a collection that is known here, or takes its contract over. `has_read` says whether the chain was read for it.
+async fn link(
+    caller: &Caller,
+    contract: Address,
+    wish: Wish,
+    answer: Answering,
+    has_read: &mut bool,
+) -> Result<Kept, ImmutableError> {
     let known = caller.app.db().read(move |tx| {
         let found = collection::find_by_address(tx, &contract);
         match found {
@@ -170,18 +186,42 @@ async fn link(caller: &Caller, contract: Address, wish: Wish, answer: Answering)
         let message = "this server settles on no chain";
         return Err(Error::Invalid(vec![Issue::new("contract_address", "unsupported", message)]).into());
     };
+    let facts = settlement::facts_of_collection(caller.app.db(), rpc, contract).await;
+    *has_read = !matches!(facts, Err(Error::Unavailable(_)));
+    // Whose contract it is is known before any of its history is read.
+    let judged = facts.and_then(|facts| unfit(caller, &wish, &facts).map_or(Ok(()), Err));
+    if let Err(error) = judged {
+        return Err(turned_away(caller, error).await);
+    }
+    take_over(caller, rpc, contract, wish, answer).await
+}
+
+/// Of what is read of one contract. Nothing is written meanwhile.
+async fn in_time<T>(reading: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Error::Unavailable("the history of the contract takes too long to read: an operator links it");
+    timeout(READ_WITHIN, reading).await.map_err(late)?
+}
+
+async fn take_over(
+    caller: &Caller,
+    rpc: &Rpc,
+    contract: Address,
+    wish: Wish,
+    answer: Answering,
+) -> Result<Kept, ImmutableError> {
     let db = caller.app.db();
-    let first_block = settlement::beginning_of_collection(db, rpc, contract).await?;
+    let first_block = in_time(settlement::beginning_of_collection(db, rpc, contract)).await?;
     let mut found: Option<FoundCollection> = None;
     for _ in 0..LOOKS_MAX {
-        let looked = settlement::look_at_collection(db, rpc, contract, first_block, found.take()).await;
+        let look = settlement::look_at_collection(db, rpc, contract, first_block, found.take());
+        let looked = in_time(look).await;
         let looked = match looked {
             Ok(looked) => looked,
             Err(error @ Error::NotAllowed(_)) => return Err(turned_away(caller, error).await),
             Err(error) => return Err(error.into()),
         };
-        let refusal = unfit(caller, &wish, &looked);
-        if let Some(error) = refusal {
+        // The administrator may have changed since.
+        if let Some(error) = unfit(caller, &wish, &looked.facts) {
             return Err(turned_away(caller, error).await);
         }
         match adopt(caller, &looked, &wish.terms, answer.clone()).await {
@@ -204,8 +244,8 @@ async fn turned_away(caller: &Caller, error: Error) -> ImmutableError {
 
 /// Why this caller may not have this contract. Our signer mints for many: that it may mint into a contract does not say
 /// whose it is.
-fn unfit(caller: &Caller, wish: &Wish, found: &FoundCollection) -> Option<Error> {
-    let standard = match found.facts.standard {
+fn unfit(caller: &Caller, wish: &Wish, facts: &CollectionFacts) -> Option<Error> {
+    let standard = match facts.standard {
         Standard::Erc721 => ContractType::Erc721,
         Standard::Erc1155 => ContractType::Erc1155,
     };
@@ -213,11 +253,10 @@ fn unfit(caller: &Caller, wish: &Wish, found: &FoundCollection) -> Option<Error>
         let message = format!("the contract is an {}", standard.text());
         return Some(Error::invalid("contract_type", message));
     }
-    if found.facts.owner == Some(caller.ctx.actor.wallet) {
+    if facts.owner == Some(caller.ctx.actor.wallet) {
         return None;
     }
-    let administrator = found
-        .facts
+    let administrator = facts
         .owner
         .map_or_else(|| "unknown".to_owned(), |owner| owner.to_string());
     Some(Error::NotAllowed(format!(

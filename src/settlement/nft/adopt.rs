@@ -37,6 +37,26 @@ pub struct FoundCollection {
     moved: Vec<Moved>,
 }
 
+/// What a contract says about itself: enough to judge whose it is before its history is read. Errors as of [`look`].
+pub async fn facts(db: &Db, rpc: &Rpc, address: Address) -> Result<CollectionFacts, Error> {
+    let chain = db.read(store::chain).await?;
+    let chain = chain.ok_or(Error::Unavailable("the chain is being set up"))?;
+    facts_of(rpc, &chain, &address).await
+}
+
+async fn facts_of(rpc: &Rpc, chain: &ChainRecord, address: &Address) -> Result<CollectionFacts, Error> {
+    let facts = match inspect(rpc, address, &chain.sender).await? {
+        Ok(facts) => facts,
+        Err(reason @ (NoCollection::NoContract(_) | NoCollection::NoStandard(_) | NoCollection::Lacks { .. })) => {
+            return Err(unfit(reason.to_string()));
+        }
+    };
+    match facts.is_minter {
+        true => Ok(facts),
+        false => Err(no_minter(&facts, address, &chain.sender)),
+    }
+}
+
 /// Reads a collection from `first_block` on, which is no later than the block of its contract. `before` is what an earlier
 /// look found: only what came after it is read again. Nothing is written.
 ///
@@ -52,15 +72,7 @@ pub async fn look(
 ) -> Result<FoundCollection, Error> {
     let chain = db.read(store::chain).await?;
     let chain = chain.ok_or(Error::Unavailable("the chain is being set up"))?;
-    let facts = match inspect(rpc, &address, &chain.sender).await? {
-        Ok(facts) => facts,
-        Err(reason @ (NoCollection::NoContract(_) | NoCollection::NoStandard(_) | NoCollection::Lacks { .. })) => {
-            return Err(unfit(reason.to_string()));
-        }
-    };
-    if !facts.is_minter {
-        return Err(no_minter(&facts, &address, &chain.sender));
-    }
+    let facts = facts_of(rpc, &chain, &address).await?;
     let (mut moved, from) = match before.filter(|before| before.address == address) {
         Some(before) => (before.moved, before.block.saturating_add(1)),
         None => (Vec::new(), first_block),

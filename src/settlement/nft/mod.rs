@@ -12,7 +12,7 @@ mod logs;
 mod observe;
 mod reconcile;
 
-pub use adopt::{FoundCollection, beginning, look, take_over};
+pub use adopt::{FoundCollection, beginning, facts, look, take_over};
 pub(super) use batch::{Batch, batches, minted};
 pub(super) use finish::succeed;
 pub(super) use logs::compare_logs;
