@@ -12,5 +12,6 @@ mod examples;
 pub mod health;
 pub mod immutable;
 mod json;
+mod once;
 pub mod openapi;
 pub mod unserved;

@@ -16,6 +16,7 @@ use super::owner;
 use crate::access::quota::Taken;
 use crate::access::{self, Scope};
 use crate::api::client::client_of;
+use crate::api::once::{self, Given};
 use crate::app::App;
 use crate::certhis::{self, KeyHolder};
 use crate::collection;
@@ -28,8 +29,6 @@ use crate::types::{RequestId, Timestamp};
 /// Each part of a pair by the names of its header, the published one first, and its name in a query.
 const KEY: ([&str; 2], &str) = (["api_key", "x-api-key"], "api_key");
 const SECRET: ([&str; 2], &str) = (["api_secret", "x-api-secret"], "api_secret");
-const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
 /// The routes that were published with the pair in the query.
 const IN_QUERY: [&str; 2] = ["/mint_status", "/mint_task_list"];
 
@@ -45,8 +44,7 @@ pub struct Holder {
     pub known: KeyHolder,
     pub ctx: Ctx,
     route: String,
-    /// The header, if it was sent.
-    idempotency_key: Option<String>,
+    idempotency_key: Given,
 }
 
 impl FromRequest for Guest {
@@ -74,8 +72,7 @@ impl FromRequest for Holder {
         let visit = Visit::of(request);
         let pair = pair_of(request);
         let route = format!("{} {}", request.method(), request.path());
-        let idempotency_key = request.headers().get(IDEMPOTENCY_KEY);
-        let idempotency_key = idempotency_key.map(|value| value.to_str().unwrap_or("").to_owned());
+        let idempotency_key = Given::of(request);
         Box::pin(async move {
             let visit = visit?;
             let known = match visit.holder(pair).await {
@@ -107,13 +104,9 @@ impl Holder {
     ///
     /// Errors: `Invalid` for a key that is empty, too long or not of visible ASCII characters.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, CerthisError> {
-        let Some(key) = self.idempotency_key.clone() else {
-            return Ok(None);
-        };
-        if !(1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(CerthisError::Invalid(IDEMPOTENCY_KEY));
-        }
-        Ok(Some(IdempotencyKey {
+        let key = self.idempotency_key.key();
+        let key = key.map_err(|_| CerthisError::Invalid(once::HEADER))?;
+        Ok(key.map(|key| IdempotencyKey {
             user: self.known.actor.user,
             route: format!("{} {}", self.route, self.known.collection),
             key,

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::DalpError;
 use crate::access::{self, Scope};
+use crate::api::once::Given;
 use crate::app::App;
 use crate::ctx::Ctx;
 use crate::db::Tx;
@@ -15,9 +16,6 @@ use crate::operation::IdempotencyKey;
 use crate::types::{AssetId, RequestId};
 
 const API_KEY: &str = "x-api-key";
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// dalp.md A10: 1 to 255 visible characters.
-const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
 
 /// An authenticated request. As a handler's first argument it makes 401 the first check.
 pub struct Call {
@@ -25,7 +23,7 @@ pub struct Call {
     pub ctx: Ctx,
     /// The method and the path as called: the scope of an idempotency key.
     pub route: String,
-    idempotency_key: Option<Result<String, Error>>,
+    idempotency_key: Given,
 }
 
 impl FromRequest for Call {
@@ -34,14 +32,9 @@ impl FromRequest for Call {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let app = request.app_data::<web::Data<App>>().cloned();
-        let header = |name: &str| {
-            request
-                .headers()
-                .get(name)
-                .map(|value| value.to_str().unwrap_or("").to_owned())
-        };
-        let token = header(API_KEY).map(SecretString::from);
-        let idempotency_key = header(IDEMPOTENCY_KEY).map(parse_idempotency_key);
+        let token = request.headers().get(API_KEY);
+        let token = token.map(|value| SecretString::from(value.to_str().unwrap_or("").to_owned()));
+        let idempotency_key = Given::of(request);
         let route = format!("{} {}", request.method(), request.path());
         let request_id = request
             .extensions()
@@ -84,31 +77,12 @@ async fn authenticate(app: &App, token: SecretString, request_id: RequestId) -> 
     })
 }
 
-fn parse_idempotency_key(text: String) -> Result<String, Error> {
-    let visible = text.bytes().all(|b| b.is_ascii_graphic());
-    if visible && (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&text.len()) {
-        return Ok(text);
-    }
-    Err(Error::invalid(
-        "Idempotency-Key",
-        "must be 1 to 255 visible ASCII characters",
-    ))
-}
-
 impl Call {
     /// The caller's idempotency key for this route, if one was given.
     pub fn idempotency(&self) -> Result<Option<IdempotencyKey>, Error> {
-        match &self.idempotency_key {
-            None => Ok(None),
-            Some(Err(_)) => Err(Error::invalid(
-                "Idempotency-Key",
-                "must be 1 to 255 visible ASCII characters",
-            )),
-            Some(Ok(key)) => {
-                let (user, route, key) = (self.ctx.actor.user, self.route.clone(), key.clone());
-                Ok(Some(IdempotencyKey { user, route, key }))
-            }
-        }
+        let (user, route) = (self.ctx.actor.user, self.route.clone());
+        let key = self.idempotency_key.key()?;
+        Ok(key.map(|key| IdempotencyKey { user, route, key }))
     }
 
     /// Runs the queries of a read. A 403 leaves an audit event.

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::verification::Code;
 use super::{Body, Call, DalpError};
+use crate::api::once::REMEMBERED_SECONDS;
 use crate::asset;
 use crate::audit::{self, Event, Stream};
 use crate::ctx::Ctx;
@@ -17,8 +18,6 @@ use crate::operation::{self, IdempotencyKey, Remembered, Replay};
 use crate::types::{AssetId, Timestamp};
 use crate::wallet::{self, Proof, Spend};
 
-/// Answers other than those of mints are kept this long (dalp.md A10).
-const REMEMBERED_SECONDS: i64 = 30 * 24 * 3_600;
 /// A remembered success may turn out stale once; a second time the credential changes under our hands.
 const PROOFS_MAX: usize = 2;
 

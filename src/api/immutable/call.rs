@@ -17,6 +17,7 @@ use crate::access::plan;
 use crate::access::quota::{self, Account, Rate, Standing, Taken};
 use crate::access::{self, Permission, Scope};
 use crate::api::client::client_of;
+use crate::api::once::Given;
 use crate::app::App;
 use crate::collection::{self, Collection, Right};
 use crate::ctx::Ctx;
@@ -28,9 +29,6 @@ use crate::types::{AssetId, RequestId, Timestamp};
 const SECRET_KEY: &str = "x-immutable-api-key";
 const PUBLISHABLE_KEY: &str = "x-immutable-publishable-key";
 const RATE_LIMIT_KEY: &str = "x-api-key";
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// dalp.md A10.
-const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
 /// How long the usage of publishable keys is gathered before it is written.
 const USAGE_GATHERED: Duration = Duration::from_secs(5);
 
@@ -46,7 +44,7 @@ pub struct Caller {
     pub ctx: Ctx,
     /// The method and the path as called.
     route: String,
-    idempotency_key: Option<String>,
+    idempotency_key: Given,
 }
 
 impl FromRequest for Reader {
@@ -73,8 +71,7 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let visit = Visit::of(request);
         let route = format!("{} {}", request.method(), request.path());
-        let header = request.headers().get(IDEMPOTENCY_KEY);
-        let idempotency_key = header.map(|value| value.to_str().unwrap_or("").to_owned());
+        let idempotency_key = Given::of(request);
         Box::pin(async move {
             let visit = visit?;
             visit.rate_limit_key().await?;
@@ -107,18 +104,12 @@ impl Caller {
     /// The caller's key for this route of its environment, if one was given: who has several environments may use a key in
     /// each. Errors: `Invalid` unless it is 1 to 255 visible characters.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Error> {
-        let Some(key) = self.idempotency_key.clone() else {
-            return Ok(None);
-        };
-        if !(1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::invalid(
-                IDEMPOTENCY_KEY,
-                "must be 1 to 255 visible ASCII characters",
-            ));
-        }
-        let user = self.ctx.actor.user;
-        let route = format!("{} {}", self.known.environment.id, self.route);
-        Ok(Some(IdempotencyKey { user, route, key }))
+        let key = self.idempotency_key.key()?;
+        Ok(key.map(|key| IdempotencyKey {
+            user: self.ctx.actor.user,
+            route: format!("{} {}", self.known.environment.id, self.route),
+            key,
+        }))
     }
 
     /// The collection of the path. Errors: 404 for another chain or an unknown collection, 403 for one that is not linked
@@ -210,19 +201,20 @@ impl Caller {
             change(tx, &by)
         });
         let changed = changed.await;
-        let refusals = &self.app.gate().refusals;
-        if let Taken::Refused { .. } = refusals.count(self.ctx.actor.user, self.ctx.now) {
-            metrics::counter!("refusals_not_noted_total").increment(1);
-            return Ok(());
-        }
         if let Err(Error::Forbidden { .. } | Error::NotAllowed(_)) = &changed {
             self.note_refusal(None).await?;
         }
         Ok(changed?)
     }
 
-    /// Records that a known caller was turned away (architecture, section 9).
+    /// Records that a known caller was turned away (architecture, section 9), unless that was recorded often enough: who may
+    /// do nothing must not fill the audit log either.
     pub async fn note_refusal(&self, collection: Option<AssetId>) -> Result<(), Error> {
+        let refusals = &self.app.gate().refusals;
+        if let Taken::Refused { .. } = refusals.count(self.ctx.actor.user, self.ctx.now) {
+            metrics::counter!("refusals_not_noted_total").increment(1);
+            return Ok(());
+        }
         let (ctx, route) = (self.ctx.clone(), self.route.clone());
         let scope = collection.map_or(Scope::System, Scope::Asset);
         let noted = self
@@ -265,10 +257,6 @@ impl Visit {
             rate_limit: header(RATE_LIMIT_KEY),
             app,
         })
-        let (refused, hash) = (&self.app.gate().refused, plan::hash(&vault, token.expose_secret()));
-        if refused.knows(&hash) {
-            return Err(ImmutableError::ReaderUnknown);
-        }
     }
 
     /// Who reads with a rate-limit key; none without one. Asked at each request: a key that was revoked opens nothing.
@@ -277,14 +265,26 @@ impl Visit {
             return Ok(None);
         };
         let vault = Arc::clone(self.app.vault());
+        let (refused, hash) = (&self.app.gate().refused, plan::hash(&vault, token.expose_secret()));
+        if refused.knows(&hash) {
+            return Err(ImmutableError::ReaderUnknown);
+        }
         let reader = self
             .app
             .db()
             .read(move |tx| plan::reader(tx, &vault, token.expose_secret()));
-    /// A dead key is refused as such, however often it comes and whatever else comes from the same address.
         let reader = reader.await?;
         if reader.is_none() {
             refused.note(hash);
+            return Err(ImmutableError::ReaderUnknown);
+        }
+        Ok(reader)
+    }
+
+    /// A dead key is refused as such, however often it comes and whatever else comes from the same address.
+    async fn secret_key(&self) -> Result<environment::Caller, Error> {
+        let token = self.secret.clone().ok_or(Error::Unauthenticated)?;
+        let (vault, now) = (Arc::clone(self.app.vault()), self.now);
         let (refused, hash) = (
             &self.app.gate().refused,
             environment::hash(&vault, token.expose_secret()),
@@ -292,13 +292,6 @@ impl Visit {
         if refused.knows(&hash) {
             return Err(Error::Unauthenticated);
         }
-            return Err(ImmutableError::ReaderUnknown);
-        }
-    }
-
-    async fn secret_key(&self) -> Result<environment::Caller, Error> {
-        let token = self.secret.clone().ok_or(Error::Unauthenticated)?;
-        let (vault, now) = (Arc::clone(self.app.vault()), self.now);
         let known = self
             .app
             .db()

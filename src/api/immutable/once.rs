@@ -8,20 +8,14 @@ use serde::Serialize;
 use super::asked::Body;
 use super::call::Spending;
 use super::{Caller, ImmutableError};
+use crate::api::once;
 use crate::collection::{self, Conflict};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::operation::{self, Fingerprint, IdempotencyKey, Remembered, Replay};
+use crate::operation::{Fingerprint, Replay};
 
-/// First answers are kept this long (dalp.md A10).
-const REMEMBERED_SECONDS: i64 = 30 * 24 * 3_600;
-
-/// The caller's key and what tells this request from another; without the header it does nothing.
 #[derive(Clone)]
-pub(super) struct Once {
-    key: Option<IdempotencyKey>,
-    fingerprint: Fingerprint,
-}
+pub(super) struct Once(once::Once);
 
 /// An answer that can be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +40,14 @@ impl Kept {
                 .collect(),
             body: serde_json::to_string(body).map_err(Error::internal)?,
         })
+    }
+
+    fn remembered(&self) -> Replay {
+        Replay {
+            status: self.status.as_u16(),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+        }
     }
 
     pub fn respond(&self) -> HttpResponse {
@@ -77,28 +79,13 @@ impl Once {
 
     /// Of a body that is not JSON.
     pub fn with(caller: &Caller, fingerprint: Fingerprint) -> Result<Self, ImmutableError> {
-        Ok(Self {
-            key: caller.idempotency_key()?,
-            fingerprint,
-        })
+        Ok(Self(once::Once::new(caller.idempotency_key()?, fingerprint)))
     }
 
     /// The first answer, if there was one. Errors: `Conflict` when the key was used with another body.
     pub async fn replay(&self, caller: &Caller) -> Result<Option<HttpResponse>, ImmutableError> {
-        let (Some(key), now) = (self.key.clone(), caller.ctx.now) else {
-            return Ok(None);
-        };
-        let read = key.clone();
-        let found = caller
-            .app
-            .db()
-            .read(move |tx| operation::remembered(tx, &[&read], now))
-            .await?;
-        let replay = found
-            .get(&key)
-            .map(|first| first.replay(&self.fingerprint))
-            .transpose()?;
-        replay.as_ref().map(replayed).transpose()
+        let first = self.0.replay(caller.app.db(), caller.ctx.now).await?;
+        first.as_ref().map(replayed).transpose()
     }
 
     /// Makes the change, and keeps its answer in the same transaction.
@@ -108,14 +95,14 @@ impl Once {
     {
         let once = self.clone();
         let made = caller.change(move |tx, by| {
-            once.claim(tx, by)?;
+            once.0.claim(tx, by.ctx.now)?;
             match change(tx, by) {
                 Ok(kept) => {
-                    once.settle(tx, by, &kept)?;
+                    once.0.settle(tx, by.ctx.now, kept.remembered())?;
                     Ok(Ok(kept))
                 }
                 Err(NotMade::Used(conflict)) => {
-                    once.release(tx)?;
+                    once.0.release(tx)?;
                     Ok(Err(conflict))
                 }
                 Err(NotMade::Failed(error)) => Err(error),
@@ -148,39 +135,6 @@ impl Once {
             caller.give_back_after(error, spending).await;
         }
         self.answer(caller, made).await
-    }
-
-    /// Nobody else acts under the key until the commit.
-    fn claim(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>) -> Result<(), Error> {
-        match &self.key {
-            Some(key) if !operation::claim(tx, key, &self.fingerprint, by.ctx.now)? => Err(Error::Conflict(
-                "The first request with this Idempotency-Key was answered just now".to_owned(),
-            )),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Keeps the answer, in the transaction of the change.
-    fn settle(&self, tx: &mut Tx<'_>, by: &collection::Caller<'_>, answer: &Kept) -> Result<(), Error> {
-        let Some(key) = &self.key else { return Ok(()) };
-        let answer = Remembered {
-            fingerprint: self.fingerprint,
-            status: answer.status.as_u16(),
-            headers: answer.headers.clone(),
-            body: answer.body.clone(),
-            operation: None,
-            created_at: by.ctx.now,
-            expires_at: Some(by.ctx.now.plus_seconds(REMEMBERED_SECONDS)),
-        };
-        operation::settle_claim(tx, key, &answer)
-    }
-
-    /// Nothing was changed: the key is free again.
-    fn release(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        match &self.key {
-            Some(key) => operation::release_claim(tx, key),
-            None => Ok(()),
-        }
     }
 }
 
