@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 
 use crate::error::Error;
+use crate::types::Timestamp;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -69,6 +70,12 @@ pub fn retry_after(error: &Error) -> Option<Header> {
         | Error::Internal(_) => return None,
     };
     Some((header::RETRY_AFTER, HeaderValue::from(seconds)))
+}
+
+/// Rounded up: who comes then does not come too early.
+pub fn whole_seconds(micros: i64) -> i64 {
+    let up = micros.saturating_add(Timestamp::SECOND.saturating_sub(1));
+    up.div_euclid(Timestamp::SECOND)
 }
 
 /// A cause of our own is in the log, once, and in no answer.

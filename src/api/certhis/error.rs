@@ -6,9 +6,8 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
 use crate::access::quota::{Rate, Standing};
-use crate::api::unserved::{self, Header, Unserved};
+use crate::api::unserved::{self, Header, Unserved, whole_seconds};
 use crate::error::{Error, Issue};
-use crate::types::Timestamp;
 
 /// What a route of this dialect fails with: an error of the domain, or one of the framework.
 #[derive(Debug, thiserror::Error)]
@@ -68,11 +67,6 @@ impl Shortage {
             .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?)));
         headers.collect()
     }
-}
-
-fn whole_seconds(micros: i64) -> i64 {
-    let up = micros.saturating_add(Timestamp::SECOND.saturating_sub(1));
-    up.div_euclid(Timestamp::SECOND)
 }
 
 /// `field: what is wrong`, of the first field: clients show one line.

@@ -4,11 +4,10 @@ use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use crate::access::quota::{Rate, Standing};
+use crate::api::unserved::{Header, whole_seconds};
 use crate::types::Timestamp;
 
 const HUNDREDTH_MICROS: i64 = 10_000;
-
-type Header = (HeaderName, HeaderValue);
 
 /// The answer to a request that was accepted: every number is text.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -142,21 +141,12 @@ impl ReadStanding {
         let missing = self.standing.limit.saturating_sub(self.standing.remaining);
         let micros = missing.saturating_mul(self.rate.window_micros());
         let reset = whole_seconds(micros.checked_div(self.rate.per_micro()).unwrap_or(0));
-        [
-            ("x-ratelimit-limit", format!("{limit}, {limit};w={window}")),
-            ("x-ratelimit-remaining", self.standing.remaining.to_string()),
-            ("x-ratelimit-reset", reset.to_string()),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?)))
-        .collect()
+        spellings! {
+            "x-ratelimit-limit", "x_ratelimit_limit" => &format!("{limit}, {limit};w={window}");
+            "x-ratelimit-remaining", "x_ratelimit_remaining" => &self.standing.remaining.to_string();
+            "x-ratelimit-reset", "x_ratelimit_reset" => &reset.to_string();
+        }
     }
-}
-
-/// Rounded up: who comes then does not come too early.
-fn whole_seconds(micros: i64) -> i64 {
-    let up = micros.saturating_add(Timestamp::SECOND.saturating_sub(1));
-    up.div_euclid(Timestamp::SECOND)
 }
 
 /// `2024-02-13 07:20:00 UTC`: JavaScript's `Date` reads it, and the zone is in it.
