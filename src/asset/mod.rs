@@ -31,6 +31,8 @@ pub use model::{
 pub use names::{AssetName, BasisPoints, Decimals, ParseError, Symbol, Token};
 pub use view::{AssetView, Denomination, Fixtures, Known, Links};
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use crate::access::{self, Permission, Role, Scope};
@@ -211,6 +213,12 @@ pub fn lock(tx: &mut Tx<'_>, asset: AssetId) -> Result<Asset, Error> {
 
 pub fn find(tx: &mut Tx<'_>, asset: AssetId) -> Result<Asset, Error> {
     store::by_id(tx, asset)
+}
+
+/// Those of these that exist, by id.
+pub fn find_many(tx: &mut Tx<'_>, assets: &[AssetId]) -> Result<HashMap<AssetId, Asset>, Error> {
+    let found = store::by_ids(tx, assets)?;
+    Ok(found.into_iter().map(|asset| (asset.id, asset)).collect())
 }
 
 /// A fungible one: the address of a collection is not found.

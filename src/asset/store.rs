@@ -159,6 +159,11 @@ pub(super) fn by_id(tx: &mut Tx<'_>, id: AssetId) -> Result<Asset, Error> {
     found(on!(tx, c => assets::table.find(id).first(c).optional())?)
 }
 
+pub(super) fn by_ids(tx: &mut Tx<'_>, ids: &[AssetId]) -> Result<Vec<Asset>, Error> {
+    let query = assets::table.filter(assets::id.eq_any(ids));
+    all(on!(tx, c => query.load(c))?)
+}
+
 pub(super) fn by_address(tx: &mut Tx<'_>, address: &Address) -> Result<Asset, Error> {
     let query = assets::table
         .filter(assets::address.eq(address))

@@ -167,15 +167,8 @@ pub fn nfts(tx: &mut Tx<'_>, filter: &NftFilter, window: &Window) -> Result<Slic
 /// The tokens that accounts have, each with how much of it.
 pub fn nfts_held(tx: &mut Tx<'_>, filter: &OwnerFilter, window: &Window) -> Result<Slice<(Nft, Ownership)>, Error> {
     let Slice { items, previous, next } = store::owners(tx, filter, window)?;
-    let mut held = Vec::with_capacity(items.len());
-    for collection in distinct(items.iter().map(|one| one.collection)) {
-        let ids: Vec<TokenId> = items
-            .iter()
-            .filter(|one| one.collection == collection)
-            .map(|one| one.token_id)
-            .collect();
-        held.extend(store::tokens_by_ids(tx, collection, &ids)?.into_values());
-    }
+    let tokens: BTreeSet<(AssetId, TokenId)> = items.iter().map(|one| (one.collection, one.token_id)).collect();
+    let held = store::tokens_by_keys(tx, &tokens)?;
     let known = shown(tx, held)?;
     let of = |one: &Ownership| {
         known
@@ -188,13 +181,6 @@ pub fn nfts_held(tx: &mut Tx<'_>, filter: &OwnerFilter, window: &Window) -> Resu
         previous,
         next,
     })
-}
-
-fn distinct(ids: impl Iterator<Item = AssetId>) -> Vec<AssetId> {
-    let mut ids: Vec<AssetId> = ids.collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }
 
 /// Puts to each token what it shows.

@@ -9,11 +9,11 @@ use super::collection::in_camel_case;
 use super::fields::optional;
 use super::page::{page_of, query};
 use super::{Call, DalpError, address_in_path};
-use crate::asset;
+use crate::asset::{self, Asset};
 use crate::collection::{self, Collection, CollectionFilter, Profile, Window};
 use crate::db::Tx;
 use crate::error::Error;
-use crate::types::{Address, Amount, EnvironmentId, Timestamp};
+use crate::types::{Address, Amount, AssetId, EnvironmentId, Timestamp};
 
 /// An ERC-721 or ERC-1155 contract and what it shows of itself.
 #[derive(Serialize, ToSchema)]
@@ -66,6 +66,10 @@ pub struct CollectionObject {
 impl CollectionObject {
     pub(super) fn of(tx: &mut Tx<'_>, collection: Collection) -> Result<Self, Error> {
         let asset = asset::find(tx, collection.id)?;
+        Ok(Self::with(&asset, collection))
+    }
+
+    fn with(asset: &Asset, collection: Collection) -> Self {
         let (contract_type, minting) = (collection.contract_type().text(), collection.minting.text());
         let Profile {
             name,
@@ -76,7 +80,7 @@ impl CollectionObject {
             contract_uri,
             base_uri,
         } = collection.profile;
-        Ok(Self {
+        Self {
             address: collection.address,
             contract_type,
             minting,
@@ -97,7 +101,7 @@ impl CollectionObject {
             pending_supply: asset.pending,
             created_at: collection.indexed_at,
             updated_at: collection.updated_at,
-        })
+        }
     }
 }
 
@@ -145,9 +149,11 @@ pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, Dalp
     let listed = call
         .read(move |tx, _| {
             let slice = collection::list(tx, &filter, &window).map_err(in_camel_case)?;
-            let collections = slice.items.into_iter().map(|one| CollectionObject::of(tx, one));
+            let ids: Vec<AssetId> = slice.items.iter().map(|one| one.id).collect();
+            let assets = asset::find_many(tx, &ids)?;
+            let shown = |one: Collection| Some(CollectionObject::with(assets.get(&one.id)?, one));
             Ok(CollectionList {
-                collections: collections.collect::<Result<_, Error>>()?,
+                collections: slice.items.into_iter().filter_map(shown).collect(),
                 next_cursor: slice.next,
             })
         })

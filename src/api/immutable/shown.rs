@@ -2,7 +2,6 @@
 //! also when it is null, addresses in lower case, numbers of the chain as text.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use serde_json::{Value, json};
 
@@ -61,13 +60,10 @@ pub(super) fn page(slice: Slice<Value>) -> Value {
 pub(super) type Collections = HashMap<AssetId, Collection>;
 
 pub(super) fn collections_of(tx: &mut Tx<'_>, ids: impl Iterator<Item = AssetId>) -> Result<Collections, Error> {
-    let mut found = Collections::new();
-    for id in ids {
-        if let Entry::Vacant(place) = found.entry(id) {
-            place.insert(collection::find(tx, id)?);
-        }
-    }
-    Ok(found)
+    let mut ids: Vec<AssetId> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    collection::find_many(tx, &ids)
 }
 
 impl Shown {

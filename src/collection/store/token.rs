@@ -52,6 +52,31 @@ pub(in crate::collection) fn tokens_by_ids(
     Ok(rows.into_iter().map(|row| (row.token_id, row.into())).collect())
 }
 
+/// As [`tokens_by_ids`], of several collections. SQLite, which is asked without a way there and back, is asked for each of
+/// them.
+pub(in crate::collection) fn tokens_by_keys(
+    tx: &mut Tx<'_>,
+    keys: &BTreeSet<(AssetId, TokenId)>,
+) -> Result<Vec<TokenRow>, Error> {
+    if let Tx::Pg(c) = tx {
+        let one = nft_tokens::table
+            .filter(nft_tokens::asset_id.eq(id_key()))
+            .filter(nft_tokens::token_id.eq(token_key()));
+        let keys = keys.iter().map(|(asset, token)| (*asset.as_uuid(), *token));
+        let rows: Vec<Row> = Lookup::of_asset_tokens(keys, one).load(*c)?;
+        return Ok(rows.into_iter().map(TokenRow::from).collect());
+    }
+    let mut of_asset: BTreeMap<AssetId, Vec<TokenId>> = BTreeMap::new();
+    for (asset, token) in keys {
+        of_asset.entry(*asset).or_default().push(*token);
+    }
+    let mut rows = Vec::new();
+    for (asset, tokens) in of_asset {
+        rows.extend(tokens_by_ids(tx, asset, &tokens)?.into_values());
+    }
+    Ok(rows)
+}
+
 /// Ids among these that were minted, burned ones too.
 pub(in crate::collection) fn minted_token_ids(
     tx: &mut Tx<'_>,
@@ -70,35 +95,6 @@ pub(in crate::collection) fn minted_token_ids(
     Ok(found.into_iter().collect())
 }
 
-/// How many tokens share each of these stacks.
-pub(in crate::collection) fn sharing(
-    tx: &mut Tx<'_>,
-    asset: AssetId,
-    stacks: &[MetadataId],
-) -> Result<HashMap<MetadataId, i64>, Error> {
-    let metadata_id = nft_tokens::metadata_id.assume_not_null();
-    let query = nft_tokens::table
-        .filter(nft_tokens::asset_id.eq(asset))
-        .filter(metadata_id.eq_any(stacks))
-        .group_by(nft_tokens::metadata_id)
-        .select((metadata_id, diesel::dsl::count_star()));
-    let rows: Vec<(MetadataId, i64)> = on!(tx, c => query.load(c))?;
-    Ok(rows.into_iter().collect())
-}
-
-pub(in crate::collection) fn save_tokens(tx: &mut Tx<'_>, rows: &[TokenRow]) -> Result<(), Error> {
-    Bulk::into("nft_tokens")
-        .column(
-            "asset_id",
-            rows.iter().map(|row| *row.collection.as_uuid()).collect::<Vec<_>>(),
-        )
-        .column(
-            "token_id",
-            rows.iter().map(|row| row.token_id.amount()).collect::<Vec<_>>(),
-        )
-        .column("id", rows.iter().map(|row| *row.id.as_uuid()).collect::<Vec<_>>())
-        .column(
-            "metadata_id",
 /// Ids that are taken: all of them, or as many as there were room for, all up to `complete_to`.
 pub(in crate::collection) struct TakenIds {
     pub ids: Vec<TokenId>,
@@ -141,6 +137,35 @@ pub(in crate::collection) fn taken_from(
     })
 }
 
+/// How many tokens share each of these stacks.
+pub(in crate::collection) fn sharing(
+    tx: &mut Tx<'_>,
+    asset: AssetId,
+    stacks: &[MetadataId],
+) -> Result<HashMap<MetadataId, i64>, Error> {
+    let metadata_id = nft_tokens::metadata_id.assume_not_null();
+    let query = nft_tokens::table
+        .filter(nft_tokens::asset_id.eq(asset))
+        .filter(metadata_id.eq_any(stacks))
+        .group_by(nft_tokens::metadata_id)
+        .select((metadata_id, diesel::dsl::count_star()));
+    let rows: Vec<(MetadataId, i64)> = on!(tx, c => query.load(c))?;
+    Ok(rows.into_iter().collect())
+}
+
+pub(in crate::collection) fn save_tokens(tx: &mut Tx<'_>, rows: &[TokenRow]) -> Result<(), Error> {
+    Bulk::into("nft_tokens")
+        .column(
+            "asset_id",
+            rows.iter().map(|row| *row.collection.as_uuid()).collect::<Vec<_>>(),
+        )
+        .column(
+            "token_id",
+            rows.iter().map(|row| row.token_id.amount()).collect::<Vec<_>>(),
+        )
+        .column("id", rows.iter().map(|row| *row.id.as_uuid()).collect::<Vec<_>>())
+        .column(
+            "metadata_id",
             rows.iter()
                 .map(|row| row.metadata_id.map(|id| *id.as_uuid()))
                 .collect::<Vec<_>>(),
@@ -184,7 +209,7 @@ pub(in crate::collection) fn tokens(
     filter: &NftFilter,
     window: &Window,
 ) -> Result<Slice<TokenRow>, Error> {
-    let order = Order::of([List::Owners, List::OwnersChanged], filter.updated_since, window)?;
+    let order = Order::of([List::Tokens, List::TokensChanged], filter.updated_since, window)?;
     let rows: Vec<Row> = on!(tx, c => {
         let mut query = nft_tokens::table.into_boxed();
         if let Some(collection) = filter.collection {
@@ -205,7 +230,7 @@ pub(in crate::collection) fn tokens(
         }
     })?;
     let found = rows.into_iter().map(TokenRow::from).collect();
-    Ok(begin.slice(window, found, |one: &TokenRow| *one.id.as_uuid()))
+    Ok(order.slice(window, found, |one: &TokenRow| (one.updated_at, *one.id.as_uuid())))
 }
 
 type BalanceRow = (AssetId, TokenId, Address, RowId, Amount, Timestamp);
@@ -294,7 +319,7 @@ pub(in crate::collection) fn owners(
     filter: &OwnerFilter,
     window: &Window,
 ) -> Result<Slice<Ownership>, Error> {
-    let order = Order::of([List::Tokens, List::TokensChanged], filter.updated_since, window)?;
+    let order = Order::of([List::Owners, List::OwnersChanged], filter.updated_since, window)?;
     let rows: Vec<BalanceRow> = on!(tx, c => {
         let mut query = nft_balances::table
             .filter(nft_balances::balance.gt(Amount::ZERO))
@@ -320,9 +345,8 @@ pub(in crate::collection) fn owners(
         }
     })?;
     let found = rows.into_iter().map(ownership).collect();
-    Ok(begin
-        .slice(window, found, |one: &(RowId, Ownership)| *one.0.as_uuid())
-        .map(|(_, ownership)| ownership))
+    let mark = |(id, held): &(RowId, Ownership)| (held.updated_at, *id.as_uuid());
+    Ok(order.slice(window, found, mark).map(|(_, ownership)| ownership))
 }
 
 /// One page of the tokens of a collection after an id, in the order of their ids, with their supplies and with the
