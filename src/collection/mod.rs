@@ -93,6 +93,7 @@ pub fn found(
         Right::Environment(_) | Right::Owner(_) => return Err(foreign()),
     }
     rules::check_profile(&new.profile)?;
+    rules::check_metadata_url(new.metadata_api_url.as_deref())?;
     if let Some(environment) = new.environment {
         access::environment::find(tx, environment)?;
     }

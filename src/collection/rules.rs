@@ -118,6 +118,20 @@ pub(super) fn check_profile(profile: &Profile) -> Result<(), Error> {
     as_result(issues.collect())
 }
 
+/// It is stored and shown; nothing is fetched from it.
+pub(super) fn check_metadata_url(url: Option<&str>) -> Result<(), Error> {
+    let Some(url) = url else { return Ok(()) };
+    let is_plain = url.bytes().all(|b| b.is_ascii_graphic());
+    if is_plain && url.len() <= Profile::TEXT_LENGTH_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "must have at most {} visible ASCII characters",
+        Profile::TEXT_LENGTH_MAX
+    );
+    Err(Error::Invalid(vec![Issue::new("metadata_api_url", "range", message)]))
+}
+
 /// The row of a collection among the assets, with what of its names fits there.
 pub(super) fn asset_of(new: &super::NewCollection) -> Result<NewAsset, Error> {
     let name = new.profile.name.as_deref().unwrap_or_default();
@@ -253,6 +267,18 @@ mod tests {
         assert_eq!(of(Minting::Amounts, None, Some(5)), ["assets.0.token_id"]);
         assert_eq!(of(Minting::Amounts, Some("1"), None), ["assets.0.amount"]);
         assert_eq!(of(Minting::Amounts, Some("1"), Some(0)), ["assets.0.amount"]);
+    }
+
+    #[test]
+    fn where_metadata_is_keeps_its_bound() {
+        let url = |length: usize| format!("https://{}", "x".repeat(length - 8));
+
+        assert!(check_metadata_url(None).is_ok());
+        assert!(check_metadata_url(Some(&url(Profile::TEXT_LENGTH_MAX - 1))).is_ok());
+        assert!(check_metadata_url(Some(&url(Profile::TEXT_LENGTH_MAX))).is_ok());
+        assert!(check_metadata_url(Some(&url(Profile::TEXT_LENGTH_MAX + 1))).is_err());
+        assert!(check_metadata_url(Some("https://a b")).is_err());
+        assert!(check_metadata_url(Some("https://a\0")).is_err());
     }
 
     #[test]
