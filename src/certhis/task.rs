@@ -233,7 +233,8 @@ fn write(tx: &mut Tx<'_>, row: TaskRow, owner: Address, email: Option<(String, T
     Ok(number)
 }
 
-/// A mint costs the environment of its collection as much as one that comes by another way.
+/// A mint costs the environment of its collection, as the keys of this dialect belong to a collection; in Immutable's dialect
+/// it costs the environment of the key. By the asset API it costs none: there a role and a PIN are asked for.
 fn spend_quota(tx: &mut Tx<'_>, collection: &Collection, now: Timestamp) -> Result<Option<Asked>, Error> {
     let Some(id) = collection.environment else {
         return Ok(None);

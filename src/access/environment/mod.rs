@@ -1,12 +1,13 @@
 //! Projects, their environments, and the keys that the minting API is called with (immutable.md section 7).
 //!
 //! *Project*: what somebody builds. *Environment*: a project on one chain, with its own keys, collections and tier. *Tier*:
-//! how much it may mint. *Secret key*: acts for the environment; who does it is the environment's owner. *Publishable
+//! how much it may mint: each environment for itself, also where a project has several (issue and seed 000 speak of "a
+//! Standard environment"; immutable.md 3.3 says "per project"). *Secret key*: acts for the environment; who does it is the environment's owner. *Publishable
 //! key*: says who asks, opens nothing, and is counted per day.
 //!
 //! Invariants: at most one active key of each purpose per environment; a key is shown once and kept as a keyed hash; a key
 //! that was rotated without overlap, or revoked, is refused from the next request on, by every process, because each
-//! request asks the database (nothing is cached); every change is an audit event in its transaction.
+//! request asks the database (that a key is good is never cached; that it was refused is, for a minute); every change is an audit event in its transaction.
 //!
 //! Limits: names of 1 to 100 characters; an overlap of at most seven days. Source: seeds 001 and 003, immutable.md A and 7.
 

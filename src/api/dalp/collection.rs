@@ -199,7 +199,7 @@ pub struct LinkCollectionBody {
     wallet_verification: Option<WalletVerification>,
 }
 
-/// Link a collection to an environment, whose secret key mints into it from then on and no other.
+/// Link a collection to an environment: from then on the secret keys of its project, and of no other, mint into it.
 #[utoipa::path(tag = "Collections", operation_id = "collectionLink", request_body = LinkCollectionBody,
     params(("collection" = String, Path, description = "Address of the collection")),
     responses((status = 200, description = "The collection", body = CollectionObject)))]

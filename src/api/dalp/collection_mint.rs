@@ -157,7 +157,8 @@ pub struct MintedTokens {
 /// Mint tokens of a collection.
 ///
 /// All or nothing: when any recipient is refused nothing is minted, and every finding is in `data.findings`. Each token is
-/// an operation of its own; one that fails on the chain, because its recipient does not take it, fails alone.
+/// an operation of its own; one that fails on the chain, because its recipient does not take it, fails alone. It costs no
+/// quota of an environment: whoever mints here has the role on the collection, and gives a code for each call.
 #[utoipa::path(tag = "Collections", operation_id = "collectionMint",
     params(("collection" = String, Path, description = "Address of the collection"),
         ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 s) or `respond-async`")),
