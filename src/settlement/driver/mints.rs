@@ -117,15 +117,11 @@ impl Session {
         Ok(found.map(|what| format!("waits for {what} to be final; until then the contract says: {refusal}")))
     }
 
-    /// Whether a recipient of the mint is not ready, or the contract does not know yet what the books do.
+    /// Whether a recipient of the mint is frozen, or not registered on the chain.
     pub(super) async fn would_be_held(&self, placement: &Placement, mint: &Mint) -> Result<bool, Error> {
         let (chain, placement, mint) = (self.chain.clone(), *placement, mint.clone());
-        let read = self.driver.db.read(move |tx| {
-            let (asset, number) = (mint.operation.asset, mint.operation.sequence);
-            let is_changing = operation::open_change(tx, asset, number)?.is_some();
-            Ok(is_changing || !unready(tx, &chain, &placement, std::slice::from_ref(&mint))?.is_empty())
-        });
-        read.await
+        let unready = move |tx: &mut Tx<'_>| unready(tx, &chain, &placement, std::slice::from_ref(&mint));
+        Ok(!self.driver.db.read(unready).await?.is_empty())
     }
 
     /// An operation that ends before it was in any transaction.
