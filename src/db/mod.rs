@@ -34,7 +34,7 @@ pub use error::is_away;
 pub use lookup::{Lookup, address_key, id_key, token_key};
 pub use migrate::{MigrationReport, migrations_of};
 pub use page::{Cursor, Page, PageError};
-pub use parts::in_parts;
+pub use parts::{in_parts, in_parts_of};
 
 use crate::error::Error;
 

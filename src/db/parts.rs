@@ -6,7 +6,13 @@ use diesel::QueryResult;
 const KEYS_MAX: usize = 16_000;
 
 /// The rows of all parts of a list of keys, each key asked for once. Rows come in no order.
-pub fn in_parts<K: Ord + Clone, T>(
+pub fn in_parts<K: Ord + Clone, T>(keys: &[K], load: impl FnMut(&[K]) -> QueryResult<Vec<T>>) -> QueryResult<Vec<T>> {
+    in_parts_of(KEYS_MAX, keys, load)
+}
+
+/// As [`in_parts`], of at most so many keys.
+pub fn in_parts_of<K: Ord + Clone, T>(
+    max: usize,
     keys: &[K],
     mut load: impl FnMut(&[K]) -> QueryResult<Vec<T>>,
 ) -> QueryResult<Vec<T>> {
@@ -14,7 +20,7 @@ pub fn in_parts<K: Ord + Clone, T>(
     keys.sort_unstable();
     keys.dedup();
     let mut rows = Vec::new();
-    for part in keys.chunks(KEYS_MAX) {
+    for part in keys.chunks(max.max(1)) {
         rows.append(&mut load(part)?);
     }
     Ok(rows)

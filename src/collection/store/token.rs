@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::collection::page::{Begin, List, Order, Slice, Window};
 use crate::collection::{NftFilter, OwnerFilter, Ownership, RequestStatus, TokenRow};
 use crate::db::schema::{mint_requests, nft_balances, nft_tokens};
-use crate::db::{Bulk, Lookup, Tx, address_key, id_key, in_parts, token_key};
+use crate::db::{Bulk, Lookup, Tx, address_key, id_key, in_parts, in_parts_of, token_key};
 use crate::error::Error;
 use crate::on;
 use crate::types::{Address, Amount, AssetId, MetadataId, RowId, Timestamp, TokenId};
@@ -233,6 +233,9 @@ pub(in crate::collection) fn tokens(
     Ok(order.slice(window, found, |one: &TokenRow| (one.updated_at, *one.id.as_uuid())))
 }
 
+/// SQLite looks each account of a list up for each token of a list: long lists of both would never end.
+const SQLITE_PAIRS_MAX: usize = 64;
+
 type BalanceRow = (AssetId, TokenId, Address, RowId, Amount, Timestamp);
 
 fn ownership(row: BalanceRow) -> (RowId, Ownership) {
@@ -267,7 +270,7 @@ pub(in crate::collection) fn balances_of(
         }
         Tx::Sqlite(c) => {
             let pairs: Vec<(TokenId, Address)> = pairs.iter().copied().collect();
-            in_parts(&pairs, |pairs| {
+            in_parts_of(SQLITE_PAIRS_MAX, &pairs, |pairs| {
                 let tokens: BTreeSet<TokenId> = pairs.iter().map(|pair| pair.0).collect();
                 let accounts: BTreeSet<Address> = pairs.iter().map(|pair| pair.1).collect();
                 let of_tokens = of_asset.clone().filter(nft_balances::token_id.eq_any(tokens));
