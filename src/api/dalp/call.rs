@@ -94,7 +94,7 @@ impl Call {
         self.read_on(None, queries).await
     }
 
-    /// As [`Self::read`], about an asset: there a 403 is an event of the asset's stream.
+    /// As [`Self::read`], about an asset: there a 403 is an event about the asset, in the stream of whoever was refused.
     pub async fn read_on<T, F>(&self, asset: Option<AssetId>, queries: F) -> Result<T, DalpError>
     where
         T: Send + 'static,

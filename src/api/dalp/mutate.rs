@@ -83,7 +83,7 @@ impl Answer {
 pub struct Terms {
     /// The code of the caller; none where the route asks for none.
     pub code: Option<Code>,
-    /// The asset that changes: it is locked first, and refusals are recorded in its stream.
+    /// The asset that changes: it is locked first, and refusals are events about it.
     pub asset: Option<AssetId>,
 }
 
