@@ -298,6 +298,6 @@ impl Round<'_> {
 
 /// Of all ids of a collection together there are at most 2^256 − 1: the books count them in one sum.
 fn beyond(index: usize) -> Issue {
-    let message = "does not fit: of all tokens of a collection together there can be 2^256 - 1";
+    let message = "does not fit: of all tokens of a collection together there can be 2^256-1";
     Issue::new(&format!("assets.{index}.amount"), "range", message)
 }
