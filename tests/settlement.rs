@@ -17,7 +17,7 @@
 //! | 11 | a no-op cancels, and whichever is mined counts | `replies::a_refused_mint_that_is_mined…`, `replies::a_no_op_that_is_mined…`, `refusals` |
 //! | 12 | blocks are known by their hash | `reorgs::a_reorganisation_of_depth_three…`, `reorgs::a_revert_that_a_reorganisation_takes_back…` |
 //! | 13 | books change at final, and it is watched on | `steps::…after_the_receipt…`, `reorgs::what_was_final_and_vanishes…` |
-//! | 14 | tried and judged again before it is sent | `lines::one_recipient_unverified…`, `lines::who_loses_a_claim…`, `moves::a_receiver_who_is_sanctioned…` |
+//! | 14 | tried and judged again before it is sent | `lines::one_recipient_unverified…`, `lines::who_loses_a_claim…`, `moves::a_receiver_who_is_sanctioned…`, `steps::a_forced_transfer_that_the_signer…` |
 //! | 15 | whoever is at fault fails, the others go again | `lines::one_recipient_unverified…`, `lines::mints_that_run_out_of_gas…`, `reverts` |
 //! | 16 | the receipt shows every line once | `mints::a_batch_of_a_hundred…`, `mints::a_receipt_that_does_not_show…` |
 //! | 17 | no endpoint that lies behind is believed | `replies::an_endpoint_that_lies_behind…` |

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use moneyer::collection::{ContractType, RequestStatus};
+use moneyer::error::Error;
 use moneyer::types::Amount;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -11,6 +12,8 @@ use serde_json::json;
 
 use crate::game::{Game, amount_of, by_id, by_quantity, deploy, player, token};
 use crate::node::ACCOUNTS;
+use crate::proxy::Fault;
+use crate::stage::Stage;
 use crate::support::Database;
 use crate::support::abi::Abi;
 use crate::support::evm::Contract;
@@ -45,6 +48,33 @@ async fn one_recipient_whose_hook_reverts_fails_alone() {
     let reason = game.found("r13").await.error.unwrap();
     assert!(!reason.is_empty(), "{reason}");
     game.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_that_the_node_does_not_create_fails_with_the_requests_that_waited_for_it() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let mut stage = Stage::start_bad(database, |_| {}).await;
+        let first = stage.asset("FIRST").await;
+        stage.until_mintable(&[first]).await;
+        stage.stop_settling().await;
+        let collection = deploy(&stage, ContractType::Erc721).await;
+        let mut game = Game { stage, collection };
+        game.accept(vec![by_quantity("one", player()), by_id("two", player(), 7)])
+            .await;
+        game.stage.proxy().inject("eth_sendRawTransaction", Fault::Refusal, 1);
+
+        game.stage.settle().await;
+
+        for name in ["one", "two"] {
+            let ended = game.ended(name).await;
+            assert_eq!(ended.status, RequestStatus::Failed);
+            let reason = ended.error.unwrap();
+            assert!(reason.starts_with("the asset's contract was not created"), "{reason}");
+        }
+        let late = game.request(vec![by_quantity("three", player())]).await;
+        assert!(matches!(late, Err(Error::Conflict(why)) if why.contains("could not be created")));
+        game.finish().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
