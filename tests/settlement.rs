@@ -20,7 +20,7 @@
 //! | 14 | tried and judged again before it is sent | `lines::one_recipient_unverified…`, `lines::who_loses_a_claim…`, `moves::a_receiver_who_is_sanctioned…`, `steps::a_forced_transfer_that_the_signer…` |
 //! | 15 | whoever is at fault fails, the others go again | `lines::one_recipient_unverified…`, `lines::mints_that_run_out_of_gas…`, `reverts` |
 //! | 16 | the receipt shows every line once | `mints::a_batch_of_a_hundred…`, `mints::a_receipt_that_does_not_show…` |
-//! | 17 | no endpoint that lies behind is believed | `replies::an_endpoint_that_lies_behind…` |
+//! | 17 | no endpoint that lies behind is believed | `replies::an_endpoint_that_lies_behind…`, `chain/endpoints` |
 //! | 18 | no nonce without funds | `fees::a_signer_without_funds…` |
 //! | 19 | killed at every step | `steps`, `crashes::a_process_that_dies_at_any_moment…`, `crash.rs` |
 //! | 20 | books and chain are compared, not repaired | `observed`, `logs`, and the end of every test here |
