@@ -155,7 +155,7 @@ fn settle_in(tx: &mut Tx<'_>, ctx: &Ctx, found: &Collection, first_given: u64) -
             }
         })
         .collect();
-    collection::succeed(tx, &asset, found, &minted, ctx.now)?;
+    collection::succeed(tx, &asset, found, &minted, ctx.now)?.unwrap();
     let numbers: Vec<i64> = minted.iter().map(|one| one.sequence).collect();
     operation::finish(tx, asset.id, &numbers, None, ctx.now)
 }

@@ -46,7 +46,7 @@ pub(in crate::collection) fn tokens_by_ids(
     let rows: Vec<Row> = match tx {
         Tx::Pg(c) => Lookup::of_tokens(token_ids, of_asset.filter(nft_tokens::token_id.eq(token_key()))).load(*c)?,
         Tx::Sqlite(c) => in_parts(token_ids, |ids| {
-            of_asset.clone().filter(nft_tokens::token_id.eq_any(ids)).load(*c)
+            of_asset.filter(nft_tokens::token_id.eq_any(ids)).load(*c)
         })?,
     };
     Ok(rows.into_iter().map(|row| (row.token_id, row.into())).collect())
@@ -89,7 +89,7 @@ pub(in crate::collection) fn minted_token_ids(
     let found: Vec<TokenId> = match tx {
         Tx::Pg(c) => Lookup::of_tokens(token_ids, of_asset.filter(nft_tokens::token_id.eq(token_key()))).load(*c)?,
         Tx::Sqlite(c) => in_parts(token_ids, |ids| {
-            of_asset.clone().filter(nft_tokens::token_id.eq_any(ids)).load(*c)
+            of_asset.filter(nft_tokens::token_id.eq_any(ids)).load(*c)
         })?,
     };
     Ok(found.into_iter().collect())
@@ -273,7 +273,7 @@ pub(in crate::collection) fn balances_of(
             in_parts_of(SQLITE_PAIRS_MAX, &pairs, |pairs| {
                 let tokens: BTreeSet<TokenId> = pairs.iter().map(|pair| pair.0).collect();
                 let accounts: BTreeSet<Address> = pairs.iter().map(|pair| pair.1).collect();
-                let of_tokens = of_asset.clone().filter(nft_balances::token_id.eq_any(tokens));
+                let of_tokens = of_asset.filter(nft_balances::token_id.eq_any(tokens));
                 of_tokens.filter(nft_balances::account.eq_any(accounts)).load(*c)
             })?
         }

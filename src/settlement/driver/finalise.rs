@@ -353,12 +353,12 @@ pub(super) fn settle(
     for (asset, numbers) in by_asset(&ends.succeeded) {
         finish::succeed(tx, asset, &numbers, proof, now)?;
     }
-    if let (Some((asset, minted)), Some(proof)) = (&ends.minted, proof) {
-        if let Err(reason) = nft::succeed(tx, *asset, minted, proof, now)? {
-            let numbers: Vec<i64> = minted.iter().map(|one| one.sequence).collect();
-            operation::call_for_attention(tx, *asset, &numbers, &reason, now)?;
-            alarm = Alarm::result(reason);
-        }
+    if let (Some((asset, minted)), Some(proof)) = (&ends.minted, proof)
+        && let Err(reason) = nft::succeed(tx, *asset, minted, proof, now)?
+    {
+        let numbers: Vec<i64> = minted.iter().map(|one| one.sequence).collect();
+        operation::call_for_attention(tx, *asset, &numbers, &reason, now)?;
+        alarm = Alarm::result(reason);
     }
     for (asset, number, reason) in &ends.failed {
         finish::fail(tx, *asset, *number, reason, proof, now)?;
