@@ -335,6 +335,25 @@ mod tests {
     }
 
     #[test]
+    fn no_change_goes_where_no_contract_stands_except_the_one_that_makes_it() {
+        let mut asset = waiting(&[
+            (Plan::Create, 0),
+            (Plan::Unpause, 0),
+            (freeze(true), 0),
+            (Plan::Burn, 1),
+        ]);
+        asset.placement.first_block = None;
+
+        let choice = choose(&[asset], &GasBook::default(), 1_000_000);
+
+        let changes: Vec<i64> = choice.changes.iter().map(|change| change.sequence).collect();
+        assert_eq!(changes, [1]);
+        let held: Vec<i64> = choice.held.iter().flat_map(|held| held.numbers.clone()).collect();
+        assert_eq!(held, [2, 3, 4]);
+        assert!(choice.held.iter().all(|held| held.reason == NO_CONTRACT));
+    }
+
+    #[test]
     fn a_burn_waits_for_what_was_accepted_before_it_and_holds_the_mints() {
         let asset = waiting(&[
             (Plan::Unpause, 0),
