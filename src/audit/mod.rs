@@ -18,7 +18,7 @@ mod model;
 mod store;
 
 pub use canonical::canonical_json;
-pub use model::{Event, EventFilter, Recorded, Stream};
+pub use model::{Event, EventFilter, Head, Recorded, Stream};
 
 use crate::db::{Page, Tx};
 use crate::error::Error;
@@ -66,6 +66,11 @@ fn append_to<'e>(
 /// Events that match, newest first, and the cursor of the next page.
 pub fn list(tx: &mut Tx<'_>, filter: &EventFilter, page: &Page) -> Result<(Vec<Recorded>, Option<String>), Error> {
     store::list(tx, filter, page)
+}
+
+/// The heads of all streams, or of one, in the order of their names, and the cursor of the next page.
+pub fn heads(tx: &mut Tx<'_>, of: Option<Stream>, page: &Page) -> Result<(Vec<Head>, Option<String>), Error> {
+    store::heads(tx, of.map(|stream| stream.name()), page)
 }
 
 /// Checks every stream from its first event: numbers without a gap, leaf hashes that match, the head of the row. One

@@ -101,6 +101,15 @@ impl Recorded {
     }
 }
 
+/// Where a stream ends: it fixes every event of it up to this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub stream: String,
+    /// Of the last event.
+    pub sequence: i64,
+    pub head: Hash32,
+}
+
 /// What `GET /api/audit` filters by; everything given must match.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {

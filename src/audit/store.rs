@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 
-use super::{EventFilter, Recorded};
+use super::{EventFilter, Head, Recorded};
 use crate::db::schema::{audit_events, audit_streams, audit_subjects, operations, postings};
 use crate::db::{Bulk, Cursor, Page, Tx};
 use crate::error::Error;
@@ -197,6 +197,45 @@ fn read_cursor(text: &str) -> Result<(Timestamp, String, i64), Error> {
 
 pub(super) fn streams(tx: &mut Tx<'_>) -> Result<Vec<(String, i64, Hash32)>, Error> {
     Ok(on!(tx, c => audit_streams::table.order(audit_streams::stream).load(c))?)
+}
+
+/// In the order of their names; the cursor is the last name of the page before.
+pub(super) fn heads(
+    tx: &mut Tx<'_>,
+    stream: Option<String>,
+    page: &Page,
+) -> Result<(Vec<Head>, Option<String>), Error> {
+    let invalid = |_| Error::invalid("cursor", "is not a cursor that this list gave out");
+    let after = page
+        .cursor
+        .as_deref()
+        .map(Cursor::parse::<1>)
+        .transpose()
+        .map_err(invalid)?;
+    let rows: Vec<(String, i64, Hash32)> = on!(tx, c => {
+        let mut query = audit_streams::table.order(audit_streams::stream).into_boxed();
+        if let Some(stream) = &stream {
+            query = query.filter(audit_streams::stream.eq(stream));
+        }
+        if let Some([after]) = &after {
+            query = query.filter(audit_streams::stream.gt(after));
+        }
+        query.limit(page.limit.saturating_add(1)).offset(page.offset).load(c)
+    })?;
+    let limit = usize::try_from(page.limit).unwrap_or(0);
+    let more = rows.len() > limit;
+    let heads: Vec<Head> = rows.into_iter().take(limit).map(head).collect();
+    let last = heads.last().filter(|_| more);
+    let cursor = last.map(|last| Cursor::new([last.stream.clone()]).to_string());
+    Ok((heads, cursor))
+}
+
+fn head((stream, next, head): (String, i64, Hash32)) -> Head {
+    Head {
+        stream,
+        sequence: next.saturating_sub(1),
+        head,
+    }
 }
 
 /// The next events of the stream from a number on; `None` when there are none.

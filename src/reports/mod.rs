@@ -10,7 +10,7 @@ pub use integrity::{Integrity, verify};
 
 use crate::access::{self, Permission, Scope};
 use crate::asset::{self, Settlement};
-use crate::audit::{self, EventFilter, Recorded};
+use crate::audit::{self, EventFilter, Head, Recorded, Stream};
 use crate::ctx::Ctx;
 use crate::db::{Page, Tx};
 use crate::error::Error;
@@ -131,17 +131,7 @@ pub fn audit_events(
     question: &AuditQuestion,
     page: &Page,
 ) -> Result<(Vec<Recorded>, Option<String>), Error> {
-    let asset = match question.asset {
-        None => {
-            access::require(tx, ctx, Permission::ReadRecords, Scope::System)?;
-            None
-        }
-        Some(address) => {
-            let asset = asset::id_at(tx, &address)?;
-            access::require(tx, ctx, Permission::ReadRecords, Scope::Asset(asset))?;
-            Some(asset)
-        }
-    };
+    let asset = readable(tx, ctx, question.asset)?;
     let filter = EventFilter {
         asset,
         action: question.action.clone(),
@@ -153,4 +143,26 @@ pub fn audit_events(
         after_sequence: question.after_sequence,
     };
     audit::list(tx, &filter, page)
+}
+
+/// Where each stream of the audit log ends, for whoever may read its events.
+pub fn audit_heads(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    asset: Option<Address>,
+    page: &Page,
+) -> Result<(Vec<Head>, Option<String>), Error> {
+    let asset = readable(tx, ctx, asset)?;
+    audit::heads(tx, asset.map(Stream::Asset), page)
+}
+
+/// Whose records the caller may read: one asset's or collection's, or everything.
+fn readable(tx: &mut Tx<'_>, ctx: &Ctx, asset: Option<Address>) -> Result<Option<AssetId>, Error> {
+    let Some(address) = asset else {
+        access::require(tx, ctx, Permission::ReadRecords, Scope::System)?;
+        return Ok(None);
+    };
+    let asset = asset::id_at(tx, &address)?;
+    access::require(tx, ctx, Permission::ReadRecords, Scope::Asset(asset))?;
+    Ok(Some(asset))
 }

@@ -18,6 +18,7 @@ use crate::support::{Database, Role, Server, recipient, wallet};
 both_databases! {
     what_happens_to_an_asset_is_numbered_without_a_gap,
     every_leaf_hash_follows_from_what_is_shown,
+    every_head_follows_from_the_leaf_hashes,
     pages_show_every_event_once,
     events_are_found_by_what_was_asked,
     the_log_is_read_as_a_table,
@@ -159,6 +160,52 @@ async fn events_are_found_by_what_was_asked(server: &Server) {
     let window = "from=2026-06-01T12:00:01Z&to=2026-06-01T12:00:03Z";
     assert_eq!(of(window.into()).await.len(), 2);
     assert_eq!(of(format!("{window}&recipient={}", recipient(2))).await.len(), 1);
+}
+
+async fn every_head_follows_from_the_leaf_hashes(server: &Server) {
+    make_history(server).await;
+    let auditor = &server.world.system[&Role::Auditor];
+    let equity = server.world.equity;
+
+    let of_equity = server
+        .get(auditor, &format!("/api/audit/heads?asset={equity}"))
+        .await
+        .ok();
+    let first = server.get(auditor, "/api/audit/heads?limit=1").await.ok();
+    let after = first["nextCursor"].as_str().unwrap();
+    let second = server
+        .get(auditor, &format!("/api/audit/heads?limit=200&cursor={after}"))
+        .await
+        .ok();
+
+    let mut events = of_asset(server, &equity).await;
+    events.reverse();
+    let head = events.iter().fold([0; 32], |head: [u8; 32], event| {
+        let leaf = event["leafHash"].as_str().unwrap().trim_start_matches("0x");
+        let leaf = data_encoding::HEXLOWER.decode(leaf.as_bytes()).unwrap();
+        Sha256::digest([head.as_slice(), &leaf].concat()).into()
+    });
+    let expected = json!({
+        "stream": events[0]["stream"],
+        "sequence": events.len(),
+        "head": format!("0x{}", data_encoding::HEXLOWER.encode(&head)),
+    });
+    assert_eq!(of_equity["heads"], json!([expected]));
+    assert_eq!(of_equity["nextCursor"], Value::Null);
+    let rest = second["heads"].as_array().unwrap();
+    assert_ne!(first["heads"][0]["stream"], rest[0]["stream"]);
+    assert!(
+        first["heads"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .chain(rest)
+            .any(|head| *head == expected)
+    );
+    server
+        .get(&server.world.issuer, "/api/audit/heads")
+        .await
+        .error(403, "USER_NOT_AUTHORIZED");
 }
 
 async fn the_log_is_read_as_a_table(server: &Server) {

@@ -121,6 +121,8 @@ pub fn table() -> Vec<Route> {
         row("GET", "/api/operations", Everybody, nothing),
         row("GET", "/api/operations/{id}", Requester(ReadRecords), nothing),
         row("GET", "/api/audit", InSystem(ReadRecords), nothing),
+        row("GET", "/api/audit/heads", InSystem(ReadRecords), nothing),
+        row("GET", "/api/audit/heads", OnAsset(ReadRecords), |stage| Ask::Query(format!("asset={}", stage.asset))),
         row("GET", "/api/audit", OnAsset(ReadRecords), |stage| Ask::Query(format!("asset={}", stage.asset))),
 
         // users and roles in the system

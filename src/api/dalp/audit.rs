@@ -7,9 +7,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body::Issues;
-use super::page::{page_of, query};
+use super::page::{page_of, strict_query};
 use super::{Call, DalpError};
-use crate::audit::Recorded;
+use crate::audit::{Head, Recorded};
 use crate::error::Error;
 use crate::reports::{self, AuditQuestion};
 use crate::types::{Address, Hash32, Timestamp};
@@ -60,6 +60,40 @@ impl From<Recorded> for EventObject {
             leaf_hash: event.leaf_hash,
         }
     }
+}
+
+/// Where one stream ends. A head that was noted elsewhere fixes every event up to its number.
+#[derive(Serialize, ToSchema)]
+pub struct HeadObject {
+    #[schema(example = "asset:0197a1f0-5c3e-7b44-9d21-3f6a1c0e8b57")]
+    stream: String,
+    /// Of its last event.
+    #[schema(example = 17)]
+    sequence: i64,
+    /// From 32 zero bytes on, with every event: SHA-256 of the head before it and its `leafHash`.
+    #[schema(value_type = String, example = "0x9c22ff5f21f0b81b113e63f7db6da94fedef11b2119b4088b89664fb9a3cb658")]
+    head: Hash32,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeadList {
+    heads: Vec<HeadObject>,
+    next_cursor: Option<String>,
+}
+
+impl From<Head> for HeadObject {
+    fn from(head: Head) -> Self {
+        let Head { stream, sequence, head } = head;
+        Self { stream, sequence, head }
+    }
+}
+
+#[derive(Deserialize)]
+struct HeadQuery {
+    asset: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -129,7 +163,7 @@ const CSV_EXAMPLE: &str = "stream,sequence,at,actor,action,assetId,operationId,d
         (EventList = "application/json"), (String = "text/csv", example = json!(CSV_EXAMPLE))))))]
 #[get("/audit")]
 pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, DalpError> {
-    let asked: AuditQuery = query(request.query_string())?;
+    let asked: AuditQuery = strict_query(request.query_string())?;
     let mut issues = Issues::default();
     let page = page_of(asked.limit.as_deref(), None, asked.cursor.as_deref(), &mut issues);
     let question = asked.question(&mut issues);
@@ -151,6 +185,28 @@ pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, Dalp
         response.insert_header(("X-Next-Cursor", cursor));
     }
     Ok(response.content_type("text/csv; charset=utf-8").body(csv_of(&events)?))
+}
+
+/// Read where each stream of the audit log ends.
+///
+/// With `asset`: of its stream, for everybody with a role on it. Without: of all streams, for the system auditor.
+#[utoipa::path(tag = "Audit", operation_id = "auditHeads",
+    params(("asset" = Option<String>, Query, description = "Address of the asset or collection"),
+        ("limit" = Option<i64>, Query, description = "1 to 200, 100 without it"),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before")),
+    responses((status = 200, description = "One head per stream, by name", body = HeadList)))]
+#[get("/audit/heads")]
+pub async fn heads(call: Call, request: HttpRequest) -> Result<HttpResponse, DalpError> {
+    let asked: HeadQuery = strict_query(request.query_string())?;
+    let mut issues = Issues::default();
+    let page = page_of(asked.limit.as_deref(), None, asked.cursor.as_deref(), &mut issues);
+    let asset = asked.asset.and_then(|text| issues.take("asset", Address::parse(&text)));
+    issues.finish()?;
+    let (heads, next_cursor) = call
+        .read(move |tx, ctx| reports::audit_heads(tx, ctx, asset, &page))
+        .await?;
+    let heads = heads.into_iter().map(HeadObject::from).collect();
+    Ok(HttpResponse::Ok().json(HeadList { heads, next_cursor }))
 }
 
 fn csv_of(events: &[EventObject]) -> Result<String, Error> {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use super::DalpError;
+use super::known::{fields_of, unknown_fields};
 use crate::access::Vault;
 use crate::api::json::{self, Bounds, Unread};
 use crate::api::unserved::Unserved;
@@ -87,17 +88,44 @@ impl Body {
 
     /// The typed body. Unknown fields are dropped, as the reference does. All broken bounds are reported at once.
     pub fn parse<T: DeserializeOwned + Validate>(&self) -> Result<T, DalpError> {
-        if let Some(fault) = self.fault {
-            return Err(fault.into());
-        }
-        Ok(self.parse_json()?)
-    }
-
-    fn parse_json<T: DeserializeOwned + Validate>(&self) -> Result<T, Error> {
+        self.whole()?;
         let value: T = json::parse(&self.bytes)?;
         value
             .validate()
             .map_err(|errors| Error::Invalid(issues_of("", &errors)))?;
+        Ok(value)
+    }
+
+    /// As [`Self::parse`], of a body with fields that may be left out: one that is misspelt would be missed by nobody, and
+    /// is an issue as well.
+    pub fn parse_strict<T: DeserializeOwned + Validate>(&self) -> Result<T, DalpError> {
+        self.whole()?;
+        Ok(self.parse_json(&[fields_of::<T>()])?)
+    }
+
+    /// As [`Self::parse_strict`], of a body that is read as two types: what either has is known.
+    pub fn parse_both<T, U>(&self) -> Result<(T, U), DalpError>
+    where
+        T: DeserializeOwned + Validate,
+        U: DeserializeOwned + Validate,
+    {
+        self.whole()?;
+        let known = [fields_of::<T>(), fields_of::<U>()];
+        Ok((self.parse_json(&known)?, self.parse_json(&known)?))
+    }
+
+    fn whole(&self) -> Result<(), DalpError> {
+        self.fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    fn parse_json<T: DeserializeOwned + Validate>(&self, known: &[&[&str]]) -> Result<T, Error> {
+        let value: T = json::parse(&self.bytes)?;
+        let mut issues = Issues::default();
+        if let Err(errors) = value.validate() {
+            issues.extend(issues_of("", &errors));
+        }
+        issues.extend(unknown_fields(&self.bytes, known));
+        issues.finish()?;
         Ok(value)
     }
 
@@ -259,7 +287,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<Sample, Error> {
-        body(text).parse_json()
+        body(text).parse_json(&[fields_of::<Sample>()])
     }
 
     fn issue(text: &str) -> Issue {
@@ -276,6 +304,7 @@ mod tests {
         assert_eq!(issue(r#"{"userIds":[]}"#).message, "missing field `name`");
         assert_eq!(issue(r#"{"name":"a","inner":{}}"#).path, ["inner", "theirName"]);
         assert_eq!(issue(r#"{"name":"abcd"}"#).path, ["name"]);
+        assert_eq!(issue(r#"{"name":"a","userIDs":[1]}"#).path, ["userIDs"]);
         assert_eq!(issue(r#"{"name":"#).code, "syntax");
         assert_eq!(issue(r#"{"name":"a"} x"#).code, "format");
     }

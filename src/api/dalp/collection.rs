@@ -62,7 +62,7 @@ pub struct DeployCollectionBody {
             ("Location" = String, description = "The operation")))))]
 #[post("/collections")]
 pub async fn deploy(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
-    let parsed: DeployCollectionBody = body.parse()?;
+    let parsed: DeployCollectionBody = body.parse_strict()?;
     let mut issues = Issues::default();
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     let standard = match parsed.contract_type.as_deref() {
@@ -142,7 +142,7 @@ pub struct AdoptCollectionBody {
     responses((status = 200, description = "The adopted collection", body = CollectionObject)))]
 #[post("/collections/adopt")]
 pub async fn adopt(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
-    let parsed: AdoptCollectionBody = body.parse()?;
+    let parsed: AdoptCollectionBody = body.parse_strict()?;
     let mut issues = Issues::default();
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     let address = required("address", parsed.address.as_deref(), &mut issues, Address::parse);

@@ -43,7 +43,7 @@ pub struct MintTokensBody {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenWish {
     /// The caller's name for it, 1 to 255 characters, unique in the collection; one is made when it is left out.
     reference_id: Option<String>,
@@ -175,7 +175,7 @@ pub async fn mint(
 ) -> Result<HttpResponse, DalpError> {
     let MintsBody(body) = body;
     let found = in_path(&call, &path).await?;
-    let parsed: MintTokensBody = body.parse()?;
+    let parsed: MintTokensBody = body.parse_strict()?;
     let mut issues = Issues::default();
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     let wishes = wishes_of(parsed.assets, &mut issues);

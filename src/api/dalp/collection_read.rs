@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::body::Issues;
 use super::collection::in_camel_case;
 use super::fields::optional;
-use super::page::{page_of, query};
+use super::page::{page_of, strict_query};
 use super::{Call, DalpError, address_in_path};
 use crate::asset::{self, Asset};
 use crate::collection::{self, Collection, CollectionFilter, Profile, Window};
@@ -128,7 +128,7 @@ struct ListQuery {
     responses((status = 200, description = "Collections", body = CollectionList)))]
 #[get("/collections")]
 pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, DalpError> {
-    let asked: ListQuery = query(request.query_string())?;
+    let asked: ListQuery = strict_query(request.query_string())?;
     let mut issues = Issues::default();
     let page = page_of(asked.limit.as_deref(), None, asked.cursor.as_deref(), &mut issues);
     let environment = optional(

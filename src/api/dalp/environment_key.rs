@@ -9,7 +9,7 @@ use validator::Validate;
 
 use super::body::Issues;
 use super::identity::terms;
-use super::page::query;
+use super::page::strict_query;
 use super::project::{environment_in_path, may_manage, may_read};
 use super::{Answer, Body, Call, DalpError, Terms, WalletVerification};
 use crate::access::environment::{
@@ -273,7 +273,7 @@ impl UsageQuery {
 #[get("/environments/{environmentId}/usage")]
 pub async fn usage(call: Call, path: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, DalpError> {
     let environment = environment_in_path(&path)?;
-    let asked: UsageQuery = query(request.query_string())?;
+    let asked: UsageQuery = strict_query(request.query_string())?;
     let (from, to) = asked.days(Day::of(call.ctx.now))?;
     call.read(may_read).await?;
     environment::write_usage(call.app.db(), &call.app.gate().usage, call.ctx.now).await?;

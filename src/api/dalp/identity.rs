@@ -133,7 +133,7 @@ pub struct IdentityCreateBody {
     responses((status = 200, description = "Created", body = SystemIdentity)))]
 #[post("/system/identity")]
 pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
-    let parsed: IdentityCreateBody = body.parse()?;
+    let parsed: IdentityCreateBody = body.parse_strict()?;
     let mut issues = Issues::default();
     let wallet = wallet_or_own(parsed.wallet.as_deref(), call.ctx.actor.wallet, &mut issues);
     let terms = terms(parsed.wallet_verification.as_ref(), &mut issues);
@@ -167,7 +167,7 @@ pub struct IdentityRegisterBody {
     responses((status = 200, description = "Registered", body = SystemIdentity)))]
 #[put("/system/identity")]
 pub async fn register(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
-    let parsed: IdentityRegisterBody = body.parse()?;
+    let parsed: IdentityRegisterBody = body.parse_strict()?;
     let mut issues = Issues::default();
     let wallet = wallet_or_own(parsed.wallet.as_deref(), call.ctx.actor.wallet, &mut issues);
     let country = issues.take("country", CountryCode::parse_alpha2(&parsed.country));

@@ -25,6 +25,7 @@ mod error_examples;
 mod fields;
 mod forms;
 mod identity;
+mod known;
 mod mint;
 mod mutate;
 mod operation;
@@ -57,7 +58,7 @@ pub use call::Call;
 pub use error::{DalpError, render_findings};
 pub use error_examples::error_examples;
 pub use mutate::{Answer, Terms};
-pub use page::{next_link, page_of, query};
+pub use page::{next_link, page_of, query, strict_query};
 pub use verification::{Code, WalletVerification};
 
 use utoipa_actix_web::scope;
@@ -77,6 +78,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(operation::list)
         .service(operation::read)
         .service(audit::list)
+        .service(audit::heads)
         .configure(token_routes)
         .configure(people_routes)
         .configure(identity_routes)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::Issues;
-use super::page::{page_of, query};
+use super::page::{page_of, strict_query};
 use super::{Call, DalpError};
 use crate::error::Error;
 use crate::ledger::HolderLine;
@@ -38,16 +38,24 @@ pub struct OperationObject {
     /// Sum of the lines, a dnum.
     #[schema(value_type = String, example = "[\"1000\",18]")]
     total: Dnum,
-    lines: Vec<LineObject>,
+    /// Not in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<Vec<LineObject>>,
     /// The chain it settles on (CAIP-2), null when it settles in the book. `/readyz` says what people call the chain; a
     /// local node's has no value.
     chain: Option<String>,
-    /// Every form in which it was sent, the newest last; at most one of them is ever mined.
+    /// Every form in which it was sent, the newest last; at most one of them is ever mined. Not in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!([]))]
-    transaction_hashes: Vec<String>,
-    block_number: Option<u64>,
-    /// Blocks on top of the one that holds it.
-    confirmations: Option<u64>,
+    transaction_hashes: Option<Vec<String>>,
+    /// Not in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    block_number: Option<Option<u64>>,
+    /// Blocks on top of the one that holds it. Not in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    confirmations: Option<Option<u64>>,
     /// Why it was accepted and is not sent yet.
     waits_for: Option<String>,
     error: Option<String>,
@@ -130,24 +138,41 @@ impl From<OperationReport> for OperationObject {
             requested_by: requested_by.to_string(),
             request_id,
             total: Dnum::new(total, decimals),
-            lines: lines
-                .into_iter()
-                .enumerate()
-                .map(|(place, line)| line_of(line, senders.get(place).copied(), decimals))
-                .collect(),
+            lines: Some(
+                lines
+                    .into_iter()
+                    .enumerate()
+                    .map(|(place, line)| line_of(line, senders.get(place).copied(), decimals))
+                    .collect(),
+            ),
             chain,
-            transaction_hashes: transactions
-                .iter()
-                .map(|transaction| transaction.hash.to_string())
-                .collect(),
-            block_number: block,
-            confirmations: block.zip(head).map(|(block, head)| head.saturating_sub(block)),
+            transaction_hashes: Some(
+                transactions
+                    .iter()
+                    .map(|transaction| transaction.hash.to_string())
+                    .collect(),
+            ),
+            block_number: Some(block),
+            confirmations: Some(block.zip(head).map(|(block, head)| head.saturating_sub(block))),
             waits_for: operation.hold,
             error: operation.error,
             attention: operation.attention.map(|(reason, since)| Attention { reason, since }),
             policy_hash: operation.policy_hash.map(|hash| hash.to_string()),
             created_at: operation.created_at,
             finished_at: operation.finished_at,
+        }
+    }
+}
+
+impl OperationObject {
+    /// As a list shows it: what would have to be looked up for each is told by its id.
+    fn listed(report: OperationReport) -> Self {
+        Self {
+            lines: None,
+            transaction_hashes: None,
+            block_number: None,
+            confirmations: None,
+            ..Self::from(report)
         }
     }
 }
@@ -200,20 +225,20 @@ pub struct OperationList {
     operations: Vec<OperationObject>,
 }
 
-/// List one's own operations, the newest first.
+/// List one's own operations, the newest first, without their lines and transactions.
 #[utoipa::path(tag = "Operations", operation_id = "operationList",
     params(("limit" = Option<i64>, Query, description = "1 to 200, 100 without it"),
         ("offset" = Option<i64>, Query, description = "Rows to skip")),
     responses((status = 200, description = "Operations that the caller requested", body = OperationList)))]
 #[get("/operations")]
 pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, DalpError> {
-    let asked: ListQuery = query(request.query_string())?;
+    let asked: ListQuery = strict_query(request.query_string())?;
     let mut issues = Issues::default();
     let page = page_of(asked.limit.as_deref(), asked.offset.as_deref(), None, &mut issues);
     issues.finish()?;
     let found = call
         .read(move |tx, ctx| reports::own_operations(tx, ctx, &page))
         .await?;
-    let operations = found.into_iter().map(OperationObject::from).collect();
+    let operations = found.into_iter().map(OperationObject::listed).collect();
     Ok(HttpResponse::Ok().json(OperationList { operations }))
 }

@@ -5,6 +5,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 
 use super::body::Issues;
+use super::known::{fields_of, unknown};
 use crate::db::Page;
 use crate::error::Error;
 
@@ -17,6 +18,17 @@ pub fn query<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     query
         .map(actix_web::web::Query::into_inner)
         .map_err(|error| Error::invalid("query", error.to_string()))
+}
+
+/// As [`query`], for lists of our own: a filter that is not known would answer with what nobody asked for.
+pub fn strict_query<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    let asked: T = query(text)?;
+    let names = query::<Vec<(String, String)>>(text)?.into_iter().map(|(name, _)| name);
+    let issues = unknown(names, &[fields_of::<T>()], "is not a parameter of this list");
+    match issues.is_empty() {
+        true => Ok(asked),
+        false => Err(Error::Invalid(issues)),
+    }
 }
 
 /// The page that a query asks for, within 1 to [`Page::LIMIT_MAX`] rows.

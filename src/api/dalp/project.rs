@@ -9,7 +9,7 @@ use validator::Validate;
 use super::bare_list::bare_list;
 use super::body::Issues;
 use super::identity::terms;
-use super::page::{page_of, query};
+use super::page::{page_of, strict_query};
 use super::{Answer, Body, Call, DalpError, WalletVerification};
 use crate::access::environment::{self, Environment, EnvironmentChange, NewEnvironment, Project, Tier};
 use crate::access::{self, Permission, Scope};
@@ -117,7 +117,7 @@ struct ListQuery {
 
 /// The page that a list is asked for.
 pub(super) fn asked_page(request: &HttpRequest) -> Result<Page, Error> {
-    let asked: ListQuery = query(request.query_string())?;
+    let asked: ListQuery = strict_query(request.query_string())?;
     let mut issues = Issues::default();
     let page = page_of(
         asked.limit.as_deref(),

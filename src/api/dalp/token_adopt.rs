@@ -122,8 +122,7 @@ fn terms_of(
         headers(("X-Operation-Id" = String, description = "The operation that posted what its holders had")))))]
 #[post("/token/adopt")]
 pub async fn adopt(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
-    let parsed: AdoptTokenBody = body.parse()?;
-    let asset: CreateTokenBody = body.parse()?;
+    let (parsed, asset): (AdoptTokenBody, CreateTokenBody) = body.parse_both()?;
     let mut issues = Issues::default();
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     let candidate = parsed.candidate(&mut issues);

@@ -105,7 +105,7 @@ pub struct CreateTokenBody {
 
 /// Supply may not pass what a claim on the asset's identity covers.
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CollateralBody {
     /// Required collateral in hundredths of a percent of the supply: 0 to 20000.
     #[schema(value_type = u16, minimum = 0, maximum = 20000, example = 10000)]
@@ -116,7 +116,7 @@ pub struct CollateralBody {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ModulePair {
     /// `CountryBlockListComplianceModule`, `country-block-list` and so on.
     type_id: String,
@@ -333,7 +333,7 @@ fn modules(pairs: Vec<ModulePair>, issues: &mut Issues) -> Vec<NewModule> {
                 ("Location" = String, description = "The operation")))))]
 #[post("/token/create")]
 pub async fn create(call: Call, body: Body) -> Result<HttpResponse, DalpError> {
-    let parsed: CreateTokenBody = body.parse()?;
+    let parsed: CreateTokenBody = body.parse_strict()?;
     let mut issues = Issues::default();
     let code = WalletVerification::take(parsed.wallet_verification.as_ref(), &mut issues);
     let base_currency = call.app.base_currency();

@@ -10,7 +10,7 @@ use validator::Validate;
 use super::body::Issues;
 use super::environment_key::KeyRevokeBody;
 use super::identity::terms;
-use super::page::{next_link, page_of, query};
+use super::page::{next_link, page_of, strict_query};
 use super::webhook_create::LoginBody;
 use super::{Answer, Body, Call, DalpError, WalletVerification};
 use crate::access::{self, Permission};
@@ -186,7 +186,7 @@ struct ListQuery {
     responses((status = 200, description = "One page; the next one in the header `Link`", body = Vec<WebhookObject>)))]
 #[get("/webhooks")]
 pub async fn list(call: Call, request: HttpRequest) -> Result<HttpResponse, DalpError> {
-    let asked: ListQuery = query(request.query_string())?;
+    let asked: ListQuery = strict_query(request.query_string())?;
     let mut issues = Issues::default();
     let (limit, offset, cursor) = (asked.limit.as_deref(), asked.offset.as_deref(), asked.cursor.as_deref());
     let page = page_of(limit, offset, cursor, &mut issues);

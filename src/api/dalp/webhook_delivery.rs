@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::body::Issues;
 use super::environment_key::KeyRevokeBody;
-use super::page::{next_link, page_of, query};
+use super::page::{next_link, page_of, strict_query};
 use super::webhook::{may_manage_this, webhook_in_path};
 use super::{Answer, Body, Call, DalpError};
 use crate::ctx::Ctx;
@@ -130,7 +130,7 @@ struct ListQuery {
 #[get("/webhooks/{webhookId}/deliveries")]
 pub async fn list(call: Call, path: web::Path<String>, request: HttpRequest) -> Result<HttpResponse, DalpError> {
     let id = webhook_in_path(&path)?;
-    let asked: ListQuery = query(request.query_string())?;
+    let asked: ListQuery = strict_query(request.query_string())?;
     let mut issues = Issues::default();
     let (limit, offset, cursor) = (asked.limit.as_deref(), asked.offset.as_deref(), asked.cursor.as_deref());
     let page = page_of(limit, offset, cursor, &mut issues);
