@@ -18,10 +18,13 @@ use crate::api::health::Stopping;
 use crate::api::unserved::Unserved;
 use crate::api::{certhis, edge, health, immutable, openapi};
 use crate::app::App;
+use crate::compliance;
 
 /// Between `/readyz` saying no and the listener closing, so that a balancer notices first. A stop that may not wait gives
 /// no notice.
 const NOTICE: Duration = Duration::from_millis(500);
+/// How long the metrics wait for the database: they are wanted most when it does not answer.
+const LOOK_MAX: Duration = Duration::from_secs(1);
 
 /// The documents that the page at `/docs` offers, one per dialect; their routes serve them.
 const DOCUMENTS: [(&str, &str); 3] = [
@@ -194,12 +197,22 @@ pub fn start_metrics(
     Ok((server.handle(), server))
 }
 
+/// Anybody may put another policy in force at any time; while the database is away the last answer stands.
+async fn look_at_policy(app: &App) {
+    let active = tokio::time::timeout(LOOK_MAX, app.db().read(compliance::active_policy)).await;
+    if let Ok(Ok(active)) = active {
+        let is_ours = active == Some(app.policy().hash);
+        metrics::gauge!("policy_active").set(if is_ours { 1.0 } else { 0.0 });
+    }
+}
+
 #[get("/metrics")]
 async fn metrics_text(data: web::Data<(App, PrometheusHandle)>) -> HttpResponse {
     let (app, recorder) = data.get_ref();
     let gauge = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     metrics::gauge!("mint_lane_waiting").set(gauge(app.lanes().waiting()));
     metrics::gauge!("db_connections_in_use").set(gauge(app.db().connections_in_use()));
+    look_at_policy(app).await;
     recorder.run_upkeep();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")

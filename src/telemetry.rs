@@ -14,7 +14,8 @@ use crate::config::{Log, LogFormat};
 const LATENCY_BOUNDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
 
 /// What an alarm is set on.
-const RARE: [&str; 10] = [
+const RARE: [&str; 11] = [
+    "db_retries_total",
     "settlement_bumps_total",
     "settlement_reorgs_total",
     "settlement_fillers_total",
@@ -48,6 +49,14 @@ pub fn start_logs(log: &Log) -> Result<(), String> {
     started.map_err(|error| error.to_string())
 }
 
+/// Only warnings, on standard error: for a subcommand whose result is what it prints.
+pub fn start_warnings() -> Result<(), String> {
+    let layer = tracing_subscriber::fmt::layer().compact().with_writer(std::io::stderr);
+    let layer = layer.with_ansi(std::io::stderr().is_terminal());
+    let registry = tracing_subscriber::registry().with(EnvFilter::new("warn,r2d2=off"));
+    registry.with(layer).try_init().map_err(|error| error.to_string())
+}
+
 /// Installs the recorder of the whole process. The handle renders the text that the metrics listener serves.
 pub fn start_metrics() -> Result<PrometheusHandle, String> {
     let builder = PrometheusBuilder::new()
@@ -58,6 +67,20 @@ pub fn start_metrics() -> Result<PrometheusHandle, String> {
     // A counter that is there from the start can be watched: one that appears with its first event hides it.
     for name in RARE {
         metrics::counter!(name).increment(0);
+    }
+    for result in ["delivered", "retried", "failed", "lost"] {
+        metrics::counter!("webhook_deliveries_total", "result" => result).increment(0);
+    }
+    for reason in [
+        "not_looked",
+        "attention",
+        "in_flight",
+        "gap",
+        "fee_ceiling",
+        "funds",
+        "signer",
+    ] {
+        metrics::counter!("settlement_no_room_total", "reason" => reason).increment(0);
     }
     Ok(handle)
 }

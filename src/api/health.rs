@@ -80,7 +80,7 @@ async fn answer(app: &App, stopping: &Stopping) -> HttpResponse {
     let (database, policy) = judge(&seen, app.policy().hash);
     let process = if stopping.is_stopping() { "stopping" } else { "ok" };
     let ready = database == "ok" && policy == "ok" && process == "ok";
-    let chain = chain_check(app, seen.ok().and_then(|(_, health)| health));
+    let chain = chain_check(app, seen);
     let is_degraded = chain.as_ref().is_some_and(|check| check != "ok");
     let mut checks = json!({ "database": database, "policy": policy, "process": process });
     if let (Some(checks), Some(chain)) = (checks.as_object_mut(), chain) {
@@ -125,10 +125,11 @@ fn judge(seen: &Seen, loaded: Hash32) -> (String, String) {
 }
 
 /// None where nothing settles on a chain.
-fn chain_check(app: &App, health: Option<Health>) -> Option<String> {
-    match health {
-        Some(Health::Well) => Some("ok".to_owned()),
-        Some(Health::Degraded(trouble)) => Some(trouble),
-        None => app.chain().map(|_| "the chain was not reached yet".to_owned()),
+fn chain_check(app: &App, seen: Seen) -> Option<String> {
+    match seen {
+        Ok((_, Some(Health::Well))) => Some("ok".to_owned()),
+        Ok((_, Some(Health::Degraded(trouble)))) => Some(trouble),
+        Ok((_, None)) => app.chain().map(|_| "the chain was not reached yet".to_owned()),
+        Err(_) => app.chain().map(|_| "unknown".to_owned()),
     }
 }

@@ -99,6 +99,7 @@ impl Rpc {
             match verdict {
                 Ok(()) => {}
                 Err(failure @ Failure::WrongChain { .. }) => return Err(failure.clone()),
+                Err(Failure::Unreachable(text)) => silent.push(text.clone()),
                 Err(failure) => silent.push(failure.to_string()),
             }
         }
