@@ -8,7 +8,7 @@ use super::Failure;
 use crate::app::App;
 use crate::error::Error;
 use crate::operation::{self, Operation};
-use crate::settlement::{self, Case, Decision, ForeignUse, Progress};
+use crate::settlement::{self, Case, Decision, ForeignUse, Health, Progress};
 use crate::types::{OperationId, Timestamp};
 
 /// How long a decision waits for the process that carries it out.
@@ -23,6 +23,7 @@ pub(super) enum SettlementCommand {
     List,
     /// Decide what became of a nonce; the process that settles carries it out.
     Resolve {
+        /// Of the signer, as `list` shows it.
         nonce: u64,
         /// again: nothing of it happened, its operations are planned anew; failed: they have failed; done: what was asked
         /// for is so. A nonce whose transactions the node refused is signed anew with again. Compare with a block explorer
@@ -36,6 +37,7 @@ pub(super) enum SettlementCommand {
     /// Say that you know of the nonces up to this one that others used with the signer's key; the process that settles goes
     /// on sending. After a restore: first compare what waits (`list`) with a block explorer.
     Acknowledge {
+        /// The last one that others used, as `list` shows it.
         nonce: u64,
         /// A waiting operation that is done on the chain already, or is not to be done: it fails. May be repeated.
         #[arg(long, value_parser = OperationId::parse, value_name = "OPERATION")]
@@ -66,13 +68,19 @@ pub(super) async fn run(app: &App, now: Timestamp, command: SettlementCommand) -
 }
 
 async fn list(app: &App) -> Result<(), Failure> {
-    let (foreign, cases, operations) = app
+    let now = app.now();
+    let (foreign, cases, operations, health) = app
         .db()
-        .read(|tx| {
+        .read(move |tx| {
             let operations = operation::needing_a_person(tx, OPERATIONS_MAX)?;
-            Ok((settlement::foreign_use(tx)?, settlement::cases(tx)?, operations))
+            let (foreign, cases) = (settlement::foreign_use(tx)?, settlement::cases(tx)?);
+            Ok((foreign, cases, operations, settlement::health(tx, now)?))
         })
         .await?;
+    // What concerns the signer or the node as a whole has neither a nonce nor an operation.
+    if let Some(Health::Degraded(trouble)) = health {
+        println!("the chain: {trouble}");
+    }
     if let Some(foreign) = &foreign {
         println!("{}", told(foreign));
     }
@@ -90,7 +98,7 @@ async fn list(app: &App) -> Result<(), Failure> {
         println!("{}", line_of(operation));
     }
     if foreign.is_none() && cases.is_empty() && others.is_empty() {
-        println!("nothing needs a person");
+        println!("no nonce and no operation needs a person");
     }
     Ok(())
 }

@@ -210,7 +210,7 @@ fn said(output: &Output) -> String {
 async fn an_operator_sees_what_needs_a_person_and_decides_on_the_command_line() {
     let stage = start(Database::Sqlite).await;
     let token = stage.quiet_asset("PERSON").await;
-    assert!(said(&admin(&stage, &["list"])).contains("nothing needs a person"));
+    assert!(said(&admin(&stage, &["list"])).contains("no nonce and no operation needs a person"));
     let none = admin(&stage, &["resolve", "0", "--as", "again", "--reason", "a try"]);
     assert_eq!(none.status.code(), Some(2));
     assert!(said(&none).contains("nonce 0 needs no person"), "{}", said(&none));

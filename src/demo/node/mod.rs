@@ -71,7 +71,7 @@ impl Node {
         for file in state
             .files()
             .into_iter()
-            .chain([&files.log, &files.pid, &place.listening()])
+            .chain([&files.log, &files.pid, &place.listening(), &place.began()])
         {
             folder::remove(file)?;
         }
@@ -293,4 +293,22 @@ fn free_address(port: u16) -> Result<SocketAddr, Failure> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
     let address = bound.and_then(|listener| listener.local_addr());
     address.map_err(|error| Failure::usage(format!("there is no free port for the node: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With the time of its first block the chain would begin with the same block, and nobody could tell them apart.
+    #[test]
+    fn a_chain_that_is_wiped_leaves_nothing_behind_not_even_when_it_began() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::of(folder.path()).unwrap();
+        place.beginning().unwrap();
+        std::fs::write(folder.path().join("state.json"), "{}").unwrap();
+
+        Node::wipe(folder.path()).unwrap();
+
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }
