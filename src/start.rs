@@ -1,5 +1,7 @@
 //! From settings to a running server: what every subcommand that serves has in common.
 
+mod database;
+
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::immutable;
-use crate::app::{App, Clock};
+use crate::app::App;
 use crate::chain::{self, Signer};
 use crate::config::{Config, Mode, Sources, Webhooks};
 use crate::error::Error;
@@ -18,12 +20,14 @@ use crate::job::Job;
 use crate::operation::OperationKind;
 use crate::policy::PolicySet;
 use crate::server::{self, Shape};
-use crate::settlement::sender::Policy;
+use crate::settlement::sender::{Attention, Policy};
 use crate::settlement::{self, Driver, Ruling};
 use crate::webhook::{self, Deliverer, Renderers, Scheme};
 use crate::{
     api, asset, certhis, collection, compliance, identity, job, mint, operation, policy, servicing, telemetry,
 };
+
+pub(crate) use database::{create_folder_of_database, expect_ours, expect_secrets, open, open_existing};
 
 /// The background work.
 const JOBS: &[Job] = &[
@@ -49,6 +53,8 @@ const JOBS: &[Job] = &[
     },
 ];
 
+/// Of [`work_off_files`] in the metrics.
+const FILES: &str = "mint-files";
 /// How often files of mint requests are looked for.
 const FILES_LOOKED_FOR: Duration = Duration::from_secs(1);
 
@@ -89,13 +95,6 @@ pub(crate) fn settings(sources: &Sources) -> Result<Config, Failure> {
     })
 }
 
-/// Loads the policies and opens the database; a broken policy file stops the start.
-pub(crate) fn open(config: &Config) -> Result<App, Failure> {
-    let policies = load_policies(config)?;
-    create_folder_of_database(config)?;
-    Ok(App::new(config, policies, Clock::System)?)
-}
-
 fn load_policies(config: &Config) -> Result<PolicySet, Failure> {
     let told = |errors: Vec<policy::PolicyError>| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -108,15 +107,6 @@ fn load_policies(config: &Config) -> Result<PolicySet, Failure> {
     let set = policy::load(&config.policies).map_err(told)?;
     compliance::admit(&set).map_err(told)?;
     Ok(set)
-}
-
-/// SQLite makes its file but not the folder.
-pub(crate) fn create_folder_of_database(config: &Config) -> Result<(), Failure> {
-    let Some(folder) = config.database.sqlite_folder() else {
-        return Ok(());
-    };
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Failure::usage(format!("cannot create {}: {error}", folder.display())))
 }
 
 /// Starts the background work of this process, housekeeping and deliveries; it ends with the token.
@@ -145,7 +135,7 @@ async fn work_off_files(app: App, cancel: CancellationToken) {
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => {
-                metrics::counter!("job_failures_total", "job" => "mint-files").increment(1);
+                metrics::counter!("job_failures_total", "job" => FILES).increment(1);
                 tracing::warn!(%error, "files of mint requests are looked for again in a moment");
             }
         }
@@ -264,7 +254,7 @@ async fn join_chain(driver: &Driver) -> Result<(), Failure> {
     }
 }
 
-/// Brings schema, topics and policy into the state that serving needs.
+/// Brings schema, topics and policy into the state that serving needs, and refuses other secrets than the database's.
 ///
 /// In development the loaded policy is put in force. In production another policy than the one in force stays out of
 /// force until an operator says so (`moneyer admin policy activate`): until then mints are refused.
@@ -279,7 +269,10 @@ pub(crate) async fn prepare(app: &App, mode: Mode, migrate: bool) -> Result<(), 
             database = app.db().kind(),
             "the schema is up to date"
         );
+    } else {
+        database::expect_schema(app).await?;
     }
+    database::keep_secrets(app).await?;
     let policy = std::sync::Arc::clone(app.policy());
     let now = app.now();
     let in_force = app
@@ -294,7 +287,6 @@ pub(crate) async fn prepare(app: &App, mode: Mode, migrate: bool) -> Result<(), 
             Ok(compliance::active_policy(tx)? == Some(policy.hash))
         })
         .await?;
-    metrics::gauge!("policy_active").set(if in_force { 1.0 } else { 0.0 });
     if !in_force {
         tracing::error!(
             loaded = %app.policy().hash,
@@ -318,6 +310,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::usage(format!("cannot serve: {error}"));
     let recorder = telemetry::start_metrics().map_err(Failure::usage)?;
+    begin_counters(config);
     let shape = Shape {
         workers: config.server.workers,
         stop: config.server.stop,
@@ -344,6 +337,20 @@ pub(crate) async fn run(
     // Whatever was logged last reaches the terminal.
     tokio::time::sleep(Duration::from_millis(10)).await;
     Ok(())
+}
+
+/// What an alarm is set on is there before it happens, with every value that its label has.
+fn begin_counters(config: &Config) {
+    for job in JOBS.iter().map(|job| job.name).chain([FILES]) {
+        metrics::counter!("job_failures_total", "job" => job).increment(0);
+    }
+    let reasons = Attention::ALL.map(Attention::code).into_iter();
+    for reason in reasons.chain(["drift", "token_refuses"]) {
+        metrics::counter!("settlement_alarms_total", "reason" => reason).increment(0);
+    }
+    for endpoint in config.chain.iter().flat_map(|chain| &chain.rpc) {
+        metrics::counter!("chain_endpoint_failures_total", "endpoint" => endpoint.to_string()).increment(0);
+    }
 }
 
 pub(crate) async fn stop_signal() -> Result<(), Failure> {

@@ -24,6 +24,7 @@ mod rate;
 mod refused;
 mod role;
 mod rules;
+mod secrets;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use permission::{Givers, Permission, roles};
 pub use rate::RateLimit;
 pub use refused::RefusedKeys;
 pub use role::{Held, Role, RoleError, Scope};
+pub use secrets::{differing_secrets, keep_secret_checks};
 pub use vault::Vault;
 pub(crate) use vault::{random_bytes, random_text};
 

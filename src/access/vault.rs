@@ -8,7 +8,7 @@ use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::Error;
 use crate::types::Hash32;
@@ -17,6 +17,8 @@ use crate::types::Hash32;
 const NONCE_BYTES: usize = 12;
 /// The block of SHA-256: HMAC pads a shorter key with zeros to this length (RFC 2104 section 2).
 const HMAC_BLOCK_BYTES: usize = 64;
+/// What is hashed under a secret to tell it from others.
+const CHECK: &str = "secret.check";
 
 /// The two keys that live outside the database: the *pepper* makes keyed hashes of what callers prove they know (API
 /// keys, PINs, secret codes), the *data key* encrypts what the server must read again (one-time password seeds). A copy
@@ -48,6 +50,19 @@ impl Vault {
             mac.update(part);
         }
         Hash32::from_bytes(mac.finalize().into_bytes().into())
+    }
+
+    /// By the name of its setting, what tells each secret from others.
+    pub fn checks(&self) -> [(&'static str, Hash32); 2] {
+        let mut data_key = [0; HMAC_BLOCK_BYTES];
+        for (to, from) in data_key.iter_mut().zip(self.data_key.expose_secret()) {
+            *to = *from;
+        }
+        let mut under_data_key = Hmac::<Sha256>::new((&data_key).into());
+        data_key.zeroize();
+        under_data_key.update(CHECK.as_bytes());
+        let data_key = Hash32::from_bytes(under_data_key.finalize().into_bytes().into());
+        [("secrets.pepper", self.mac(CHECK, &[])), ("secrets.data_key", data_key)]
     }
 
     /// ChaCha20-Poly1305 under the data key, as base64 of nonce and ciphertext. What `domain` and `parts` say is not in
@@ -183,6 +198,17 @@ mod tests {
         let second = vault(1, 1).seal("otp", &[], b"seed").unwrap();
 
         assert_ne!(first, second);
+    }
+
+    #[test]
+    fn the_check_of_a_secret_changes_with_it_and_with_no_other() {
+        let [pepper, data_key] = vault(1, 2).checks();
+
+        assert_eq!(vault(1, 2).checks(), [pepper, data_key]);
+        assert_ne!(vault(3, 2).checks()[0], pepper);
+        assert_eq!(vault(3, 2).checks()[1], data_key);
+        assert_eq!(vault(1, 3).checks()[0], pepper);
+        assert_ne!(vault(1, 3).checks()[1], data_key);
     }
 
     #[test]

@@ -9,11 +9,11 @@ use super::custody::{self, CustodyCommand};
 use super::environment::{self, EnvironmentCommand, PlanCommand, ProjectCommand};
 use super::keystore::{self, KeystoreCommand};
 use super::settlement::{self, SettlementCommand};
-use super::{Failure, open, settings};
+use super::{Failure, expect_secrets, open, open_existing, settings};
 use crate::access::{self, By, KeyKind, NewKey, NewUser};
 use crate::app::App;
 use crate::compliance::{SanctionsFile, Shrink};
-use crate::config::Sources;
+use crate::config::{Config, Sources};
 use crate::db::Page;
 use crate::error::Error;
 use crate::types::{Address, KeyId, Timestamp, UserId};
@@ -24,23 +24,29 @@ use crate::{compliance, identity};
 pub(super) enum Admin {
     /// Create the first administrator and show its API key once.
     Bootstrap {
+        /// What people call the administrator.
         #[arg(long)]
         name: String,
         /// The administrator's wallet address.
         #[arg(long)]
         wallet: String,
     },
+    /// Users, and the locks and methods with which they verify.
     #[command(subcommand)]
     User(UserCommand),
+    /// API keys of users.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Sanctions lists.
     #[command(subcommand)]
     Sanctions(SanctionsCommand),
+    /// The policy in force.
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Transactions that need a person.
     #[command(subcommand)]
     Settlement(SettlementCommand),
+    /// Encrypted key files.
     #[command(subcommand)]
     Keystore(KeystoreCommand),
     /// What is built on the minting API.
@@ -63,31 +69,51 @@ pub(super) enum UserCommand {
     List,
     /// Create a user and show its API key once.
     Create {
+        /// What people call the user.
         #[arg(long)]
         name: String,
+        /// The user's wallet address; one user per wallet.
         #[arg(long)]
         wallet: String,
     },
     /// End the locks of a user's verification methods.
-    Unlock { user: String },
+    Unlock {
+        /// Id of the user, as `list` shows it.
+        user: String,
+    },
     /// Remove all verification methods of a user, who then sets up the first one with the API key alone.
-    ResetVerification { user: String },
+    ResetVerification {
+        /// Id of the user.
+        user: String,
+    },
 }
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {
     /// List the API keys of a user.
-    List { user: String },
+    List {
+        /// Id of the user.
+        user: String,
+    },
     /// Create an API key for a user and show it once.
-    Create { user: String },
+    Create {
+        /// Id of the user.
+        user: String,
+    },
     /// Disable an API key.
-    Disable { user: String, key: String },
+    Disable {
+        /// Id of the user.
+        user: String,
+        /// Id of the key, as `list` shows it.
+        key: String,
+    },
 }
 
 #[derive(Subcommand)]
 pub(super) enum SanctionsCommand {
     /// Import a sanctions list (CSV with a column `address`); the newest import counts.
     Import {
+        /// The list.
         file: PathBuf,
         /// The list's own name.
         #[arg(long)]
@@ -114,11 +140,16 @@ pub(super) async fn run(command: Admin, sources: &Sources) -> Result<(), Failure
     if let Admin::Keystore(command) = command {
         return keystore::run(command).await;
     }
-    let app = open(&settings(sources)?)?;
+    let config = settings(sources)?;
+    if let Admin::Bootstrap { name, wallet } = command {
+        return bootstrap(&config, name, &wallet).await;
+    }
+    let app = open_existing(&config).await?;
+    expect_secrets(&app).await?;
     let now = app.now();
     match command {
         Admin::Keystore(command) => keystore::run(command).await,
-        Admin::Bootstrap { name, wallet } => bootstrap(&app, now, name, &wallet).await,
+        Admin::Bootstrap { name, wallet } => bootstrap(&config, name, &wallet).await,
         Admin::User(command) => user(&app, now, command).await,
         Admin::Key(command) => key(&app, now, command).await,
         Admin::Sanctions(SanctionsCommand::Import {
@@ -143,19 +174,30 @@ pub(super) async fn run(command: Admin, sources: &Sources) -> Result<(), Failure
     }
 }
 
-async fn bootstrap(app: &App, now: Timestamp, name: String, wallet: &str) -> Result<(), Failure> {
+/// The first change of a database, which remembers with which secrets it was made.
+async fn bootstrap(config: &Config, name: String, wallet: &str) -> Result<(), Failure> {
     let wallet = parse_wallet(wallet)?;
+    if config.database.is_postgres() && config.secrets.are_development() {
+        return Err(Failure::usage(
+            "secrets.pepper or secrets.data_key is the development key, and no server on PostgreSQL would know the \
+             administrator's key: give the server's own settings (--config or MONEYER_CONFIG)",
+        ));
+    }
+    let app = open(config)?;
+    let now = app.now();
     let vault = std::sync::Arc::clone(app.vault());
     let db = app.db().clone();
     tokio::task::spawn_blocking(move || db.migrate(false))
         .await
         .map_err(Error::internal)??;
+    expect_secrets(&app).await?;
     let kind = app.key_kind();
     let issued = app
         .db()
         .write(move |tx| {
             identity::seed_topics(tx, now)?;
             let user = access::bootstrap_admin(tx, now, &name, wallet)?;
+            access::keep_secret_checks(tx, &vault)?;
             access::create_key(tx, &vault, By::command_line(now), new_key(user.id, kind))
         })
         .await?;

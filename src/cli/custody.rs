@@ -11,14 +11,17 @@ use crate::types::{Address, TokenId};
 pub(super) enum CustodyCommand {
     /// Show the wallet of an e-mail address and what it holds.
     Show {
+        /// Whose wallet.
         #[arg(long)]
         email: String,
     },
     /// Send what the wallet of an e-mail address holds to a wallet that its owner names: one transaction per token. The
     /// wallet pays for gas; when it cannot, this says how much to send there.
     Send {
+        /// Whose tokens are sent.
         #[arg(long)]
         email: String,
+        /// The wallet that its owner names.
         #[arg(long)]
         to: String,
         /// Only tokens of this contract.

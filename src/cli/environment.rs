@@ -19,6 +19,7 @@ pub(super) enum ProjectCommand {
     List,
     /// Create a project.
     Create {
+        /// What people call it.
         #[arg(long)]
         name: String,
     },
@@ -27,10 +28,15 @@ pub(super) enum ProjectCommand {
 #[derive(Subcommand)]
 pub(super) enum EnvironmentCommand {
     /// List the environments of a project.
-    List { project: String },
+    List {
+        /// Id of the project.
+        project: String,
+    },
     /// Create an environment on the chain of this server.
     Create {
+        /// Id of the project.
         project: String,
+        /// What people call the environment.
         #[arg(long)]
         name: String,
         /// The user who does what its keys do.
@@ -41,28 +47,40 @@ pub(super) enum EnvironmentCommand {
     },
     /// Put an environment into another tier.
     Tier {
+        /// Id of the environment.
         environment: String,
         #[command(flatten)]
         tier: TierArgs,
     },
     /// List the keys of an environment.
-    Keys { environment: String },
+    Keys {
+        /// Id of the environment.
+        environment: String,
+    },
     /// Create the publishable or the secret key and show it once.
     CreateKey {
+        /// Id of the environment.
         environment: String,
         /// publishable or secret.
         kind: String,
     },
     /// Put a new key in the place of an active one and show it once.
     RotateKey {
+        /// Id of the environment.
         environment: String,
+        /// Id of the key, as `keys` shows it.
         key: String,
         /// How long the old key is still accepted.
         #[arg(long, default_value_t = 0)]
         overlap_seconds: i64,
     },
     /// Refuse a key from now on.
-    RevokeKey { environment: String, key: String },
+    RevokeKey {
+        /// Id of the environment.
+        environment: String,
+        /// Id of the key, as `keys` shows it.
+        key: String,
+    },
 }
 
 #[derive(clap::Args)]
@@ -91,19 +109,32 @@ pub(super) enum PlanCommand {
     List,
     /// Create a plan, or change it for all its keys.
     Put {
+        /// Name of the plan.
         plan: String,
         /// In each window.
         #[arg(long)]
         requests: i64,
+        /// How long a window is.
         #[arg(long)]
         window_seconds: i64,
     },
     /// List the rate-limit keys of a plan.
-    Keys { plan: String },
+    Keys {
+        /// Name of the plan.
+        plan: String,
+    },
     /// Create a rate-limit key and show it once.
-    CreateKey { plan: String },
+    CreateKey {
+        /// Name of the plan.
+        plan: String,
+    },
     /// Refuse a rate-limit key from now on.
-    RevokeKey { plan: String, key: String },
+    RevokeKey {
+        /// Name of the plan.
+        plan: String,
+        /// Id of the key, as `keys` shows it.
+        key: String,
+    },
 }
 
 pub(super) async fn project(app: &App, now: Timestamp, command: ProjectCommand) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use crate::chain;
 pub(super) enum KeystoreCommand {
     /// Make a new key for the signer of transactions and write it, encrypted, to a new file. Show its address.
     Create {
+        /// The new file; one that is there is left alone.
         file: PathBuf,
         /// A file that holds the password. Without it the password is asked for, or read from standard input.
         #[arg(long)]

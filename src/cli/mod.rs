@@ -1,7 +1,7 @@
 //! The subcommands.
 //!
 //! Exit codes: 0 done; 1 it failed, or `check` found a fault; 2 settings, arguments or the place are wrong and nothing
-//! was done. Every failure is one sentence on standard error.
+//! was done; 3 `check` could not compare. Every failure is one sentence on standard error.
 
 mod admin;
 mod check;
@@ -11,6 +11,7 @@ mod keystore;
 mod serve;
 mod settlement;
 
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -18,9 +19,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::api::openapi;
 use crate::config::Sources;
 use crate::error::Error;
-use crate::server;
 pub use crate::start::Failure;
-use crate::start::{open, settings};
+use crate::start::{expect_secrets, open, open_existing, settings};
+use crate::{server, telemetry};
 
 #[derive(Parser)]
 #[command(
@@ -53,9 +54,14 @@ enum Command {
     },
     /// A server with people, assets and recipients to try everything on.
     Demo(crate::demo::DemoArgs),
-    /// Compare ledger, operations and audit log; exit 1 when anything differs.
-    Check,
-    /// Print the OpenAPI document.
+    /// Compare ledger, operations, audit log and chain. Exit 1 when anything differs, 3 when it could not be compared.
+    Check {
+        /// Also print the head of every stream of the audit log, to be noted elsewhere.
+        #[arg(long)]
+        heads: bool,
+    },
+    /// Print the OpenAPI document of the asset API. A server has it at /openapi.json, and those of the other two APIs at
+    /// /v1/openapi.json and /mint/openapi.json.
     Openapi,
     /// Print the settings in force, secrets masked.
     Settings,
@@ -88,22 +94,35 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     if let Some(url) = cli.database {
         sources.flags.push(("database.url", url));
     }
+    // Those that serve log as their settings say; the others have a result to print, and warnings beside it.
+    if matches!(
+        cli.command,
+        Command::Check { .. } | Command::Migrate { .. } | Command::Admin(_)
+    ) {
+        telemetry::start_warnings().map_err(Failure::usage)?;
+    }
     match cli.command {
         Command::Demo(args) => crate::demo::run(args, sources).await,
         Command::Openapi => print_openapi(),
-        Command::Settings => settings(&sources).map(|config| print!("{}", config.describe())),
+        Command::Settings => settings(&sources).and_then(|config| print_all(&config.describe())),
         Command::Serve(args) => serve::serve(args, sources).await,
         Command::Work => serve::work(&sources).await,
         Command::Migrate { dry_run } => migrate(&sources, dry_run),
-        Command::Check => check::check(&sources).await,
+        Command::Check { heads } => check::check(&sources, heads).await,
         Command::Admin(admin) => admin::run(admin, &sources).await,
     }
 }
 
 fn print_openapi() -> Result<(), Failure> {
-    let text = openapi::render(&server::document()).map_err(Error::internal)?;
-    print!("{text}");
-    Ok(())
+    print_all(&openapi::render(&server::document()).map_err(Error::internal)?)
+}
+
+/// Whoever reads may have seen enough before the end.
+fn print_all(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::internal(error).into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn migrate(sources: &Sources, dry_run: bool) -> Result<(), Failure> {

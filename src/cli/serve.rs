@@ -2,7 +2,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, ServeArgs};
 use crate::config::Sources;
-use crate::start::{self, bind, open, prepare, run, settings, stop_signal};
+use crate::start::{self, bind, expect_ours, open, prepare, run, settings, stop_signal};
 use crate::telemetry;
 use crate::types::RequestId;
 
@@ -37,6 +37,7 @@ pub(super) async fn work(sources: &Sources) -> Result<(), Failure> {
     let config = settings(sources)?;
     telemetry::start_logs(&config.log).map_err(Failure::usage)?;
     let app = open(&config)?;
+    expect_ours(&app).await?;
     let cancel = CancellationToken::new();
     let working = start::work(&app, &config, cancel.clone());
     let settling = start::settle(&app, &config, RequestId::generate().to_string(), cancel.clone()).await?;

@@ -108,7 +108,8 @@ pub struct Log {
 }
 
 impl Log {
-    pub const FILTER_DEFAULT: &str = "info";
+    /// What the pool and the HTTP server say beside it is told by us, or is of no use to an operator.
+    pub const FILTER_DEFAULT: &str = "info,r2d2=off,actix_server=warn";
 }
 
 #[derive(Debug)]
@@ -197,15 +198,48 @@ impl Database {
         format!("{scheme}://{host}")
     }
 
-    /// The folder of the SQLite file; none for PostgreSQL.
-    pub fn sqlite_folder(&self) -> Option<PathBuf> {
+    pub fn is_postgres(&self) -> bool {
+        let url = self.url.expose_secret();
+        url.starts_with("postgres://") || url.starts_with("postgresql://")
+    }
+
+    /// The SQLite file; none for PostgreSQL.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
         let url = self.url.expose_secret();
         let path = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
-        let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
-        let path = Path::new(path.unwrap_or(url));
-        path.parent()
-            .filter(|folder| !is_postgres && !folder.as_os_str().is_empty())
-            .map(Path::to_path_buf)
+        (!self.is_postgres()).then(|| PathBuf::from(path.unwrap_or(url)))
+    }
+
+    /// A path, or a scheme that is known.
+    fn is_known(&self) -> bool {
+        let url = self.url.expose_secret();
+        let path = url.strip_prefix("sqlite:").unwrap_or(url);
+        self.is_postgres() || (!path.is_empty() && (path.starts_with("//") || !path.contains("://")))
+    }
+}
+
+impl Secrets {
+    /// One of them is a key that everybody knows.
+    pub fn are_development(&self) -> bool {
+        *self.pepper.expose_secret() == DEVELOPMENT_PEPPER || *self.data_key.expose_secret() == DEVELOPMENT_DATA_KEY
+    }
+}
+
+impl Mode {
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Production => "production",
+        }
+    }
+}
+
+impl LogFormat {
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Pretty => "pretty",
+            Self::Json => "json",
+        }
     }
 }
 
@@ -220,8 +254,8 @@ fn environment() -> Vec<(String, String)> {
 
 fn read_file(path: &Path) -> Result<Table, Problem> {
     let problem = |reason: String| Problem {
-        setting: path.display().to_string(),
-        reason,
+        setting: "config".to_owned(),
+        reason: format!("{}: {reason}", path.display()),
     };
     let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
     text.parse::<Table>().map_err(|error| problem(error.to_string()))
@@ -242,17 +276,17 @@ fn set(table: &mut Table, setting: &str, value: Value) {
 }
 
 impl Config {
-    /// The settings in force, one per line, with secrets masked: what `moneyer config` prints.
+    /// The settings in force, one per line, with secrets masked: what `moneyer settings` prints.
     pub fn describe(&self) -> String {
         let place = self.database.place();
         format!(
-            "mode = {:?}\nserver.listen = {}\nserver.workers = {}\nserver.body_bytes_max = {}\n\
+            "mode = {}\nserver.listen = {}\nserver.workers = {}\nserver.body_bytes_max = {}\n\
              server.body_seconds = {}\nserver.stop_seconds = {}\n\
              server.proxies = {}\n\
              metrics.listen = {}\ndatabase.url = {place}\ndatabase.connections_max = {}\ndatabase.wait_seconds = {}\n\
-             secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {:?}\nlog.filter = {}\n\
+             secrets.pepper = ***\nsecrets.data_key = ***\npolicies.dir = {}\nlog.format = {}\nlog.filter = {}\n\
              lanes.waiting_max = {}\nlanes.commit_max = {}\nrate.api_key = {}\n{}{}{}{}",
-            self.mode,
+            self.mode.text(),
             self.server.listen,
             self.server.workers,
             self.server.body_bytes_max,
@@ -263,7 +297,7 @@ impl Config {
             self.database.connections_max,
             self.database.wait.as_secs(),
             self.policies.display(),
-            self.log.format,
+            self.log.format.text(),
             self.log.filter,
             self.lanes.waiting_max,
             self.lanes.commit_max,
@@ -343,6 +377,43 @@ mod tests {
 
         assert_eq!(config.server.listen.port(), 3);
         assert_eq!(config.server.workers, 3);
+    }
+
+    #[test]
+    fn a_database_is_a_path_or_of_a_known_scheme() {
+        for (url, taken) in [
+            ("sqlite:data/x.db", true),
+            ("sqlite:///srv/x.db", true),
+            ("x.db", true),
+            ("postgres://u@h/x", true),
+            ("postgresql://h/x", true),
+            ("mysql://h/x", false),
+            ("sqlite:mysql://h", false),
+            ("sqlite:", false),
+        ] {
+            assert_eq!(load(&[("database.url", url)]).is_ok(), taken, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_described_can_be_set() {
+        let shown = load(&[("log.format", "json")]).unwrap().describe();
+
+        assert!(shown.contains("mode = development\n"), "{shown}");
+        assert!(shown.contains("log.format = json\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_settings_file_that_is_not_there_is_named_as_the_setting_that_it_is() {
+        let sources = Sources {
+            file: Some(PathBuf::from("/nonexistent/moneyer.toml")),
+            ..Sources::default()
+        };
+
+        let told = Config::load(&sources).unwrap_err()[0].to_string();
+
+        let begin = "config (MONEYER_CONFIG): /nonexistent/moneyer.toml: ";
+        assert!(told.starts_with(begin), "{told}");
     }
 
     #[test]

@@ -82,11 +82,15 @@ impl Reader {
         if url.is_none() && mode == Mode::Production {
             self.problem("database.url", "is missing");
         }
-        Database {
+        let database = Database {
             url: SecretString::from(url.unwrap_or(default)),
             connections_max: self.number("database.connections_max", 16, 1..=1_000),
             wait: self.seconds("database.wait_seconds", 5, 1..=60),
+        };
+        if !database.is_known() {
+            self.problem("database.url", "must be postgres://USER@HOST/NAME or sqlite:PATH");
         }
+        database
     }
 
     fn log(&mut self, mode: Mode) -> Log {

@@ -10,8 +10,9 @@ use diesel::{Connection, RunQueryDsl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::catalogue::schema_state;
 use super::error::{BUSY, LOST, UNWRITTEN, is_connection_lost, is_retryable, is_unknown};
-use super::{MigrationReport, Tx, migrate, postgres};
+use super::{MigrationReport, SchemaState, Tx, migrate, postgres};
 use crate::error::Error;
 
 /// How often a transaction that lost against another is run again before the caller gets 503.
@@ -333,8 +334,12 @@ impl Db {
         }
     }
 
-    /// Brings the schema up to this binary's; with `dry_run` only says what it would do. Refuses a newer schema.
+    /// Brings the schema up to this binary's; with `dry_run` only says what it would do. Refuses a newer schema. Where
+    /// nothing is to be done nothing is written, so that a role that may not migrate can ask for it.
     pub fn migrate(&self, dry_run: bool) -> Result<MigrationReport, Error> {
+        if self.read_blocking(schema_state)? == SchemaState::Current {
+            return Ok(MigrationReport::default());
+        }
         match &self.inner.pools {
             Pools::Pg(pool) => self.with(pool, |connection| migrate::run_postgres(connection, dry_run)),
             Pools::Sqlite { write, .. } => self.with(write, |connection| migrate::run_sqlite(connection, dry_run)),

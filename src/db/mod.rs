@@ -28,6 +28,7 @@ use diesel::pg::PgConnection;
 use diesel::sqlite::SqliteConnection;
 
 pub use bulk::{Bulk, Column};
+pub use catalogue::SchemaState;
 pub use connect::{Db, Settings};
 pub use counter::{last_number, next_number, set_last_number};
 pub use error::is_away;

@@ -403,6 +403,16 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::sql::{Amount, Id, Instant};
 
+    secret_checks (name) {
+        name -> Text,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Amount, Id, Instant};
+
     chains (chain_id) {
         chain_id -> BigInt,
         sender -> Binary,
@@ -1028,6 +1038,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_events,
     audit_subjects,
     leases,
+    secret_checks,
     chains,
     chain_assets,
     chain_intents,

@@ -45,7 +45,7 @@ use ground::Ground;
 use secrets::Secrets;
 
 /// What is printed for people is not to be lost among the steps of every transaction.
-const QUIET: &str = "info,moneyer::settlement=warn,actix_server=warn";
+const QUIET: &str = "info,moneyer::settlement=warn,actix_server=warn,r2d2=off";
 
 #[derive(Args)]
 pub struct DemoArgs {

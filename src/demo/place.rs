@@ -64,7 +64,8 @@ pub(super) async fn claim(
             folder.path().display()
         ))),
         (Found::Demo(_), _, Start::Anew) => begin_anew(db, folder, settlement).await,
-        (Found::Nothing, _, _) => new_secrets(folder, settlement).await,
+        // A start that was stopped early left a schema that remembers its secrets.
+        (Found::Nothing, _, _) => begin_anew(db, folder, settlement).await,
     }
 }
 

@@ -239,7 +239,16 @@ async fn everybody_is_who_the_manifest_says(manifest: &Manifest) {
         }
     }
     let metrics = http().get(manifest.text("/metricsUrl")).send().await.unwrap();
-    assert!(metrics.text().await.unwrap().contains("mints_total"));
+    let metrics = metrics.text().await.unwrap();
+    for line in [
+        "mints_total",
+        "policy_active 1",
+        "db_retries_total 0",
+        "job_failures_total{job=\"mint-files\"} 0",
+        "webhook_deliveries_total{result=\"failed\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
 }
 
 async fn every_recipient_is_of_its_kind(manifest: &Manifest) {

@@ -81,7 +81,13 @@ async fn refuses_foreign(kind: Database) {
         "--database",
         &url,
     ];
-    assert!(moneyer(&bootstrap).output().unwrap().status.success());
+    // Of a server that is no demo.
+    let own = [
+        ("MONEYER_SECRETS__PEPPER", "11".repeat(32)),
+        ("MONEYER_SECRETS__DATA_KEY", "22".repeat(32)),
+    ];
+    let bootstrapped = moneyer(&bootstrap).envs(own.clone()).output();
+    assert!(bootstrapped.unwrap().status.success());
     let place = Place::new(Some(url.clone()));
 
     for more in [[].as_slice(), &["--reset"]] {
@@ -89,6 +95,7 @@ async fn refuses_foreign(kind: Database) {
     }
 
     let users = moneyer(&["admin", "user", "list", "--database", &url])
+        .envs(own)
         .output()
         .unwrap();
     let users = String::from_utf8(users.stdout).unwrap();

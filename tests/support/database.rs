@@ -132,6 +132,13 @@ impl TestDatabase {
         self.owner_url.replacen("//postgres@", &format!("//{role}@"), 1)
     }
 
+    /// Gives the server's role what the README tells an operator to give it, and the database as that role connects.
+    /// PostgreSQL only.
+    pub async fn granted(&self) -> String {
+        grant(self.name.as_ref().expect("only PostgreSQL has roles")).await;
+        self.url_as(ROLE)
+    }
+
     /// A connection of who owns the tables, for what a server may not do to them.
     pub fn owner(&self) -> Db {
         let settings = Settings {

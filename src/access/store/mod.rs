@@ -1,9 +1,11 @@
 mod grants;
+mod secrets;
 
 pub(super) use grants::{
     delete_grants, grants_in, held, holders_page, holds_any_role, insert_grants, lock_all_grants, lock_holders,
     roles_of,
 };
+pub(super) use secrets::{insert_secret_checks, secret_checks};
 
 use std::collections::HashMap;
 
