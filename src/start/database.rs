@@ -17,7 +17,7 @@ pub(crate) fn open(config: &Config) -> Result<App, Failure> {
     Ok(App::new(config, policies, Clock::System)?)
 }
 
-/// As [`open`], for who works on what is there already: makes no file, and refuses a schema that is not this program's.
+/// As [`open`], for who works on what is there already: makes no file, and refuses a schema that lacks something.
 pub(crate) async fn open_existing(config: &Config) -> Result<App, Failure> {
     if let Some(file) = config.database.sqlite_file()
         && !file.exists()
@@ -44,14 +44,14 @@ pub(crate) fn create_folder_of_database(config: &Config) -> Result<(), Failure> 
 
 pub(crate) async fn expect_schema(app: &App) -> Result<(), Failure> {
     match app.db().schema_state().await? {
-        SchemaState::Current => Ok(()),
+        // Migrations expand before they contract: what is newer still has what we need.
+        SchemaState::Current | SchemaState::Ahead => Ok(()),
         SchemaState::Absent => Err(Failure::usage(
             "the database has no schema of Moneyer: `moneyer migrate` makes it",
         )),
         SchemaState::Behind => Err(Failure::usage(
             "the schema is of an older Moneyer: `moneyer migrate` brings it up",
         )),
-        SchemaState::Ahead => Err(Failure::usage("the schema is of a newer Moneyer than this one")),
     }
 }
 
