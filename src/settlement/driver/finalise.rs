@@ -1,14 +1,12 @@
 //! What is final in the chain becomes final in the books: operations, postings, events and the intent's row in one commit.
 
-use std::collections::HashMap;
-
 use super::Session;
 use super::act::by_asset;
 use super::collections::NFT;
 use super::mints::{self, Mint};
+use super::planned::minted_as_planned;
 use super::preflight::Fault;
 use crate::chain::Receipt;
-use crate::chain::contracts::events;
 use crate::collection::Minted;
 use crate::db::Tx;
 use crate::error::Error;
@@ -18,7 +16,7 @@ use crate::settlement::model::{Part, Placement};
 use crate::settlement::nft;
 use crate::settlement::sender::{Attempt, Content, Event, Intent, Outcome, Sender};
 use crate::settlement::store;
-use crate::types::{Address, Amount, AssetId, Timestamp};
+use crate::types::{Address, AssetId, Timestamp};
 
 /// The kind of an intent that tells the registry.
 const REGISTRY: &str = "registry";
@@ -372,33 +370,4 @@ pub(super) fn settle(
         operation::advance(tx, asset, &numbers, Status::Queued)?;
     }
     Ok(alarm)
-}
-
-/// Compares the mints of a receipt with the lines that were sent, amount by amount and recipient by recipient.
-fn minted_as_planned(
-    token: Address,
-    expected: impl Iterator<Item = (Address, Amount)>,
-    receipt: &Receipt,
-) -> Result<(), String> {
-    let mut left: HashMap<(Address, Amount), i64> = HashMap::new();
-    for line in expected {
-        let count = left.entry(line).or_default();
-        *count = count.saturating_add(1);
-    }
-    let minted = events::decode_transfers(&receipt.logs);
-    for transfer in minted.iter().filter(|transfer| transfer.token == token) {
-        let count = left.entry((transfer.to, transfer.amount)).or_default();
-        *count = count.saturating_sub(1);
-        if transfer.from != Address::ZERO {
-            return Err(format!("the mint moved units of {}", transfer.from));
-        }
-    }
-    let wrong = left.iter().find(|(_, count)| **count != 0);
-    match wrong {
-        None => Ok(()),
-        Some(((recipient, amount), count)) => Err(format!(
-            "the receipt shows {amount} to {recipient} {} than was sent",
-            if *count > 0 { "less often" } else { "more often" }
-        )),
-    }
 }

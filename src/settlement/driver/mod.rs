@@ -13,6 +13,7 @@ mod finalise;
 mod lease;
 mod mints;
 mod moves;
+mod planned;
 mod preflight;
 mod receipts;
 mod refusing;
