@@ -117,7 +117,8 @@ impl Sender {
         self.policy.bump.is_over(since, sight.mark())
     }
 
-    /// Adds an attempt that pays more, or offers a refused one again that pays as much; at the ceiling, or without the funds, it stops and says so (rules 10, 18).
+    /// Adds an attempt that pays more, or offers a refused one again that pays as much; at the ceiling, or without the funds,
+    /// it stops and says so (rules 10, 18).
     pub(super) fn outbid(&mut self, nonce: u64, sight: Sight) -> Option<Action> {
         let intent = self.intents.get(&nonce)?;
         let highest = highest_fees(intent);
